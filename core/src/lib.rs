@@ -1,0 +1,40 @@
+//! The rules of FrameDB Edge's pipeline, without I/O.
+//!
+//! The native node and the Spin worker both compile this crate, so that there is one
+//! implementation of each rule: which keys are legal, what an object carries, what a plugin
+//! may answer, where an object belongs, how stored bytes find their codec, and how an outcome
+//! reads to the sender.
+//!
+//! ```
+//! use framedb_core::{Key, Kind};
+//!
+//! let key = Key::new("cam-1?7?0__5")?;
+//! assert_eq!(key.frame_source(), Some("cam-1"));
+//! assert_eq!("in-memory".parse::<Kind>()?, Kind::InMemory);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod attribute;
+mod codec;
+mod frame;
+mod key;
+mod limits;
+mod matching;
+mod object;
+mod outcome;
+mod route;
+mod verdict;
+
+pub use attribute::{Attribute, AttributeError, Value, check_attributes, merge_attributes};
+pub use codec::{Codec, CodecRecord, Format, FormatError};
+pub use frame::{Frame, frame, needs_frame, unframe};
+pub use key::{Key, KeyError};
+pub use limits::{
+    DEFAULT_MAX_OBJECT, MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTE_NAME, MAX_ATTRIBUTES, MAX_KEY,
+    MAX_METADATA, MAX_RETAINED_MEMORY, allowance, least_guest_memory,
+};
+pub use matching::{Pattern, Rule};
+pub use object::{Envelope, Kind, MetadataError, Object, UnknownKind, check_metadata, declared};
+pub use outcome::{Failure, FailureClass, Outcome, Receipt, Stage, StageTimes};
+pub use route::{Placement, Route, Writer};
+pub use verdict::{Child, Decoded, Encoded, Ingested, Resolved, Retry};

@@ -1,0 +1,106 @@
+//! Patterns and rules: which objects a pipeline, or a routing rule, is for.
+
+use crate::{Envelope, Kind};
+use serde::{Deserialize, Serialize};
+use wildmatch::WildMatch;
+
+/// A text with wildcards: `*` stands for any characters, `?` for one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct Pattern(WildMatch);
+
+impl Pattern {
+    /// Whether `text` fits.
+    #[must_use]
+    pub fn matches(&self, text: &str) -> bool {
+        self.0.matches(text)
+    }
+}
+
+impl From<String> for Pattern {
+    fn from(pattern: String) -> Self {
+        Self(WildMatch::new(&pattern))
+    }
+}
+
+impl From<Pattern> for String {
+    fn from(pattern: Pattern) -> Self {
+        pattern.0.to_string()
+    }
+}
+
+/// Which objects something is for: every condition that is given must hold.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+pub struct Rule {
+    /// Pattern of the source.
+    pub source: Option<Pattern>,
+    /// The kind that the sender asked for.
+    pub kind: Option<Kind>,
+    /// Pattern of the instance that the sender named.
+    pub framedb_id: Option<Pattern>,
+    /// Pattern of the content type, as in `image/*`.
+    pub content_type: Option<Pattern>,
+    /// Pattern of the key.
+    pub key: Option<Pattern>,
+    /// Least payload, in bytes.
+    pub min_size: Option<u64>,
+    /// Largest payload, in bytes.
+    pub max_size: Option<u64>,
+}
+
+impl Rule {
+    /// Whether the rule is for an object with this envelope and `size` bytes of payload.
+    #[must_use]
+    pub fn matches(&self, envelope: &Envelope, size: u64) -> bool {
+        fn fits(pattern: Option<&Pattern>, text: Option<&str>) -> bool {
+            pattern.is_none_or(|p| text.is_some_and(|t| p.matches(t)))
+        }
+        fits(self.source.as_ref(), Some(&envelope.source))
+            && self.kind.is_none_or(|kind| envelope.kind == Some(kind))
+            && fits(self.framedb_id.as_ref(), envelope.framedb_id.as_deref())
+            && fits(self.content_type.as_ref(), envelope.content_type.as_deref())
+            && fits(self.key.as_ref(), Some(envelope.key.as_str()))
+            && self.min_size.is_none_or(|least| size >= least)
+            && self.max_size.is_none_or(|most| size <= most)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Key;
+
+    fn envelope() -> Envelope {
+        Envelope {
+            id: "1".into(),
+            attempt: 1,
+            key: Key::new("cam-1/7").unwrap(),
+            source: "cam-1".into(),
+            kind: Some(Kind::Storage),
+            framedb_id: None,
+            content_type: Some("image/jpeg".into()),
+            metadata: "".into(),
+            attributes: [].into(),
+        }
+    }
+
+    fn rule(json: &str) -> Rule {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn every_given_condition_must_hold() {
+        let envelope = envelope();
+        assert!(Rule::default().matches(&envelope, 10));
+        assert!(rule(r#"{"source":"cam-*","content-type":"image/*"}"#).matches(&envelope, 10));
+        assert!(!rule(r#"{"source":"cam-*","content-type":"text/*"}"#).matches(&envelope, 10));
+        assert!(rule(r#"{"kind":"storage","key":"cam-?/*","min-size":10}"#).matches(&envelope, 10));
+        assert!(!rule(r#"{"max-size":9}"#).matches(&envelope, 10));
+    }
+
+    #[test]
+    fn a_condition_on_what_is_absent_does_not_hold() {
+        assert!(!rule(r#"{"framedb-id":"*"}"#).matches(&envelope(), 1));
+    }
+}

@@ -1,0 +1,94 @@
+//! Placements and routes: where an object belongs, and where it is.
+
+use crate::{Attribute, CodecRecord, Kind};
+use serde::{Deserialize, Serialize};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+/// Where an object belongs: the resolve stage's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placement {
+    /// The instance.
+    pub framedb_id: Arc<str>,
+    /// How to keep it there.
+    pub kind: Kind,
+    /// Another key than the sender's.
+    pub key: Option<String>,
+    /// How long to keep it.
+    pub time_to_live: Option<Duration>,
+}
+
+/// Where an object or a queue is, and what readers need to know of it.
+///
+/// One key has one route: storing it under another kind or instance moves it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Route {
+    /// The instance that holds it.
+    pub framedb_id: Arc<str>,
+    /// How it is kept.
+    pub kind: Kind,
+    /// The payload's length in bytes, before serialization; of a queue 0.
+    pub size: u64,
+    /// The sender's metadata.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub metadata: Arc<str>,
+    /// Declared or found content type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<Arc<str>>,
+    /// What plugins added.
+    #[serde(default, skip_serializing_if = "<[Attribute]>::is_empty")]
+    pub attributes: Arc<[Attribute]>,
+    /// The codec of the stored bytes; none when they are the sender's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codec: Option<CodecRecord>,
+    /// The codec of bytes that are just being written over the current ones. A reader takes
+    /// the record whose checksum matches; the commit drops the old one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<CodecRecord>,
+    /// Grows with every write of this key, across restarts.
+    pub generation: u64,
+    /// Milliseconds since the Unix epoch after which the object is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<u64>,
+    /// Milliseconds since the Unix epoch of the write.
+    pub stored_at: u64,
+}
+
+/// Who wrote the bytes found under a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writer<'a> {
+    /// The sender: they are as they were sent.
+    Sender,
+    /// This codec.
+    Codec(&'a CodecRecord),
+    /// Neither: a foreign writer, or a write newer than this copy of the route.
+    Foreign,
+}
+
+impl Route {
+    /// Whether the object is gone at `now`.
+    #[must_use]
+    pub fn expired(&self, now: SystemTime) -> bool {
+        self.expires_at.is_some_and(|at| at <= Self::millis(now))
+    }
+
+    /// A moment as routes hold it: milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn millis(at: SystemTime) -> u64 {
+        let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Who wrote `stored`, the bytes found under this route.
+    #[must_use]
+    pub fn writer_of(&self, stored: &[u8]) -> Writer<'_> {
+        let records = [self.codec.as_ref(), self.next.as_ref()];
+        match records.into_iter().flatten().find(|record| record.matches(stored)) {
+            Some(record) => Writer::Codec(record),
+            None if self.codec.is_none() => Writer::Sender,
+            None => Writer::Foreign,
+        }
+    }
+}
