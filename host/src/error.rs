@@ -1,0 +1,118 @@
+//! `Error`: one error for the whole library.
+
+use std::fmt;
+
+/// What kind of thing went wrong; callers act on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The request breaks a rule.
+    Invalid,
+    /// What was asked for does not exist.
+    NotFound,
+    /// Somebody else holds it, or changed it meanwhile.
+    Conflict,
+    /// A value is larger than its limit.
+    TooLarge,
+    /// A bound is reached; there is no room until something is taken out.
+    Full,
+    /// An engine, or the disk, cannot be reached or used.
+    Unavailable,
+    /// A deadline passed.
+    Timeout,
+    /// Stored bytes are not what they should be.
+    Corrupt,
+    /// The configuration is wrong.
+    Config,
+    /// A plugin cannot be loaded, or failed.
+    Plugin,
+}
+
+/// What was attempted, on what, and why it failed.
+///
+/// Displays itself alone; the cause is its [`source`](std::error::Error::source). Whether it
+/// is worth trying again was decided by the adapter that saw it.
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    message: String,
+    hint: Option<String>,
+    temporary: bool,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// The library's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error that says what was attempted on what, in lower case and without a full stop.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        let temporary = matches!(kind, ErrorKind::Unavailable | ErrorKind::Timeout);
+        Self { kind, message: message.into(), hint: None, temporary, source: None }
+    }
+
+    /// Adds what to do about it, shown on a line of its own.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds the cause.
+    #[must_use]
+    pub fn with_source(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Says that trying again may succeed, or that it will not.
+    #[must_use]
+    pub fn with_temporary(mut self, temporary: bool) -> Self {
+        self.temporary = temporary;
+        self
+    }
+
+    /// What kind of thing went wrong.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// Whether trying again may succeed.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        self.temporary
+    }
+
+    /// The error with all its causes, on one line.
+    #[must_use]
+    pub fn chain(&self) -> String {
+        let mut text = self.message.clone();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
+        }
+        text
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|cause| cause as _)
+    }
+}

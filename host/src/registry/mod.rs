@@ -1,0 +1,64 @@
+//! The registry: which instances there are, and where each object and queue is.
+
+use crate::{Result, driver::Domain};
+use async_trait::async_trait;
+use framedb_core::{Key, Kind, Route};
+use std::{fmt::Debug, time::SystemTime};
+
+/// Which routes a listing shows.
+#[derive(Debug, Clone, Default)]
+pub struct Query {
+    /// What keys start with.
+    pub prefix: String,
+    /// The key after which to begin; `None` begins at the first.
+    pub after: Option<String>,
+    /// How many at most.
+    pub limit: usize,
+    /// One kind only.
+    pub kind: Option<Kind>,
+    /// One instance only.
+    pub framedb_id: Option<String>,
+}
+
+/// Routes by key.
+///
+/// - One key has one route. `register` replaces it; repeating it changes nothing.
+/// - A route whose generation is lower than that of the registered one is not registered: the
+///   answer is a [`Conflict`](crate::ErrorKind::Conflict).
+/// - `remove` with a generation removes the route only if that is still its generation, so
+///   that what was written meanwhile stays.
+/// - Routes past their `expires_at` are answered like others: the reader decides, because it
+///   also has data to remove.
+/// - Routes of volatile instances end with the process.
+#[async_trait]
+pub trait Registry: Debug + Send + Sync {
+    /// The routes of keys; one answer per key, in order.
+    async fn lookup(&self, keys: &[Key]) -> Result<Vec<Option<Route>>>;
+
+    /// Registers routes; one answer per route, in order.
+    async fn register(&self, routes: &[(Key, Route)]) -> Vec<Result<()>>;
+
+    /// Removes a key's route, if its generation is the given one; whether there was one.
+    async fn remove(&self, key: &Key, generation: Option<u64>) -> Result<bool>;
+
+    /// Routes in byte order of their keys.
+    async fn list(&self, query: &Query) -> Result<Vec<(Key, Route)>>;
+
+    /// Up to `limit` routes that expired before `now`, oldest first.
+    async fn expired(&self, now: SystemTime, limit: usize) -> Result<Vec<(Key, Route)>>;
+
+    /// How many routes there are.
+    async fn count(&self) -> Result<u64>;
+
+    /// Whether the registry can be used now.
+    async fn health(&self) -> Result<()>;
+
+    /// The registry in one phrase, without secrets.
+    fn describe(&self) -> String;
+
+    /// Whether routes that a store of this domain writes with its data are seen here.
+    fn shares(&self, domain: &Domain) -> bool {
+        let _ = domain;
+        false
+    }
+}
