@@ -33,7 +33,7 @@ pub use limits::{
     DEFAULT_MAX_OBJECT, MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTE_NAME, MAX_ATTRIBUTES, MAX_KEY,
     MAX_METADATA, MAX_RETAINED_MEMORY, allowance, least_guest_memory,
 };
-pub use matching::{Pattern, Rule};
+pub use matching::{Facts, Pattern, Rule};
 pub use object::{Envelope, Kind, MetadataError, Object, UnknownKind, check_metadata, declared};
 pub use outcome::{Failure, FailureClass, Outcome, Receipt, Stage, StageTimes};
 pub use route::{Placement, Route, Writer};

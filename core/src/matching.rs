@@ -1,6 +1,6 @@
 //! Patterns and rules: which objects a pipeline, or a routing rule, is for.
 
-use crate::{Envelope, Kind};
+use crate::Kind;
 use serde::{Deserialize, Serialize};
 use wildmatch::WildMatch;
 
@@ -49,41 +49,52 @@ pub struct Rule {
     pub max_size: Option<u64>,
 }
 
+/// What rules look at.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// The key.
+    pub key: &'a str,
+    /// The source; empty when nobody said.
+    pub source: &'a str,
+    /// The kind the sender asked for.
+    pub kind: Option<Kind>,
+    /// The instance the sender named.
+    pub framedb_id: Option<&'a str>,
+    /// Declared or found.
+    pub content_type: Option<&'a str>,
+    /// Bytes of payload.
+    pub size: u64,
+}
+
 impl Rule {
-    /// Whether the rule is for an object with this envelope and `size` bytes of payload.
+    /// Whether the rule is for an object of which this is known.
     #[must_use]
-    pub fn matches(&self, envelope: &Envelope, size: u64) -> bool {
+    pub fn matches(&self, facts: &Facts<'_>) -> bool {
         fn fits(pattern: Option<&Pattern>, text: Option<&str>) -> bool {
             pattern.is_none_or(|p| text.is_some_and(|t| p.matches(t)))
         }
-        fits(self.source.as_ref(), Some(&envelope.source))
-            && self.kind.is_none_or(|kind| envelope.kind == Some(kind))
-            && fits(self.framedb_id.as_ref(), envelope.framedb_id.as_deref())
-            && fits(self.content_type.as_ref(), envelope.content_type.as_deref())
-            && fits(self.key.as_ref(), Some(envelope.key.as_str()))
-            && self.min_size.is_none_or(|least| size >= least)
-            && self.max_size.is_none_or(|most| size <= most)
+        fits(self.source.as_ref(), Some(facts.source))
+            && self.kind.is_none_or(|kind| facts.kind == Some(kind))
+            && fits(self.framedb_id.as_ref(), facts.framedb_id)
+            && fits(self.content_type.as_ref(), facts.content_type)
+            && fits(self.key.as_ref(), Some(facts.key))
+            && self.min_size.is_none_or(|least| facts.size >= least)
+            && self.max_size.is_none_or(|most| facts.size <= most)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Key;
 
-    fn envelope() -> Envelope {
-        Envelope {
-            id: "1".into(),
-            attempt: 1,
-            key: Key::new("cam-1/7").unwrap(),
-            source: "cam-1".into(),
-            kind: Some(Kind::Storage),
-            framedb_id: None,
-            content_type: Some("image/jpeg".into()),
-            metadata: "".into(),
-            attributes: [].into(),
-        }
-    }
+    const FACTS: Facts<'_> = Facts {
+        key: "cam-1/7",
+        source: "cam-1",
+        kind: Some(Kind::Storage),
+        framedb_id: None,
+        content_type: Some("image/jpeg"),
+        size: 10,
+    };
 
     fn rule(json: &str) -> Rule {
         serde_json::from_str(json).unwrap()
@@ -91,16 +102,15 @@ mod tests {
 
     #[test]
     fn every_given_condition_must_hold() {
-        let envelope = envelope();
-        assert!(Rule::default().matches(&envelope, 10));
-        assert!(rule(r#"{"source":"cam-*","content-type":"image/*"}"#).matches(&envelope, 10));
-        assert!(!rule(r#"{"source":"cam-*","content-type":"text/*"}"#).matches(&envelope, 10));
-        assert!(rule(r#"{"kind":"storage","key":"cam-?/*","min-size":10}"#).matches(&envelope, 10));
-        assert!(!rule(r#"{"max-size":9}"#).matches(&envelope, 10));
+        assert!(Rule::default().matches(&FACTS));
+        assert!(rule(r#"{"source":"cam-*","content-type":"image/*"}"#).matches(&FACTS));
+        assert!(!rule(r#"{"source":"cam-*","content-type":"text/*"}"#).matches(&FACTS));
+        assert!(rule(r#"{"kind":"storage","key":"cam-?/*","min-size":10}"#).matches(&FACTS));
+        assert!(!rule(r#"{"max-size":9}"#).matches(&FACTS));
     }
 
     #[test]
     fn a_condition_on_what_is_absent_does_not_hold() {
-        assert!(!rule(r#"{"framedb-id":"*"}"#).matches(&envelope(), 1));
+        assert!(!rule(r#"{"framedb-id":"*"}"#).matches(&FACTS));
     }
 }

@@ -1,6 +1,6 @@
 //! `Object`: what a sender hands over, and what the stages see of it.
 
-use crate::{Attribute, Key, limits::MAX_METADATA};
+use crate::{Attribute, Facts, Key, limits::MAX_METADATA};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr, sync::Arc};
@@ -76,6 +76,21 @@ pub struct Envelope {
     pub metadata: Arc<str>,
     /// What plugins have added.
     pub attributes: Arc<[Attribute]>,
+}
+
+impl Envelope {
+    /// What rules look at, of an object with `size` bytes of payload.
+    #[must_use]
+    pub fn facts(&self, size: u64) -> Facts<'_> {
+        Facts {
+            key: self.key.as_str(),
+            source: &self.source,
+            kind: self.kind,
+            framedb_id: self.framedb_id.as_deref(),
+            content_type: self.content_type.as_deref(),
+            size,
+        }
+    }
 }
 
 /// An object with its bytes.
