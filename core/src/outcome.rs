@@ -1,6 +1,6 @@
 //! Outcomes and receipts: what became of an object, and how that reads to its sender.
 
-use crate::{Attribute, Format, Key, Kind};
+use crate::{Attribute, Format, Kind};
 use serde::{Deserialize, Serialize};
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -200,6 +200,12 @@ impl StageTimes {
         }
     }
 
+    /// Time spent in one stage.
+    #[must_use]
+    pub fn get(&self, stage: Stage) -> Duration {
+        self.0.get(stage as usize).copied().unwrap_or_default()
+    }
+
     /// The stages in order, with their times.
     pub fn iter(&self) -> impl Iterator<Item = (Stage, Duration)> + '_ {
         Stage::ALL.into_iter().zip(self.0.iter().copied())
@@ -211,8 +217,8 @@ impl StageTimes {
 pub struct Receipt {
     /// The object's id.
     pub id: Arc<str>,
-    /// The key under which it is found.
-    pub key: Key,
+    /// The key under which it is found; of an object refused at the door, what was sent.
+    pub key: Arc<str>,
     /// What became of it.
     pub outcome: Outcome,
     /// Where it is, when stored.

@@ -47,6 +47,9 @@ pub struct Route {
     /// the record whose checksum matches; the commit drops the old one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<CodecRecord>,
+    /// Whether the elements of this queue are kept without frames, and so never decoded.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unframed: bool,
     /// Grows with every write of this key, across restarts.
     pub generation: u64,
     /// Milliseconds since the Unix epoch after which the object is gone.

@@ -1,4 +1,33 @@
 //! Drivers: connections that stores, the registry and capabilities share.
+//!
+//! The embedded engines have theirs here too: [`Arena`] is the memory and [`Disk`] the data
+//! directory that an object store, a queue and the registry use together, so that data and
+//! routes change in one step.
+
+mod disk;
+mod disk_error;
+mod disk_writer;
+mod disks;
+mod memory;
+pub(crate) mod queue;
+mod shard;
+mod space;
+mod space_routes;
+pub(crate) mod tables;
+
+pub use disk::Disk;
+pub use disks::Disks;
+pub use memory::Arena;
+pub use space::{DEFAULT_MAX_BYTES, Eviction, Space};
+
+pub(crate) use disk_writer::{Change, Effort};
+pub(crate) use space::older;
+pub(crate) use tables::Tables;
+
+/// An error of the embedded database, by its cause.
+pub(crate) fn disk_failure(message: &str, cause: fjall::Error) -> crate::Error {
+    disk_error::of(message.to_owned(), cause)
+}
 
 /// Where data and routes can be written in one transaction.
 ///
@@ -21,3 +50,15 @@ impl PartialEq for Domain {
 }
 
 impl Eq for Domain {}
+
+/// Milliseconds since the Unix epoch, which start at the system's clock and then run on their
+/// own: leases neither end early nor last for years when an edge device learns the time.
+pub(crate) fn steady_millis() -> u64 {
+    use std::{sync::LazyLock, time::SystemTime};
+    use tokio::time::Instant;
+
+    static START: LazyLock<(u64, Instant)> =
+        LazyLock::new(|| (framedb_core::Route::millis(SystemTime::now()), Instant::now()));
+    let elapsed = u64::try_from(START.1.elapsed().as_millis()).unwrap_or(u64::MAX);
+    START.0.saturating_add(elapsed)
+}

@@ -1,5 +1,18 @@
 //! The registry: which instances there are, and where each object and queue is.
 
+pub(crate) mod durable;
+mod embedded;
+mod generation;
+mod intents;
+mod recovery;
+mod sweep;
+
+pub use embedded::Embedded;
+pub use generation::Generations;
+pub use intents::{Intent, Intents};
+pub use recovery::{Recovered, Recovery};
+pub use sweep::sweep;
+
 use crate::{Result, driver::Domain};
 use async_trait::async_trait;
 use framedb_core::{Key, Kind, Route};
@@ -29,7 +42,8 @@ pub struct Query {
 ///   that what was written meanwhile stays.
 /// - Routes past their `expires_at` are answered like others: the reader decides, because it
 ///   also has data to remove.
-/// - Routes of volatile instances end with the process.
+/// - Routes of volatile instances end with the process. One is registered only where its data
+///   is: without it the answer is [`NotFound`](crate::ErrorKind::NotFound).
 #[async_trait]
 pub trait Registry: Debug + Send + Sync {
     /// The routes of keys; one answer per key, in order.

@@ -3,7 +3,21 @@
 //! Two small traits, whose comments are the contract; one conformance suite holds every engine
 //! to it. [`open`] chooses the engine by the scheme of a URL.
 
-use crate::{Result, driver::Domain};
+mod file;
+mod file_queue;
+mod file_rows;
+mod memory;
+mod open;
+
+pub use crate::driver::queue::{ID_WINDOW, ID_WINDOW_COUNT};
+pub(crate) use file::repeat;
+
+pub use file::FileObjects;
+pub use file_queue::FileQueues;
+pub use memory::MemoryStore;
+pub use open::{Instance, OpenContext, Options, SyncMode, open};
+
+use crate::{Error, ErrorKind, Result, driver::Domain};
 use async_trait::async_trait;
 use bytes::Bytes;
 use framedb_core::{Key, Route};
@@ -61,6 +75,14 @@ pub trait ObjectStore: Debug + Send + Sync {
     /// Removes values; one answer per key, in order: whether there was one.
     async fn delete(&self, keys: &[Key]) -> Vec<Result<bool>>;
 
+    /// Removes those of the values that are past their `expires_at`, in one step with the look
+    /// at it, so that a newer value stays; one answer per key, in order: whether it was removed.
+    /// Engines that remove expired values by themselves answer `false`.
+    async fn delete_expired(&self, keys: &[Key], now: SystemTime) -> Vec<Result<bool>> {
+        let _ = now;
+        keys.iter().map(|_| Ok(false)).collect()
+    }
+
     /// Up to `limit` values whose key starts with `prefix`, in byte order of their keys,
     /// beginning behind `after`.
     async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<Listed>>;
@@ -87,7 +109,12 @@ pub trait ObjectStore: Debug + Send + Sync {
     }
 
     /// Stores records and their routes, each pair in one transaction; one answer per pair.
-    /// Called only when [`ObjectStore::domain`] is the registry's.
+    /// Called only when [`ObjectStore::domain`] is the registry's. The rule of generations is
+    /// the registry's: an older one is a [`Conflict`](crate::ErrorKind::Conflict) and leaves the
+    /// data as it is; a newer one replaces the key's route in this domain. A route of the key
+    /// in another domain, and an old copy of the data elsewhere, are the caller's to remove.
+    ///
+    /// In such a store `delete` takes the route along, if it is that of the deleted data.
     async fn put_with_routes(&self, writes: &[(Record, Route)]) -> Vec<Result<()>> {
         let _ = writes;
         Vec::new()
@@ -132,16 +159,10 @@ pub struct QueueLength {
     pub leased: u64,
 }
 
-/// How long an id of a pushed element is remembered.
-pub const ID_WINDOW: Duration = Duration::from_secs(600);
-
-/// How many ids of pushed elements a queue remembers at most.
-pub const ID_WINDOW_COUNT: usize = 100_000;
-
 /// Queues by name.
 ///
 /// - Elements come out in the order they went in, but for those whose lease ended without an
-///   acknowledgement: they return to the oldest end.
+///   acknowledgement: they return to the oldest end, before all that were never handed out.
 /// - Ids are remembered per queue, in one step with the element, for [`ID_WINDOW`] or
 ///   [`ID_WINDOW_COUNT`] ids, whichever is less, also after the element was taken out.
 /// - An expired lease returns its element by the engine's own timer, also after a restart of a
@@ -170,4 +191,15 @@ pub trait Queue: Debug + Send + Sync {
     /// Removes a queue with all its elements, leased ones included, and the ids it remembers;
     /// answers how many elements there were.
     async fn purge(&self, queue: &Key) -> Result<u64>;
+}
+
+/// Refuses a value that is larger than its engine takes.
+fn check_size(key: &Key, data: &[u8], max: u64) -> Result<()> {
+    let bytes = data.len();
+    if bytes as u64 <= max {
+        return Ok(());
+    }
+    let message =
+        format!("cannot store {key}: its {bytes} bytes exceed the {max} a value may have");
+    Err(Error::new(ErrorKind::TooLarge, message).with_hint("raise `max-object`"))
 }

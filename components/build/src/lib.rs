@@ -1,0 +1,72 @@
+//! Builds the guests of this repository into components.
+//!
+//! The node's build script, `xtask` and the tests all call [`build`], so that there is one way
+//! to make a component. Each guest is built by a cargo of its own: built together, guests
+//! would unify the features of what they share, and a component's digest would depend on its
+//! neighbours. Nested cargos get a target directory of their own, because two cargos wait for
+//! each other on one; and paths are remapped, so that the same source gives the same digest
+//! in two folders.
+
+mod command;
+mod paths;
+mod toolchain;
+mod write;
+
+use anyhow::{Context as _, Result, ensure};
+use std::{fs, path::Path, path::PathBuf};
+
+pub use paths::{components_dir, watched};
+
+/// The plugins that the node brings along, by package; each becomes `<package>.wasm`.
+pub const PLUGINS: [&str; 6] = [
+    "ingest-inspect",
+    "resolve-rules",
+    "serialize-raw",
+    "serialize-lz4",
+    "serialize-cbor",
+    "pass-through",
+];
+
+/// The guests that the tests run, by package.
+pub const FIXTURES: [&str; 9] = [
+    "fixture-misbehave",
+    "fixture-reverse-v1",
+    "fixture-reverse-v2",
+    "fixture-rot-v2",
+    "fixture-wrong-world",
+    "fixture-wants-missing",
+    "fixture-wants-sockets",
+    "fixture-bad-settings",
+    "fixture-other-version",
+];
+
+/// Builds guests of the workspace at `root`, and returns where their components are: the same
+/// as [`components_dir`], one `<package>.wasm` each, in the order given.
+///
+/// A component whose bytes did not change is not written, so that nothing is built again
+/// because of it. Calls from several processes at once are safe.
+///
+/// # Errors
+///
+/// When the target `wasm32-wasip2` is missing and cannot be added, when a guest does not
+/// compile (cargo has then said why on standard error), or when a file cannot be written.
+pub fn build(root: &Path, packages: &[&str]) -> Result<Vec<PathBuf>> {
+    let root =
+        root.canonicalize().with_context(|| format!("find the workspace at {}", root.display()))?;
+    let toolchain = toolchain::Toolchain::find(&root)?;
+    let components = components_dir(&root);
+    fs::create_dir_all(&components).with_context(|| format!("create {}", components.display()))?;
+    packages
+        .iter()
+        .map(|package| {
+            let status = command::cargo_build(&root, &toolchain, package)
+                .status()
+                .with_context(|| format!("run cargo to build the guest {package}"))?;
+            ensure!(status.success(), "build the guest {package}: cargo said why above");
+            let artifact = paths::artifact(&root, package);
+            let component = components.join(format!("{package}.wasm"));
+            write::copy_if_changed(&artifact, &component)?;
+            Ok(component)
+        })
+        .collect()
+}

@@ -1,0 +1,64 @@
+//! What a payload claims to be, and whether its content says otherwise.
+
+use crate::{
+    found::Found,
+    structured::{is_cbor, is_json},
+};
+
+/// Why `data`, declared as `declared` and found to be `found`, is refused; none when the two
+/// agree, or when nothing is known about what was declared.
+pub(crate) fn contradiction(declared: &str, found: Option<Found>, data: &[u8]) -> Option<String> {
+    let essence = declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let agrees = match essence.as_str() {
+        "image/jpeg" | "image/jpg" | "image/pjpeg" => found == Some(Found::Jpeg),
+        "image/png" => found == Some(Found::Png),
+        "image/webp" => found == Some(Found::Webp),
+        "image/gif" => found == Some(Found::Gif),
+        "video/mp4" => found == Some(Found::Mp4),
+        "video/webm" | "video/x-matroska" | "video/matroska" => {
+            matches!(found, Some(Found::Matroska | Found::Webm))
+        }
+        "application/json" => found == Some(Found::Json) || is_json(data),
+        "application/cbor" => found == Some(Found::Cbor) || is_cbor(data),
+        // Texts have many encodings: only what is known to be something else is none.
+        text if text.starts_with("text/") => found.is_none_or(Found::is_textual),
+        _ => true,
+    };
+    (!agrees).then(|| {
+        let found = found.map_or("of no known type", Found::content_type);
+        let shown: String = declared.chars().take(100).collect();
+        format!("declared as {shown}, but the content is {found}: declare what it is, or nothing")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(declared: &str, data: &[u8]) -> bool {
+        contradiction(declared, Found::in_bytes(data), data).is_some()
+    }
+
+    #[test]
+    fn content_that_is_not_what_was_declared_is_refused() {
+        let jpeg = b"\xff\xd8\xff\xe0";
+        assert!(refused("image/png", jpeg));
+        assert!(refused("text/plain", jpeg));
+        assert!(refused("image/jpeg", b"\0\0"));
+        assert!(refused("Application/JSON; charset=utf-8", b"{'a': None}"));
+        assert!(refused("application/cbor", b"text"));
+        let message = contradiction("image/png", Some(Found::Jpeg), jpeg).unwrap();
+        assert!(message.contains("image/png") && message.contains("image/jpeg"), "{message}");
+    }
+
+    #[test]
+    fn what_agrees_or_is_unknown_passes() {
+        assert!(!refused("image/jpg", b"\xff\xd8\xff\xe0"));
+        assert!(!refused("text/csv", b"a,b\n"));
+        assert!(!refused("text/plain; charset=latin1", b"Gr\xfc\xdfe"));
+        assert!(!refused("text/html", b"[1]"));
+        assert!(!refused("application/json", b"1"));
+        assert!(!refused("application/cbor", b"\x01"));
+        assert!(!refused("application/x-point-cloud", b"\xff\xd8\xff\xe0"));
+    }
+}

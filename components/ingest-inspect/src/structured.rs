@@ -1,0 +1,94 @@
+//! JSON, CBOR and text: types that have no magic number and are recognised by their grammar.
+
+use minicbor::Decoder;
+use serde::{Deserialize as _, de::IgnoredAny};
+
+/// Bytes that are checked; a longer payload counts as what its first part is.
+pub(crate) const CHECKED: usize = 64 << 10;
+
+/// CBOR's tag for itself, as it is encoded.
+const SELF_DESCRIBED: [u8; 3] = [0xd9, 0xd9, 0xf7];
+
+/// Whether `data` is a JSON object or array; a lone number or word counts as text.
+pub(crate) fn is_json_document(data: &[u8]) -> bool {
+    let first = data.iter().find(|byte| !byte.is_ascii_whitespace());
+    matches!(first, Some(b'{' | b'[')) && is_json(data)
+}
+
+/// Whether `data` is any one JSON value.
+pub(crate) fn is_json(data: &[u8]) -> bool {
+    let part = data.get(..CHECKED).unwrap_or(data);
+    let mut json = serde_json::Deserializer::from_slice(part);
+    let read = IgnoredAny::deserialize(&mut json).and_then(|_| json.end());
+    match read {
+        Ok(()) => true,
+        // The part may end within the value, and the value within a character.
+        Err(error) => part.len() < data.len() && error.is_eof(),
+    }
+}
+
+/// Whether `data` is CBOR that says so, or one map or array from end to end.
+///
+/// Shorter values would claim too many bytes that mean something else.
+pub(crate) fn is_cbor_document(data: &[u8]) -> bool {
+    let collection = data.len() > 1 && data.first().is_some_and(|b| (0x80..0xc0).contains(b));
+    (collection || data.starts_with(&SELF_DESCRIBED)) && is_cbor(data)
+}
+
+/// Whether `data` is any one CBOR value.
+pub(crate) fn is_cbor(data: &[u8]) -> bool {
+    let part = data.get(..CHECKED).unwrap_or(data);
+    let mut cbor = Decoder::new(part);
+    match cbor.skip() {
+        Ok(()) => cbor.position() == data.len(),
+        Err(error) => part.len() < data.len() && error.is_end_of_input(),
+    }
+}
+
+/// Whether `data` is UTF-8 without control characters that texts do not have.
+pub(crate) fn is_text(data: &[u8]) -> bool {
+    let part = data.get(..CHECKED).unwrap_or(data);
+    // Tab, line feed, vertical tab, form feed, carriage return and escape occur in texts.
+    let control = |b: &u8| *b < 0x20 && !matches!(b, 0x09..=0x0d | 0x1b) || *b == 0x7f;
+    match std::str::from_utf8(part) {
+        Ok(_) => !part.iter().any(control),
+        Err(error) if part.len() < data.len() && error.error_len().is_none() => {
+            !part.iter().any(control)
+        }
+        Err(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_value_and_nothing_after_it() {
+        assert!(is_json(b"1") && is_json(b" [1, {\"a\":null}] "));
+        assert!(!is_json(b"[1] [2]") && !is_json(b"[1") && !is_json(b""));
+        assert!(is_cbor(b"\x01") && is_cbor(b"\x82\x01\x9f\xff"));
+        assert!(!is_cbor(b"\x01\x02") && !is_cbor(b"\x82\x01") && !is_cbor(b""));
+    }
+
+    #[test]
+    fn of_long_payloads_the_first_part_counts() {
+        let json = format!("[\"{}\"]", "é".repeat(CHECKED));
+        assert!(is_json(json.as_bytes()));
+        assert!(!is_json(format!("[}}{}", "1".repeat(CHECKED)).as_bytes()));
+        let text = format!("a{}", "é".repeat(CHECKED));
+        assert!(is_text(text.as_bytes()));
+        let mut cbor = vec![0x82, 0x5a, 0, 2, 0, 0];
+        cbor.resize(6 + (2 << 16), 7);
+        cbor.push(1);
+        assert!(is_cbor(&cbor));
+    }
+
+    #[test]
+    fn deep_nesting_is_no_danger() {
+        assert!(!is_json(&[b'['; CHECKED - 1]));
+        assert!(is_json(&[b'['; CHECKED + 1]));
+        assert!(!is_cbor(&[0x81; CHECKED - 1]));
+        assert!(!is_cbor(&[0x9f; CHECKED - 1]));
+    }
+}

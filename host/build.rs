@@ -1,0 +1,34 @@
+//! Builds the built-in plugins into components, and the services' code from their definitions.
+
+use anyhow::{Context as _, Result};
+use std::{env, fs, path::PathBuf};
+
+fn main() -> Result<()> {
+    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("..");
+    components(&root)?;
+    services(&root)
+}
+
+fn components(root: &std::path::Path) -> Result<()> {
+    for path in component_build::watched(root) {
+        println!("cargo:rerun-if-changed={}", path.display());
+    }
+    let built = component_build::build(root, &component_build::PLUGINS)?;
+    let folder = built.first().and_then(|path| path.parent()).context("no plugin was built")?;
+    println!("cargo:rustc-env=FRAMEDB_COMPONENTS={}", folder.display());
+    Ok(())
+}
+
+fn services(root: &std::path::Path) -> Result<()> {
+    let proto = root.join("proto");
+    println!("cargo:rerun-if-changed={}", proto.display());
+    let files = [proto.join("framedb.proto"), proto.join("framedb/edge/v1/ingest.proto")];
+    let descriptors = protox::compile(files, [&proto])?;
+    let encoded = prost::Message::encode_to_vec(&descriptors);
+    fs::write(PathBuf::from(env::var("OUT_DIR")?).join("descriptors.bin"), encoded)?;
+    let mut prost = tonic_prost_build::Config::new();
+    // Payloads are slices of what the connection received, not copies.
+    prost.bytes(["."]);
+    tonic_prost_build::configure().compile_fds_with_config(descriptors, prost)?;
+    Ok(())
+}

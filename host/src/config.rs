@@ -1,0 +1,498 @@
+//! `Config`: what an operator says, read, checked as a whole, then trusted.
+//!
+//! Every problem of a file is reported at once, and unknown keys with the nearest known name.
+//! A setting has one name: the flag `--data-dir`, the variable `FRAMEDB_DATA_DIR` and the key
+//! `data-dir` are the same; flags win over variables, variables over the file.
+
+use crate::{
+    Error, ErrorKind, Result, builtin,
+    driver::Eviction,
+    pipeline::{Defaults, PipelineConfig},
+    plugin::PluginConfig,
+    store::SyncMode,
+};
+use bytesize::ByteSize;
+use framedb_core::{DEFAULT_MAX_OBJECT, Kind, least_guest_memory};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// The name of the pipeline that takes what no other one is for.
+pub const DEFAULT_PIPELINE: &str = "default";
+
+/// Everything that can be said of a node. Every key has a default: an empty file, or none, is a
+/// node with embedded stores and the built-in plugins.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+pub struct Config {
+    /// Where the node keeps its data; it belongs to one process.
+    pub data_dir: PathBuf,
+    /// Where compiled plugins are cached; only this user may be able to write there. `cache` in
+    /// the data directory when absent.
+    pub cache_dir: Option<PathBuf>,
+    /// Address of the gRPC door, or `off`.
+    #[schemars(with = "String")]
+    pub grpc: Address,
+    /// Address of the HTTP door, or `off`.
+    #[schemars(with = "String")]
+    pub http: Address,
+    /// Allows doors on addresses that other machines can reach; there is no authentication.
+    pub public: bool,
+    /// How logs are written.
+    pub log_format: LogFormat,
+    /// What is logged: a level, or `tracing` filter directives.
+    pub log: String,
+    /// How long a shutdown waits for what was accepted.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub grace: Duration,
+    /// What senders may use.
+    pub limits: NodeLimits,
+    /// Where objects go when nobody says so.
+    pub defaults: Defaults,
+    /// Where objects can be kept, by FrameDB id. `memory` and `disk` are there by default.
+    pub instances: BTreeMap<String, InstanceConfig>,
+    /// Plugins, by the name that pipelines use. The built-in ones need no entry.
+    pub plugins: BTreeMap<String, PluginConfig>,
+    /// Chains of plugins, by name. `default` takes what no other one is for.
+    pub pipelines: BTreeMap<String, PipelineConfig>,
+}
+
+/// An address to listen on, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Address(pub Option<SocketAddr>);
+
+/// How logs are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// A JSON object per line.
+    Json,
+}
+
+/// `[limits]`: what senders may use.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+pub struct NodeLimits {
+    /// Bytes of payload an object may have.
+    #[schemars(with = "String")]
+    pub max_object: ByteSize,
+    /// Bytes of objects in flight; a node with more says "try later".
+    #[schemars(with = "String")]
+    pub in_flight: ByteSize,
+    /// How long an object may take, retries included.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub deadline: Duration,
+}
+
+/// `[instances.ID]`: a place where objects can be kept.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct InstanceConfig {
+    /// The engine: `memory:`, `file:` (in the data directory) or `file:/another/directory`.
+    pub url: String,
+    /// Bytes a `memory:` instance may take.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub max_bytes: Option<ByteSize>,
+    /// What a full `memory:` instance does: `none` refuses new objects, `least-frequent` drops
+    /// the objects that were used least.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    pub eviction: Eviction,
+    /// When a write to a `file:` instance is acknowledged: `always` after an fsync, `os` when
+    /// the operating system has it.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    pub sync: SyncMode,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("framedb-data"),
+            cache_dir: None,
+            // The ports of the existing services.
+            grpc: Address(Some(SocketAddr::from(([127, 0, 0, 1], 50051)))),
+            http: Address(Some(SocketAddr::from(([127, 0, 0, 1], 8080)))),
+            public: false,
+            log_format: LogFormat::Text,
+            log: "info".into(),
+            grace: Duration::from_secs(30),
+            limits: NodeLimits::default(),
+            defaults: Defaults::default(),
+            instances: default_instances(),
+            plugins: BTreeMap::new(),
+            pipelines: default_pipelines(),
+        }
+    }
+}
+
+impl Default for NodeLimits {
+    fn default() -> Self {
+        Self {
+            max_object: ByteSize::b(DEFAULT_MAX_OBJECT),
+            // Four of the largest objects, or a quarter of a million of 1 KiB.
+            in_flight: ByteSize::mib(256),
+            deadline: Duration::from_secs(30),
+        }
+    }
+}
+
+impl InstanceConfig {
+    /// An instance at `url` with the engine's defaults.
+    #[must_use]
+    pub fn at(url: &str) -> Self {
+        Self { url: url.into(), max_bytes: None, eviction: Eviction::default(), sync: SyncMode::default() }
+    }
+}
+
+fn default_instances() -> BTreeMap<String, InstanceConfig> {
+    [("memory", "memory:"), ("disk", "file:")]
+        .map(|(id, url)| (id.to_owned(), InstanceConfig::at(url)))
+        .into()
+}
+
+fn default_pipelines() -> BTreeMap<String, PipelineConfig> {
+    let pipeline = PipelineConfig {
+        ingest: vec!["ingest-inspect".into()],
+        resolve: Some("resolve-rules".into()),
+        serialize: Some("serialize-raw".into()),
+        ..PipelineConfig::default()
+    };
+    [(DEFAULT_PIPELINE.to_owned(), pipeline)].into()
+}
+
+impl TryFrom<String> for Address {
+    type Error = String;
+
+    fn try_from(text: String) -> std::result::Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl std::str::FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        if text == "off" {
+            return Ok(Self(None));
+        }
+        text.parse().map(|address| Self(Some(address))).map_err(|_| {
+            format!("{text:?} is not an address: write it as 127.0.0.1:8080, or `off`")
+        })
+    }
+}
+
+impl From<Address> for String {
+    fn from(address: Address) -> Self {
+        address.0.map_or_else(|| "off".to_owned(), |address| address.to_string())
+    }
+}
+
+impl Config {
+    /// Reads a file.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, and with all the problems of its contents at once.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(|source| {
+            let message = format!("cannot read the configuration {}", path.display());
+            Error::new(ErrorKind::Config, message).with_source(source)
+        })?;
+        let mut config = Self::parse(&text).map_err(|problems| {
+            report(&format!("the configuration {}", path.display()), problems)
+        })?;
+        // Components are named relative to the file that names them.
+        let folder = path.parent().unwrap_or(Path::new("."));
+        for component in config.plugins.values_mut().filter_map(|p| p.component.as_mut()) {
+            *component = folder.join(&component);
+        }
+        Ok(config)
+    }
+
+    /// Reads TOML; the defaults stand for what it does not say.
+    ///
+    /// # Errors
+    ///
+    /// All its problems, each a line.
+    pub fn parse(text: &str) -> std::result::Result<Self, Vec<String>> {
+        let mut table: toml::Table = toml::from_str(text).map_err(|e| vec![e.to_string()])?;
+        let mut problems = Vec::new();
+        // A problem ends the reading, so its key is noted and taken out, until nothing is wrong.
+        let config = loop {
+            let source = toml::Value::Table(table.clone());
+            match serde_path_to_error::deserialize::<_, Self>(source) {
+                Ok(config) => break config,
+                Err(error) => {
+                    let (path, problem) = explain(&error);
+                    problems.push(problem);
+                    if !remove(&mut table, &path) {
+                        break Self::default();
+                    }
+                }
+            }
+        };
+        if problems.is_empty() { Ok(config.completed()) } else { Err(problems) }
+    }
+
+    /// Adds the default instances and pipeline where the file has others only.
+    fn completed(mut self) -> Self {
+        for (id, instance) in default_instances() {
+            self.instances.entry(id).or_insert(instance);
+        }
+        for (name, pipeline) in default_pipelines() {
+            self.pipelines.entry(name).or_insert(pipeline);
+        }
+        self
+    }
+
+    /// Holds the settings against each other.
+    ///
+    /// # Errors
+    ///
+    /// All problems at once.
+    pub fn check(&self) -> Result<()> {
+        self.check_with(&|_| false)
+    }
+
+    /// As [`Config::check`], where some plugins' components are at hand.
+    pub(crate) fn check_with(&self, at_hand: &dyn Fn(&str) -> bool) -> Result<()> {
+        let mut problems = Vec::new();
+        self.check_doors(&mut problems);
+        self.check_sizes(&mut problems);
+        self.check_instances(&mut problems);
+        self.check_pipelines(at_hand, &mut problems);
+        if problems.is_empty() { Ok(()) } else { Err(report("the configuration", problems)) }
+    }
+
+    fn check_doors(&self, problems: &mut Vec<String>) {
+        for (door, address) in [("grpc", self.grpc), ("http", self.http)] {
+            if let Some(address) = address.0
+                && !address.ip().is_loopback()
+                && !self.public
+            {
+                problems.push(format!(
+                    "{door} = \"{address}\" can be reached from other machines, and the node has \
+                     no authentication: use 127.0.0.1, or set `public = true` (--public)"
+                ));
+            }
+        }
+    }
+
+    fn check_sizes(&self, problems: &mut Vec<String>) {
+        let NodeLimits { max_object, in_flight, .. } = &self.limits;
+        if max_object.as_u64() == 0 {
+            problems.push("limits.max-object is 0: no object could be stored".into());
+        }
+        if in_flight < max_object {
+            problems.push(format!(
+                "limits.in-flight ({in_flight}) is less than limits.max-object ({max_object}): \
+                 the largest object would never be admitted"
+            ));
+        }
+        // The page limit of a 32-bit memory, which guests have.
+        let least = least_guest_memory(max_object.as_u64());
+        for (name, plugin) in self.used_plugins() {
+            let memory = plugin.limits.memory;
+            if memory.as_u64() < least {
+                problems.push(format!(
+                    "plugins.{name}.limits.memory ({memory}) is less than three times \
+                     limits.max-object ({max_object}): the largest object would not fit"
+                ));
+            }
+        }
+        if least > u64::from(u32::MAX) {
+            problems.push(format!(
+                "limits.max-object ({max_object}) is more than a plugin's 4 GiB of memory can hold \
+                 three times"
+            ));
+        }
+    }
+
+    fn check_instances(&self, problems: &mut Vec<String>) {
+        for (id, instance) in &self.instances {
+            let scheme = instance.url.split(':').next().unwrap_or_default();
+            if !matches!(scheme, "memory" | "file") {
+                let scheme: String = scheme.chars().take(32).collect();
+                problems.push(format!(
+                    "instances.{id}.url: no engine has the scheme {scheme:?}; this build knows \
+                     `memory:` and `file:`"
+                ));
+            }
+        }
+        for kind in [Kind::InMemory, Kind::Storage, Kind::Stream] {
+            let id = self.defaults.instance(kind);
+            if !self.instances.contains_key(id) {
+                let near = nearest(id, self.instances.keys().map(String::as_str));
+                problems.push(format!("defaults.{kind}: there is no instance `{id}`{near}"));
+            }
+        }
+    }
+
+    fn check_pipelines(&self, at_hand: &dyn Fn(&str) -> bool, problems: &mut Vec<String>) {
+        for (name, plugin) in self.plugins.iter().filter(|(name, _)| !at_hand(name)) {
+            match &plugin.component {
+                Some(path) if !path.is_file() => problems.push(format!(
+                    "plugins.{name}.component: there is no file {}",
+                    path.display()
+                )),
+                None if builtin::component(name).is_none() => {
+                    let near = nearest(name, builtin::names());
+                    problems.push(format!(
+                        "plugins.{name} has no `component`, and no built-in plugin has this \
+                         name{near}"
+                    ));
+                }
+                _ => {}
+            }
+        }
+        for (name, pipeline) in &self.pipelines {
+            let stages = pipeline.ingest.iter().map(|plugin| ("ingest", plugin));
+            let stages = stages
+                .chain(pipeline.resolve.iter().map(|plugin| ("resolve", plugin)))
+                .chain(pipeline.serialize.iter().map(|plugin| ("serialize", plugin)));
+            for (stage, plugin) in stages {
+                if !self.plugins.contains_key(plugin) && builtin::component(plugin).is_none() {
+                    let known = self.plugins.keys().map(String::as_str);
+                    let known = known.chain(builtin::names().map(|name| -> &str { name }));
+                    let near = nearest(plugin, known);
+                    problems.push(format!(
+                        "pipelines.{name}.{stage}: there is no plugin `{plugin}`{near}"
+                    ));
+                }
+            }
+            if pipeline.batch.objects == 0 {
+                problems.push(format!("pipelines.{name}.batch.objects is 0: use 1 or more"));
+            }
+        }
+    }
+
+    /// The plugins that pipelines name, with what is said of them.
+    pub(crate) fn used_plugins(&self) -> BTreeMap<String, PluginConfig> {
+        let mut used = BTreeMap::new();
+        for pipeline in self.pipelines.values() {
+            let names = pipeline.ingest.iter().chain(&pipeline.resolve).chain(&pipeline.serialize);
+            for name in names {
+                let config = self.plugins.get(name).cloned().unwrap_or_default();
+                used.insert(name.clone(), config);
+            }
+        }
+        used
+    }
+
+    /// Where compiled plugins are cached.
+    #[must_use]
+    pub fn cache_dir(&self) -> PathBuf {
+        self.cache_dir.clone().unwrap_or_else(|| self.data_dir.join("cache"))
+    }
+}
+
+/// One error for many problems.
+fn report(what: &str, problems: Vec<String>) -> Error {
+    let message = match problems.as_slice() {
+        [one] => format!("{what} is wrong: {one}"),
+        many => format!("{what} has {} problems:\n  {}", many.len(), many.join("\n  ")),
+    };
+    Error::new(ErrorKind::Config, message).with_hint("`framedb check --keys` lists every key")
+}
+
+/// Where a problem is, and what it is.
+fn explain(error: &serde_path_to_error::Error<toml::de::Error>) -> (Vec<String>, String) {
+    use serde_path_to_error::Segment;
+    let mut path: Vec<String> = error
+        .path()
+        .iter()
+        .filter_map(|segment| match segment {
+            Segment::Map { key } => Some(key.clone()),
+            Segment::Seq { index } => Some(index.to_string()),
+            Segment::Enum { .. } | Segment::Unknown => None,
+        })
+        .collect();
+    let message = error.inner().message().to_owned();
+    let Some(rest) = message.strip_prefix("unknown field `") else {
+        return (path.clone(), format!("{}: {message}", path.join(".")));
+    };
+    let (unknown, known) = rest.split_once('`').unwrap_or((rest, ""));
+    if path.last().is_none_or(|last| last != unknown) {
+        path.push(unknown.to_owned());
+    }
+    let known = known.split('`').skip(1).step_by(2);
+    let problem = format!("unknown key `{}`{}", path.join("."), nearest(unknown, known));
+    (path, problem)
+}
+
+/// Takes a key out of a table; arrays go as a whole.
+fn remove(table: &mut toml::Table, path: &[String]) -> bool {
+    match path {
+        [] => false,
+        [last] => table.remove(last).is_some(),
+        [first, rest @ ..] => match table.get_mut(first) {
+            Some(toml::Value::Table(inner)) => remove(inner, rest) || table.remove(first).is_some(),
+            Some(_) => table.remove(first).is_some(),
+            None => false,
+        },
+    }
+}
+
+/// The known name that is nearest to a wrong one, as the end of a sentence.
+fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let best = known
+        .map(|name| (strsim::jaro_winkler(wrong, name), name))
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    match best {
+        Some((likeness, name)) if likeness > 0.7 => format!("; did you mean `{name}`?"),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_file_is_a_whole_node() {
+        let config = Config::parse("").unwrap();
+        assert!(config.instances.contains_key("disk") && config.pipelines.contains_key("default"));
+        config.check().unwrap();
+    }
+
+    #[test]
+    fn all_problems_are_reported_together_with_the_nearest_name() {
+        let problems = Config::parse(
+            "htp = \"127.0.0.1:1\"\n[limits]\nmax-objekt = 1\ndeadline = 5\n\
+             [pipelines.default.batch]\nobjetcs = 4\n",
+        )
+        .unwrap_err();
+        let all = problems.join("\n");
+        assert_eq!(problems.len(), 4, "{all}");
+        assert!(all.contains("unknown key `htp`; did you mean `http`?"), "{all}");
+        assert!(all.contains("unknown key `limits.max-objekt`; did you mean `max-object`?"), "{all}");
+        assert!(all.contains("limits.deadline: "), "{all}");
+        assert!(all.contains("`pipelines.default.batch.objetcs`; did you mean `objects`?"), "{all}");
+    }
+
+    #[test]
+    fn combinations_that_cannot_work_are_refused_together() {
+        let config = Config::parse(
+            "http = \"0.0.0.0:1\"\n[limits]\nmax-object = \"512MiB\"\n\
+             [pipelines.default]\nserialize = \"serialize-lz\"\n",
+        )
+        .unwrap();
+        let error = config.check().unwrap_err().to_string();
+        assert!(error.contains("public = true"), "{error}");
+        assert!(error.contains("limits.in-flight"), "{error}");
+        assert!(error.contains("did you mean `serialize-lz4`?"), "{error}");
+    }
+}

@@ -1,0 +1,167 @@
+//! `Tables`: what a data directory holds, and how its keys are written.
+
+use super::disk_error::failed;
+use crate::{Error, ErrorKind, Result};
+use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions};
+use framedb_core::{Key, Route};
+use std::path::Path;
+
+/// Grows when the layout changes in a way that older builds cannot read.
+const FORMAT: &[u8] = b"1";
+
+/// Values from this size on are kept outside of the tree, so that compaction does not copy them.
+const SEPARATED: u32 = 1 << 10;
+
+/// Memory for blocks that were read.
+const CACHE: u64 = 32 << 20;
+
+/// Journals of this size are cut by flushing what they hold. Four objects of the default
+/// `max-object` must fit, and opening the directory reads all of it.
+const MAX_JOURNALS: u64 = 512 << 20;
+
+/// The name under which `meta` holds how many routes there are.
+const ROUTE_COUNT: &str = "routes";
+
+/// The keyspaces of an open directory.
+pub(crate) struct Tables {
+    pub(crate) database: Database,
+    /// Bytes of objects, by [`object_key`].
+    pub(crate) objects: Keyspace,
+    /// When objects expire, for those that do, by [`object_key`].
+    pub(crate) mortal: Keyspace,
+    /// Routes as JSON, by key.
+    pub(crate) routes: Keyspace,
+    /// Routes that expire, by [`expiry_key`].
+    pub(crate) expiry: Keyspace,
+    /// Elements and remembered ids of queues.
+    pub(crate) queues: Keyspace,
+    /// Bytes of elements.
+    pub(crate) payloads: Keyspace,
+    /// Writes that have begun.
+    pub(crate) intents: Keyspace,
+    /// The format, and the number of routes.
+    pub(crate) meta: Keyspace,
+}
+
+impl Tables {
+    /// Opens a database, made when it is absent.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let failed = |cause| failed("open the database", path, cause);
+        let database = Database::builder(path)
+            .cache_size(CACHE)
+            .max_journaling_size(MAX_JOURNALS)
+            // Payloads are what their senders made them; serializers compress where it pays.
+            .journal_compression(CompressionType::None)
+            .open()
+            .map_err(failed)?;
+        let small = |name| database.keyspace(name, KeyspaceCreateOptions::default).map_err(failed);
+        let large = |name| {
+            let separation = KvSeparationOptions::default()
+                .separation_threshold(SEPARATED)
+                .compression(CompressionType::None);
+            let options = || KeyspaceCreateOptions::default().with_kv_separation(Some(separation));
+            database.keyspace(name, options).map_err(failed)
+        };
+        let tables = Self {
+            objects: large("objects")?,
+            mortal: small("mortal")?,
+            routes: small("routes")?,
+            expiry: small("expiry")?,
+            queues: small("queues")?,
+            payloads: large("payloads")?,
+            intents: small("intents")?,
+            meta: small("meta")?,
+            database,
+        };
+        match tables.meta.get("format").map_err(failed)? {
+            Some(format) if *format == *FORMAT => {}
+            Some(format) => {
+                let format = String::from_utf8_lossy(&format).into_owned();
+                let own = String::from_utf8_lossy(FORMAT);
+                return Err(Error::new(
+                    ErrorKind::Config,
+                    format!(
+                        "cannot open {}: its format is {format}, this build reads {own}",
+                        path.display()
+                    ),
+                )
+                .with_hint("use the build that wrote it, or another `data-dir`"));
+            }
+            None => tables.meta.insert("format", FORMAT).map_err(failed)?,
+        }
+        Ok(tables)
+    }
+
+    /// How many routes there are, as the last commit wrote it.
+    pub(super) fn route_count(&self) -> fjall::Result<u64> {
+        let count = self.meta.get(ROUTE_COUNT)?;
+        Ok(count.as_deref().and_then(number).unwrap_or_default())
+    }
+
+    /// Writes how many routes there are, in the batch that changes them.
+    pub(super) fn set_route_count(&self, batch: &mut fjall::OwnedWriteBatch, count: u64) {
+        batch.insert(&self.meta, ROUTE_COUNT, count.to_be_bytes());
+    }
+
+    /// Keyspaces with large values: writers wait here for flushes, not inside of a commit, where
+    /// a flush that never comes would keep them.
+    pub(super) fn sealed(&self) -> usize {
+        self.objects.sealed_memtable_count().max(self.payloads.sealed_memtable_count())
+    }
+
+    /// When an object of this key expires; `None` keeps it.
+    pub(crate) fn expires_at(&self, object_key: &[u8]) -> fjall::Result<Option<u64>> {
+        Ok(self.mortal.get(object_key)?.as_deref().and_then(number))
+    }
+
+    /// A key's registered route.
+    pub(crate) fn route(&self, key: &Key) -> Result<Option<Route>> {
+        let stored = self.routes.get(key.as_str()).map_err(|cause| failed_read(key, cause))?;
+        stored.map(|stored| decode_route(key, &stored)).transpose()
+    }
+}
+
+/// The error of a read.
+pub(crate) fn failed_read(key: &Key, cause: fjall::Error) -> Error {
+    super::disk_error::of(format!("cannot read {key} from the disk"), cause)
+}
+
+/// The start of all keys of an instance's objects.
+pub(crate) fn instance_prefix(framedb_id: &str) -> Vec<u8> {
+    let mut prefix = Vec::with_capacity(framedb_id.len() + 2);
+    let length = u16::try_from(framedb_id.len()).unwrap_or(u16::MAX);
+    prefix.extend_from_slice(&length.to_be_bytes());
+    prefix.extend_from_slice(framedb_id.as_bytes());
+    prefix
+}
+
+/// The key of an object of an instance.
+pub(crate) fn object_key(prefix: &[u8], key: &str) -> Vec<u8> {
+    [prefix, key.as_bytes()].concat()
+}
+
+/// The key of a route that expires: the moment, then the route's key, so that the oldest come
+/// first.
+pub(crate) fn expiry_key(at: u64, key: &str) -> Vec<u8> {
+    [&at.to_be_bytes(), key.as_bytes()].concat()
+}
+
+/// A number that was written with its highest byte first, from the start of `bytes`.
+pub(crate) fn number(bytes: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(*bytes.first_chunk()?))
+}
+
+/// A route as it is stored.
+pub(crate) fn encode_route(key: &Key, route: &Route) -> Result<Vec<u8>> {
+    serde_json::to_vec(route).map_err(|cause| {
+        Error::new(ErrorKind::Invalid, format!("cannot write the route of {key}"))
+            .with_source(cause)
+    })
+}
+
+/// A stored route.
+pub(crate) fn decode_route(key: &Key, stored: &[u8]) -> Result<Route> {
+    serde_json::from_slice(stored).map_err(|cause| {
+        Error::new(ErrorKind::Corrupt, format!("cannot read the route of {key}")).with_source(cause)
+    })
+}

@@ -1,0 +1,57 @@
+//! `Node`: the parts that every door and every command works with.
+
+use crate::{
+    codecs::Codecs,
+    config::Config,
+    instances::Instances,
+    pipeline::{Ingress, Pipeline},
+    plugin::Plugin,
+    reader::Reader,
+    registry::Registry,
+    telemetry::Telemetry,
+};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
+
+/// A node's parts, shared by its doors.
+#[derive(Debug)]
+pub struct Node {
+    /// As it was configured.
+    pub config: Config,
+    /// The way in.
+    pub ingress: Ingress,
+    /// The way out.
+    pub reader: Reader,
+    /// Where objects can be kept.
+    pub instances: Arc<Instances>,
+    /// Where objects are.
+    pub registry: Arc<dyn Registry>,
+    /// Who can decode them.
+    pub codecs: Arc<Codecs>,
+    /// The plugins that its pipelines use.
+    pub plugins: Vec<Arc<Plugin>>,
+    /// Its pipelines, in the order in which they are tried.
+    pub pipelines: Arc<[Arc<Pipeline>]>,
+    /// Its metrics.
+    pub telemetry: Telemetry,
+    /// When it started.
+    pub started: Instant,
+    pub(crate) ready: AtomicBool,
+}
+
+impl Node {
+    /// Whether it takes objects: not before it is built, and not when it is shutting down.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_ready(&self, ready: bool) {
+        self.ready.store(ready, Ordering::Release);
+    }
+}

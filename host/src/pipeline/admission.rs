@@ -1,0 +1,115 @@
+//! Admission: bytes in flight are bounded, and a full node says "try later" at once.
+
+use framedb_core::{Failure, FailureClass, Stage};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// What an object counts beside its payload, so that their number is bounded as well.
+const OVERHEAD: u64 = 1 << 10;
+
+/// When a refused sender should try again: a batch is long done by then.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+
+/// The bound on bytes in flight.
+#[derive(Debug, Clone)]
+pub struct Admission {
+    bytes: Arc<Semaphore>,
+    capacity: u64,
+    max_object: u64,
+}
+
+/// A share of the bytes in flight, held until the receipt is handed over.
+#[derive(Debug, Default)]
+pub struct Permit(Option<OwnedSemaphorePermit>);
+
+impl Admission {
+    pub(crate) fn new(capacity: u64, max_object: u64) -> Self {
+        let permits = usize::try_from(capacity).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+        Self { bytes: Arc::new(Semaphore::new(permits)), capacity, max_object }
+    }
+
+    /// Takes room for an object of `size` bytes, or says that there is none.
+    ///
+    /// # Errors
+    ///
+    /// *Too large* for an object over `max-object`, else *busy*.
+    pub fn try_admit(&self, size: u64) -> Result<Permit, Failure> {
+        let permits = self.permits(size)?;
+        match self.bytes.clone().try_acquire_many_owned(permits) {
+            Ok(permit) => Ok(Permit(Some(permit))),
+            Err(_) => Err(self.busy()),
+        }
+    }
+
+    /// Waits for room for an object of `size` bytes: for doors whose flow control makes the
+    /// sender wait.
+    ///
+    /// # Errors
+    ///
+    /// *Too large* for an object over `max-object`.
+    pub async fn admit(&self, size: u64) -> Result<Permit, Failure> {
+        let permits = self.permits(size)?;
+        Ok(Permit(self.bytes.clone().acquire_many_owned(permits).await.ok()))
+    }
+
+    /// Bytes in flight now.
+    #[must_use]
+    pub fn in_flight(&self) -> u64 {
+        self.capacity.saturating_sub(self.bytes.available_permits() as u64)
+    }
+
+    /// Bytes an object may have.
+    #[must_use]
+    pub fn max_object(&self) -> u64 {
+        self.max_object
+    }
+
+    /// The failure of an object over `max-object`.
+    #[must_use]
+    pub fn too_large(&self, size: Option<u64>) -> Failure {
+        let size = size.map_or_else(|| "the body".to_owned(), |size| format!("{size} bytes"));
+        Failure::new(
+            FailureClass::TooLarge,
+            Stage::Admission,
+            format!("{size} exceeds max-object, {} bytes (limits.max-object)", self.max_object),
+        )
+    }
+
+    fn permits(&self, size: u64) -> Result<u32, Failure> {
+        if size > self.max_object {
+            return Err(self.too_large(Some(size)));
+        }
+        // `check` refuses a capacity below max-object; the minimum keeps a wait from being
+        // endless all the same.
+        let permits = size.saturating_add(OVERHEAD).min(self.capacity);
+        Ok(u32::try_from(permits).unwrap_or(u32::MAX))
+    }
+
+    fn busy(&self) -> Failure {
+        let mut failure = Failure::new(
+            FailureClass::Busy,
+            Stage::Admission,
+            format!("busy, try again in {}", humantime::format_duration(TRY_AGAIN)),
+        );
+        failure.retry_after = Some(TRY_AGAIN);
+        failure
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_full_house_refuses_at_once_and_takes_objects_when_there_is_room() {
+        let admission = Admission::new(10_000, 8_000);
+        let permit = admission.try_admit(8_000).unwrap();
+        assert_eq!(admission.in_flight(), 9_024);
+        let busy = admission.try_admit(8_000).unwrap_err();
+        assert_eq!((busy.class, busy.retry_after.is_some()), (FailureClass::Busy, true));
+        drop(permit);
+        assert!(admission.try_admit(8_000).is_ok());
+        let large = admission.admit(8_001).await.unwrap_err();
+        assert_eq!(large.class, FailureClass::TooLarge);
+    }
+}

@@ -1,0 +1,111 @@
+//! What an operator says of a pipeline.
+
+use bytesize::ByteSize;
+use framedb_core::{Kind, Pattern, Rule};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// How changed elements of queues, which have no route of their own, carry their codec.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Framing {
+    /// A small header, only where bytes were changed.
+    #[default]
+    Header,
+    /// Nothing, and so nothing is decoded.
+    None,
+}
+
+/// `[pipelines.NAME.match]`: which objects the pipeline is for. Every condition given must
+/// hold; texts may hold `*` and `?`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+pub struct MatchConfig {
+    /// The source.
+    pub source: Option<String>,
+    /// The kind that the sender asked for: `in-memory`, `storage` or `stream`.
+    #[schemars(with = "Option<String>")]
+    pub kind: Option<Kind>,
+    /// The instance that the sender named.
+    pub framedb_id: Option<String>,
+    /// The declared content type, as in `image/*`.
+    pub content_type: Option<String>,
+}
+
+/// `[pipelines.NAME.batch]`: how objects are gathered. An idle pipeline adds no delay.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+pub struct BatchConfig {
+    /// Objects in a batch at most.
+    pub objects: usize,
+    /// Payload bytes in a batch at most; a larger object travels alone.
+    #[schemars(with = "String")]
+    pub bytes: ByteSize,
+    /// How long a busy pipeline waits for a batch to fill.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub linger: Duration,
+    /// Batches in the stages at once; `0` allows one for each CPU.
+    pub at_once: usize,
+}
+
+/// `[pipelines.NAME]`: a chain of plugins with a rule for which objects it is.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+pub struct PipelineConfig {
+    /// Which objects it is for. Pipelines are tried in the order of their `priority`, then of
+    /// their names; the pipeline `default` is for the rest.
+    #[serde(rename = "match")]
+    pub matches: MatchConfig,
+    /// Pipelines with a lower value are tried first.
+    pub priority: i32,
+    /// Ingest plugins, in order; none is the identity.
+    pub ingest: Vec<String>,
+    /// The resolve plugin; without one, an object goes where its sender said.
+    pub resolve: Option<String>,
+    /// The serialize plugin; without one, bytes are stored as they were sent.
+    pub serialize: Option<String>,
+    /// How changed elements of queues carry their codec.
+    pub framing: Framing,
+    /// How objects are gathered.
+    pub batch: BatchConfig,
+}
+
+impl Default for BatchConfig {
+    fn default() -> Self {
+        Self {
+            // Batches of 16 take most of what batching gains; 256 bound what a replay costs.
+            objects: 256,
+            bytes: ByteSize::mib(8),
+            linger: Duration::ZERO,
+            at_once: 0,
+        }
+    }
+}
+
+impl BatchConfig {
+    /// Batches in the stages at once.
+    #[must_use]
+    pub fn at_once(&self) -> usize {
+        match self.at_once {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            number => number,
+        }
+    }
+}
+
+impl MatchConfig {
+    /// The rule that it states.
+    #[must_use]
+    pub fn rule(&self) -> Rule {
+        let pattern = |text: &Option<String>| text.clone().map(Pattern::from);
+        Rule {
+            source: pattern(&self.source),
+            kind: self.kind,
+            framedb_id: pattern(&self.framedb_id),
+            content_type: pattern(&self.content_type),
+            ..Rule::default()
+        }
+    }
+}

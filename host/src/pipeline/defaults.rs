@@ -1,0 +1,53 @@
+//! Where an object belongs when neither its sender nor a plugin says so.
+
+use framedb_core::{Envelope, Kind, Placement};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// `[defaults]`: where objects go when nobody says so.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+pub struct Defaults {
+    /// The kind of an object whose sender named neither kind nor instance: `in-memory`,
+    /// `storage` or `stream`.
+    #[schemars(with = "String")]
+    pub kind: Kind,
+    /// The instance for `in-memory` objects.
+    pub in_memory: String,
+    /// The instance for `storage` objects.
+    pub storage: String,
+    /// The instance for `stream` objects.
+    pub stream: String,
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Self {
+            // What nobody asked to forget is kept.
+            kind: Kind::Storage,
+            in_memory: "memory".into(),
+            storage: "disk".into(),
+            stream: "memory".into(),
+        }
+    }
+}
+
+impl Defaults {
+    /// The instance for a kind.
+    #[must_use]
+    pub fn instance(&self, kind: Kind) -> &str {
+        match kind {
+            Kind::InMemory => &self.in_memory,
+            Kind::Storage => &self.storage,
+            Kind::Stream => &self.stream,
+        }
+    }
+
+    /// The native identity of the resolve stage: what the sender named, else the defaults.
+    pub(crate) fn place(&self, envelope: &Envelope) -> Placement {
+        let kind = envelope.kind.unwrap_or(self.kind);
+        let framedb_id =
+            envelope.framedb_id.clone().unwrap_or_else(|| self.instance(kind).into());
+        Placement { framedb_id, kind, key: None, time_to_live: None }
+    }
+}

@@ -1,0 +1,285 @@
+//! Pipelines: match, batch, the stages in order, sink, registration.
+//!
+//! In reading order: [`arrival`](Arrival) makes objects of what doors receive; [`Admission`]
+//! bounds what is in flight; [`Order`](order::Order) keeps the order of each key; a
+//! [`Pipeline`] gathers what is waiting into batches and takes them through the stages; the
+//! [`Sink`](sink::Sink) makes them stored and findable; the receipt goes back.
+
+mod admission;
+mod arrival;
+mod config;
+mod defaults;
+mod item;
+pub(crate) mod order;
+pub(crate) mod sink;
+mod stages;
+mod writing;
+
+pub use admission::{Admission, Permit};
+pub(crate) use arrival::refused;
+pub use arrival::{Arrival, Ingress};
+pub use config::{BatchConfig, Framing, MatchConfig, PipelineConfig};
+pub use defaults::Defaults;
+pub use item::{Answer, Reply};
+
+use crate::{codecs::Codecs, instances::Instances, plugin::Pool, telemetry::PipelineMetrics};
+use framedb_core::{Failure, FailureClass, Outcome, Rule, Stage};
+use item::{Item, Step, Written};
+use order::Order;
+use sink::Sink;
+use std::{
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+
+/// Objects that may wait for a batch; more than that is kept out by admission long before.
+const WAITING: usize = 1 << 20;
+
+/// A named chain of plugins with the rule for which objects it is.
+pub struct Pipeline {
+    name: Arc<str>,
+    rule: Rule,
+    ingest: Vec<Pool>,
+    resolve: Option<Pool>,
+    serialize: Option<Pool>,
+    framing: Framing,
+    shared: Arc<Shared>,
+    metrics: PipelineMetrics,
+    arrivals: mpsc::Sender<Item>,
+}
+
+/// What all pipelines of a node share.
+pub(crate) struct Shared {
+    pub(crate) order: Arc<Order>,
+    pub(crate) instances: Arc<Instances>,
+    pub(crate) defaults: Defaults,
+    pub(crate) codecs: Arc<Codecs>,
+    pub(crate) sink: Sink,
+    /// Everything that was accepted and has not ended; shutdown waits for it.
+    pub(crate) tasks: TaskTracker,
+}
+
+/// The plugins of a pipeline, each with its instances.
+pub(crate) struct Stages {
+    pub(crate) ingest: Vec<Pool>,
+    pub(crate) resolve: Option<Pool>,
+    pub(crate) serialize: Option<Pool>,
+}
+
+impl Pipeline {
+    /// Starts a pipeline; it ends when its last handle is dropped and its objects have ended.
+    pub(crate) fn start(
+        name: &str,
+        rule: Rule,
+        config: &PipelineConfig,
+        stages: Stages,
+        shared: Arc<Shared>,
+        metrics: PipelineMetrics,
+    ) -> Arc<Self> {
+        let (arrivals, waiting) = mpsc::channel(WAITING);
+        let pipeline = Arc::new(Self {
+            name: name.into(),
+            rule,
+            ingest: stages.ingest,
+            resolve: stages.resolve,
+            serialize: stages.serialize,
+            framing: config.framing,
+            shared,
+            metrics,
+            arrivals,
+        });
+        let weak = Arc::downgrade(&pipeline);
+        tokio::spawn(gather(weak, waiting, config.batch.clone()));
+        pipeline
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Which objects it is for.
+    #[must_use]
+    pub fn rule(&self) -> &Rule {
+        &self.rule
+    }
+
+    /// Accepts an item; its answer goes where the item says.
+    pub(crate) async fn accept(&self, item: Item) {
+        if let Err(refused) = self.arrivals.send(item).await {
+            let message = "the node is shutting down";
+            let failure = Failure::new(FailureClass::Busy, Stage::Admission, message);
+            self.fail(refused.0, failure);
+        }
+    }
+
+    pub(crate) fn try_accept(&self, item: Item) -> Result<(), Item> {
+        self.arrivals.try_send(item).map_err(|error| error.into_inner())
+    }
+
+    fn ingest_pools(&self) -> &[Pool] {
+        &self.ingest
+    }
+
+    fn resolve_pool(&self) -> Option<&Pool> {
+        self.resolve.as_ref()
+    }
+
+    fn serialize_pool(&self) -> Option<&Pool> {
+        self.serialize.as_ref()
+    }
+
+    fn frames(&self) -> bool {
+        self.framing == Framing::Header
+    }
+
+    fn defaults(&self) -> &Defaults {
+        &self.shared.defaults
+    }
+
+    fn instances(&self) -> &Instances {
+        &self.shared.instances
+    }
+
+    fn codecs(&self) -> &Codecs {
+        &self.shared.codecs
+    }
+
+    fn sink(&self) -> &Sink {
+        &self.shared.sink
+    }
+
+    fn order(&self) -> &Arc<Order> {
+        &self.shared.order
+    }
+
+    fn metrics(&self) -> &PipelineMetrics {
+        &self.metrics
+    }
+
+    /// Takes items through the stages from `step` on.
+    async fn run(self: Arc<Self>, items: Vec<Item>, step: Step, slot: Option<Slot>) {
+        let mut items = items;
+        for index in 0..self.ingest.len() {
+            if step <= Step::Ingest(index) && !items.is_empty() {
+                items = self.ingest(index, items).await;
+            }
+        }
+        if step <= Step::Resolve && !items.is_empty() {
+            items = self.resolve(items).await;
+        }
+        if step <= Step::Serialize && !items.is_empty() {
+            items = self.serialize(items).await;
+        }
+        // The stages are free for the next batch while this one is written.
+        drop(slot);
+        self.write(items).await;
+    }
+
+    /// Tries an item again from its step, after a delay and within its deadline. Meanwhile it
+    /// holds back only its own key.
+    fn retry(self: &Arc<Self>, mut item: Item, reason: String, after: Option<Duration>) {
+        let stage = item.step.stage();
+        let Some(delay) = item.backoff.next(after) else {
+            let attempts = item.envelope().attempt;
+            let failure = if item.written {
+                let mut unknown = writing::unknown();
+                unknown.message = format!("{}: {reason}", unknown.message);
+                unknown
+            } else {
+                let message = format!("{stage} gave up after {attempts} attempts: {reason}");
+                let class = match stage {
+                    Stage::Sink => FailureClass::Unavailable,
+                    _ => FailureClass::Retry,
+                };
+                let mut failure = Failure::new(class, stage, message);
+                failure.retry_after = after;
+                failure
+            };
+            return self.fail(item, failure);
+        };
+        self.metrics.retried(stage);
+        tracing::debug!(key = %item.envelope().key, %stage, reason, ?delay, "trying again");
+        item.object.envelope.attempt += 1;
+        let pipeline = self.clone();
+        self.shared.tasks.spawn(async move {
+            tokio::time::sleep(delay).await;
+            let step = item.step;
+            pipeline.run(vec![item], step, None).await;
+        });
+    }
+
+    fn fail(&self, item: Item, failure: Failure) {
+        self.end(item, Outcome::Failed(failure), None);
+    }
+
+    fn end(&self, item: Item, outcome: Outcome, written: Option<Written>) {
+        let outcome = item.end(outcome, written);
+        self.metrics.ended(&outcome);
+    }
+}
+
+impl fmt::Debug for Pipeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pipeline").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+type Slot = tokio::sync::OwnedSemaphorePermit;
+
+/// Gathers what is waiting into batches. The slot comes first: while all are taken, objects
+/// gather by themselves, and an idle pipeline takes the first one at once.
+async fn gather(
+    pipeline: std::sync::Weak<Pipeline>,
+    mut waiting: mpsc::Receiver<Item>,
+    config: BatchConfig,
+) {
+    let at_once = config.at_once();
+    let slots = Arc::new(Semaphore::new(at_once));
+    let most_bytes = config.bytes.as_u64();
+    let mut gathered: Vec<Item> = Vec::new();
+    loop {
+        let Ok(slot) = slots.clone().acquire_owned().await else { return };
+        if gathered.is_empty()
+            && waiting.recv_many(&mut gathered, config.objects.max(1)).await == 0
+        {
+            return;
+        }
+        let busy = slots.available_permits() + 1 < at_once;
+        if busy && !config.linger.is_zero() {
+            let deadline = tokio::time::Instant::now() + config.linger;
+            while gathered.len() < config.objects {
+                match tokio::time::timeout_at(deadline, waiting.recv()).await {
+                    Ok(Some(item)) => gathered.push(item),
+                    Ok(None) | Err(_) => break,
+                }
+            }
+        }
+        while gathered.len() < config.objects
+            && let Ok(item) = waiting.try_recv()
+        {
+            gathered.push(item);
+        }
+        let mut bytes = 0;
+        let fits = gathered
+            .iter()
+            .take_while(|item| {
+                bytes += item.object.data.len() as u64;
+                bytes <= most_bytes
+            })
+            .count()
+            .max(1);
+        let rest = gathered.split_off(fits.min(gathered.len()));
+        let batch = std::mem::replace(&mut gathered, rest);
+        let Some(pipeline) = pipeline.upgrade() else { return };
+        pipeline.metrics.batch(batch.iter().map(|item| item.object.data.len() as u64).sum());
+        let span = tracing::debug_span!("batch", pipeline = &*pipeline.name, objects = batch.len());
+        let tasks = pipeline.shared.tasks.clone();
+        tasks.spawn(pipeline.run(batch, Step::Ingest(0), Some(slot)).instrument(span));
+    }
+}

@@ -1,0 +1,352 @@
+//! `Sink`: bytes to their engine and routes to the registry, so that success means stored and
+//! findable.
+//!
+//! Where data and route share a transaction that is all. Elsewhere an intent is written first,
+//! and cleared when both are in place: what a crash leaves half done is finished or forgotten by
+//! recovery. A key that moves to another instance or kind is registered there first; then its
+//! old copy is deleted.
+
+use super::item::Written;
+use crate::{
+    Error, Result,
+    instances::Instances,
+    registry::{Generations, Intent, Intents, Recovery, Registry},
+    store::{Element, ObjectStore, Record},
+};
+use bytes::Bytes;
+use framedb_core::{Attribute, Codec, CodecRecord, Key, Kind, Route, Stage, StageTimes};
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+/// One thing to store.
+#[derive(Debug, Clone)]
+pub(crate) struct Write {
+    /// The object's id, which makes a push idempotent.
+    pub(crate) id: Arc<str>,
+    pub(crate) key: Key,
+    pub(crate) framedb_id: Arc<str>,
+    pub(crate) kind: Kind,
+    /// Bytes of the payload before serialization.
+    pub(crate) size: u64,
+    /// The bytes to store; of a queue element with its frame.
+    pub(crate) data: Bytes,
+    pub(crate) metadata: Arc<str>,
+    pub(crate) content_type: Option<Arc<str>>,
+    pub(crate) attributes: Arc<[Attribute]>,
+    /// Who wrote the bytes, when they are not the sender's.
+    pub(crate) codec: Option<Codec>,
+    pub(crate) unframed: bool,
+    pub(crate) time_to_live: Option<Duration>,
+}
+
+/// The way to the engines and the registry.
+#[derive(Debug)]
+pub(crate) struct Sink {
+    pub(crate) instances: Arc<Instances>,
+    pub(crate) registry: Arc<dyn Registry>,
+    pub(crate) intents: Arc<Intents>,
+    pub(crate) generations: Arc<Generations>,
+    pub(crate) recovery: Arc<Recovery>,
+}
+
+impl Sink {
+    /// Writes objects of one instance, or successive elements of one queue; one answer each, in
+    /// order, and the time that data and routes took.
+    pub(crate) async fn write(&self, writes: &[Write]) -> (Vec<Result<Written>>, StageTimes) {
+        let mut times = StageTimes::default();
+        for write in writes {
+            self.recovery.wait(&write.key).await;
+        }
+        let results = match writes.first() {
+            None => Vec::new(),
+            Some(first) if first.kind == Kind::Stream => {
+                self.push(first, writes, &mut times).await
+            }
+            Some(first) => self.put(first, writes, &mut times).await,
+        };
+        (results, times)
+    }
+
+    async fn put(
+        &self,
+        first: &Write,
+        writes: &[Write],
+        times: &mut StageTimes,
+    ) -> Vec<Result<Written>> {
+        let store = match self.instances.store(&first.framedb_id) {
+            Ok(store) => store,
+            Err(error) => return repeat(&error, writes.len()),
+        };
+        let keys: Vec<_> = writes.iter().map(|write| write.key.clone()).collect();
+        let previous = match self.registry.lookup(&keys).await {
+            Ok(previous) => previous,
+            Err(error) => return repeat(&error, writes.len()),
+        };
+        let now = SystemTime::now();
+        let pairs: Vec<_> = writes.iter().map(|write| self.pair(write, now)).collect();
+        let shared = store.domain().is_some_and(|domain| self.registry.shares(&domain));
+        let intents = match self.declare(store.as_ref(), &pairs, &previous, shared).await {
+            Ok(intents) => intents,
+            Err(error) => return repeat(&error, writes.len()),
+        };
+        let results = if shared {
+            let started = Instant::now();
+            let results = store.put_with_routes(&pairs).await;
+            times.add(Stage::Sink, started.elapsed());
+            results
+        } else {
+            self.put_then_register(store.as_ref(), &pairs, &previous, times).await
+        };
+        let synced = store.synced();
+        let moved = self.delete_moved(first, &pairs, &previous, &results).await;
+        self.settle(&intents, &results).await;
+        results
+            .into_iter()
+            .zip(writes)
+            .zip(moved)
+            .map(|((result, write), moved)| {
+                result.and(moved)?;
+                Ok(Written { size: write.data.len() as u64, synced })
+            })
+            .collect()
+    }
+
+    /// Data first, then routes, for engines that share no transaction with the registry.
+    async fn put_then_register(
+        &self,
+        store: &dyn ObjectStore,
+        pairs: &[(Record, Route)],
+        previous: &[Option<Route>],
+        times: &mut StageTimes,
+    ) -> Vec<Result<()>> {
+        let started = Instant::now();
+        // A reader between the two writes finds new bytes under the old route: it is told of
+        // both codecs beforehand.
+        let announced: Vec<_> = pairs
+            .iter()
+            .zip(previous)
+            .filter_map(|((record, route), previous)| {
+                let mut old = previous.clone()?;
+                let recoded = old.codec.is_some() || route.codec.is_some();
+                (recoded && old.framedb_id == route.framedb_id && old.kind == route.kind).then(|| {
+                    old.next = route.codec.clone();
+                    (record.key.clone(), old)
+                })
+            })
+            .collect();
+        if !announced.is_empty()
+            && let Some(Err(error)) =
+                self.registry.register(&announced).await.into_iter().find(Result::is_err)
+        {
+            return repeat(&error, pairs.len());
+        }
+        times.add(Stage::Registration, started.elapsed());
+        let started = Instant::now();
+        let records: Vec<_> = pairs.iter().map(|(record, _)| record.clone()).collect();
+        let mut results = store.put(&records).await;
+        times.add(Stage::Sink, started.elapsed());
+        let started = Instant::now();
+        let stored: Vec<_> = pairs
+            .iter()
+            .zip(&results)
+            .filter(|(_, result)| result.is_ok())
+            .map(|((record, route), _)| (record.key.clone(), route.clone()))
+            .collect();
+        let mut registered = self.registry.register(&stored).await.into_iter();
+        for result in results.iter_mut().filter(|result| result.is_ok()) {
+            *result = registered.next().unwrap_or(Ok(()));
+        }
+        times.add(Stage::Registration, started.elapsed());
+        results
+    }
+
+    async fn push(
+        &self,
+        first: &Write,
+        writes: &[Write],
+        times: &mut StageTimes,
+    ) -> Vec<Result<Written>> {
+        let started = Instant::now();
+        let prepared = self.prepare_queue(first, writes).await;
+        times.add(Stage::Registration, started.elapsed());
+        let (queue, synced, moved_from) = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => return repeat(&error, writes.len()),
+        };
+        let started = Instant::now();
+        let elements: Vec<_> = writes
+            .iter()
+            .map(|write| Element { id: (*write.id).to_owned(), data: write.data.clone() })
+            .collect();
+        let results = queue.push(&first.key, &elements).await;
+        times.add(Stage::Sink, started.elapsed());
+        if let Some(old) = moved_from
+            && results.iter().any(Result::is_ok)
+            && let Err(error) = self.delete_copy(&first.key, &old).await
+        {
+            return repeat(&error, writes.len());
+        }
+        let written = |(result, write): (Result<_>, &Write)| {
+            result.map(|_| Written { size: write.data.len() as u64, synced })
+        };
+        results.into_iter().zip(writes).map(written).collect()
+    }
+
+    /// Registers a queue's route before its first push, and whenever what it says changes;
+    /// answers the queue and the place that the key moves away from.
+    async fn prepare_queue(
+        &self,
+        first: &Write,
+        writes: &[Write],
+    ) -> Result<(Arc<dyn crate::store::Queue>, bool, Option<Route>)> {
+        let instance = self.instances.get(&first.framedb_id)?;
+        let queue = self.instances.queue(&first.framedb_id)?.clone();
+        let previous =
+            self.registry.lookup(std::slice::from_ref(&first.key)).await?.pop().flatten();
+        let last = writes.last().unwrap_or(first);
+        let mut route = self.route(last, SystemTime::now());
+        route.size = 0;
+        let moved = previous.as_ref().is_some_and(|old| moves(old, &route));
+        let same = previous.as_ref().is_some_and(|old| {
+            !moved
+                && old.metadata == route.metadata
+                && old.content_type == route.content_type
+                && old.attributes == route.attributes
+                && old.unframed == route.unframed
+                && route.expires_at.is_none()
+        });
+        if !same {
+            let mut registered = self.registry.register(&[(first.key.clone(), route)]).await;
+            registered.pop().unwrap_or(Ok(()))?;
+        }
+        Ok((queue, instance.objects.synced(), previous.filter(|_| moved)))
+    }
+
+    fn pair(&self, write: &Write, now: SystemTime) -> (Record, Route) {
+        let expires_at = write.time_to_live.map(|period| now + period);
+        let record = Record { key: write.key.clone(), data: write.data.clone(), expires_at };
+        (record, self.route(write, now))
+    }
+
+    fn route(&self, write: &Write, now: SystemTime) -> Route {
+        let record = |codec: &Codec| CodecRecord::of(codec.clone(), &write.data);
+        Route {
+            framedb_id: write.framedb_id.clone(),
+            kind: write.kind,
+            size: write.size,
+            metadata: write.metadata.clone(),
+            content_type: write.content_type.clone(),
+            attributes: write.attributes.clone(),
+            // Queue elements carry their codec themselves.
+            codec: write.codec.as_ref().filter(|_| write.kind != Kind::Stream).map(record),
+            next: None,
+            unframed: write.unframed,
+            generation: self.generations.next(),
+            expires_at: write.time_to_live.map(|period| Route::millis(now + period)),
+            stored_at: Route::millis(now),
+        }
+    }
+
+    /// Writes intents where a crash could leave something half done: where data and route share
+    /// no transaction, and where a key moves away from a durable place. What is volatile ends
+    /// with the process, so that nothing half done outlives it.
+    async fn declare(
+        &self,
+        store: &dyn ObjectStore,
+        pairs: &[(Record, Route)],
+        previous: &[Option<Route>],
+        shared: bool,
+    ) -> Result<Vec<(usize, Intent)>> {
+        let mut intents = Vec::new();
+        if !store.durable() {
+            return Ok(intents);
+        }
+        for (n, ((record, route), previous)) in pairs.iter().zip(previous).enumerate() {
+            let moved = previous.as_ref().is_some_and(|old| {
+                moves(old, route)
+                    && self.instances.store(&old.framedb_id).is_ok_and(|store| store.durable())
+            });
+            if !shared || moved {
+                let (key, data) = (record.key.clone(), &record.data);
+                intents.push((n, Intent::new(key, route.clone(), data, previous.clone())));
+            }
+        }
+        if !intents.is_empty() {
+            let declared: Vec<_> = intents.iter().map(|(_, intent)| intent.clone()).collect();
+            self.intents.write(&declared).await?;
+        }
+        Ok(intents)
+    }
+
+    /// Clears the intents of what is in place, or was refused for good. One whose write may
+    /// have happened stays for recovery.
+    async fn settle(&self, intents: &[(usize, Intent)], results: &[Result<()>]) {
+        let settled: Vec<_> = intents
+            .iter()
+            .filter(|(n, _)| {
+                results.get(*n).is_some_and(|r| !r.as_ref().is_err_and(Error::is_temporary))
+            })
+            .map(|(_, intent)| intent.clone())
+            .collect();
+        if !settled.is_empty()
+            && let Err(error) = self.intents.clear(&settled).await
+        {
+            // They are looked at again at the next start, and found to be in place.
+            tracing::warn!(error = error.chain(), "could not clear write intents");
+        }
+    }
+
+    /// Deletes the old copies of keys that moved.
+    async fn delete_moved(
+        &self,
+        first: &Write,
+        pairs: &[(Record, Route)],
+        previous: &[Option<Route>],
+        results: &[Result<()>],
+    ) -> Vec<Result<()>> {
+        let mut outcome = Vec::with_capacity(pairs.len());
+        // Of a key that is twice in a group, both have the same previous place.
+        let mut done = HashSet::new();
+        for (((record, route), previous), result) in pairs.iter().zip(previous).zip(results) {
+            let old = previous.as_ref().filter(|old| result.is_ok() && moves(old, route));
+            outcome.push(match old {
+                Some(old) if done.insert(&record.key) => {
+                    tracing::debug!(key = %record.key, from = %old.framedb_id, to = %first.framedb_id, "moved");
+                    self.delete_copy(&record.key, old).await
+                }
+                _ => Ok(()),
+            });
+        }
+        outcome
+    }
+
+    async fn delete_copy(&self, key: &Key, old: &Route) -> Result<()> {
+        if old.kind == Kind::Stream {
+            self.instances.queue(&old.framedb_id)?.purge(key).await?;
+        } else {
+            let keys = std::slice::from_ref(key);
+            let mut deleted = self.instances.store(&old.framedb_id)?.delete(keys).await;
+            deleted.pop().transpose()?;
+        }
+        self.registry.remove(key, Some(old.generation)).await?;
+        Ok(())
+    }
+}
+
+/// Whether storing `new` moves its key away from `old`.
+fn moves(old: &Route, new: &Route) -> bool {
+    old.framedb_id != new.framedb_id || old.kind != new.kind
+}
+
+/// The same error for every object of a group.
+fn repeat<T>(error: &Error, count: usize) -> Vec<Result<T>> {
+    let one = || {
+        let repeated = Error::new(error.kind(), error.chain());
+        Err(repeated.with_temporary(error.is_temporary()))
+    };
+    (0..count).map(|_| one()).collect()
+}
+

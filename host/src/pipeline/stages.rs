@@ -1,0 +1,261 @@
+//! The three stages over a batch: plugins' verdicts become the items' next steps.
+//!
+//! Each stage takes the items that reached it and returns those that go on; all others have
+//! ended, wait for another try, or were split into parts.
+
+use super::{
+    Pipeline,
+    item::{Item, Step},
+};
+use crate::{Error, plugin::Pool};
+use framedb_core::{
+    Attribute, Child, Encoded, Failure, FailureClass, Ingested, Key, Object, Outcome, Placement,
+    Resolved, Stage, check_attributes, merge_attributes,
+};
+use std::{sync::Arc, time::Instant};
+
+/// Parts that one object may be split into.
+const MAX_PARTS: usize = 4096;
+
+/// Bytes of a plugin's reason that reach senders and logs.
+const MAX_REASON: usize = 1 << 10;
+
+/// Bytes a content type may have.
+const MAX_CONTENT_TYPE: usize = 255;
+
+impl Pipeline {
+    /// The ingest plugin with this index.
+    pub(super) async fn ingest(self: &Arc<Self>, index: usize, items: Vec<Item>) -> Vec<Item> {
+        let Some(pool) = self.ingest_pools().get(index) else { return items };
+        let started = Instant::now();
+        let verdicts = pool.ingest(items.iter().map(|item| &item.object)).await;
+        let mut next = Vec::with_capacity(items.len());
+        let took = self.took(Stage::Ingest, started);
+        for (mut item, verdict) in items.into_iter().zip(verdicts) {
+            item.spend(Stage::Ingest, took);
+            item.step = Step::Ingest(index + 1);
+            match verdict {
+                Ok(Ingested::Accept { content_type, attributes }) => {
+                    match annotate(pool, &mut item, content_type, attributes) {
+                        Ok(()) => next.push(item),
+                        Err(failure) => self.fail(item, failure),
+                    }
+                }
+                Ok(Ingested::Changed { data, content_type, attributes }) => {
+                    item.object.data = data;
+                    match annotate(pool, &mut item, content_type, attributes) {
+                        Ok(()) => next.push(item),
+                        Err(failure) => self.fail(item, failure),
+                    }
+                }
+                Ok(Ingested::Split(children)) => self.split(pool, item, children, &mut next),
+                Ok(Ingested::Drop(reason)) => self.end(item, Outcome::Dropped(cut(reason)), None),
+                Ok(Ingested::Reject(reason)) => {
+                    self.fail(item, rejected(pool, Stage::Ingest, reason));
+                }
+                Ok(Ingested::Retry(retry)) => {
+                    item.step = Step::Ingest(index);
+                    self.retry(item, cut(retry.reason), retry.after);
+                }
+                Err(failure) => self.fail(item, failure),
+            }
+        }
+        next
+    }
+
+    /// The resolve plugin, or the sender's own words.
+    pub(super) async fn resolve(self: &Arc<Self>, items: Vec<Item>) -> Vec<Item> {
+        let started = Instant::now();
+        let Some(pool) = self.resolve_pool() else {
+            let mut next = Vec::with_capacity(items.len());
+            for mut item in items {
+                let placement = self.defaults().place(item.envelope());
+                match self.accept_placement(&mut item, placement) {
+                    Ok(()) => next.push(item),
+                    Err(failure) => self.fail(item, failure),
+                }
+            }
+            return next;
+        };
+        let envelopes = items.iter().map(|item| (item.envelope(), item.object.data.len() as u64));
+        let verdicts = pool.resolve(envelopes).await;
+        let mut next = Vec::with_capacity(items.len());
+        let took = self.took(Stage::Resolve, started);
+        for (mut item, verdict) in items.into_iter().zip(verdicts) {
+            item.spend(Stage::Resolve, took);
+            match verdict {
+                Ok(Resolved::Place(placement)) => {
+                    match self.accept_placement(&mut item, placement) {
+                        Ok(()) => next.push(item),
+                        Err(failure) => self.fail(item, failure),
+                    }
+                }
+                Ok(Resolved::Drop(reason)) => self.end(item, Outcome::Dropped(cut(reason)), None),
+                Ok(Resolved::Reject(reason)) => {
+                    self.fail(item, rejected(pool, Stage::Resolve, reason));
+                }
+                Ok(Resolved::Retry(retry)) => {
+                    item.step = Step::Resolve;
+                    self.retry(item, cut(retry.reason), retry.after);
+                }
+                Err(failure) => self.fail(item, failure),
+            }
+        }
+        next
+    }
+
+    /// The serialize plugin, or the bytes as they are.
+    pub(super) async fn serialize(self: &Arc<Self>, items: Vec<Item>) -> Vec<Item> {
+        let Some(pool) = self.serialize_pool() else { return items };
+        let started = Instant::now();
+        let verdicts = pool.encode(items.iter().map(|item| &item.object)).await;
+        let mut next = Vec::with_capacity(items.len());
+        let changes = verdicts.iter().any(|v| matches!(v, Ok(Encoded::Bytes { .. })));
+        // Before the first record of a codec is acknowledged, its component is kept.
+        let kept = if changes { self.codecs().keep(pool.plugin()).await } else { Ok(()) };
+        let took = self.took(Stage::Serialize, started);
+        for (mut item, verdict) in items.into_iter().zip(verdicts) {
+            item.spend(Stage::Serialize, took);
+            match verdict {
+                Ok(Encoded::Bytes { format, data }) => match &kept {
+                    Ok(()) => {
+                        item.encoded = Some((pool.plugin().codec(format), data));
+                        next.push(item);
+                    }
+                    Err(error) => self.fail(item, unavailable(Stage::Serialize, error)),
+                },
+                Ok(Encoded::Unchanged) => next.push(item),
+                Ok(Encoded::Reject(reason)) => {
+                    self.fail(item, rejected(pool, Stage::Serialize, reason));
+                }
+                Ok(Encoded::Retry(retry)) => {
+                    item.step = Step::Serialize;
+                    self.retry(item, cut(retry.reason), retry.after);
+                }
+                Err(failure) => self.fail(item, failure),
+            }
+        }
+        next
+    }
+
+    /// Replaces an item by its parts, which go on in its place.
+    fn split(&self, pool: &Pool, item: Item, children: Vec<Child>, next: &mut Vec<Item>) {
+        if children.is_empty() {
+            return self.end(item, Outcome::Dropped("split into no objects".into()), None);
+        }
+        if children.len() > MAX_PARTS {
+            let how = format!("it split an object into {} parts, more than {MAX_PARTS}", children.len());
+            return self.fail(item, broke_contract(pool, Stage::Ingest, &how));
+        }
+        let mut keys = Vec::with_capacity(children.len());
+        for (n, child) in children.iter().enumerate() {
+            let key = match &child.key {
+                Some(key) => Key::new(key),
+                None => Key::new(&format!("{}/{n}", item.envelope().key)),
+            };
+            match key {
+                Ok(key) => keys.push(key),
+                Err(error) => {
+                    let how = format!("part {n} has an illegal key: {error}");
+                    return self.fail(item, broke_contract(pool, Stage::Ingest, &how));
+                }
+            }
+        }
+        let step = item.step;
+        let (parent, envelope, place, deadline) = item.into_parent(children.len());
+        // A part under the parent's own key takes over its place in line.
+        let mut place = Some(place);
+        for (n, (child, key)) in children.into_iter().zip(keys).enumerate() {
+            let place = match place.take_if(|_| key == envelope.key) {
+                Some(place) => place,
+                None => self.order().enter(&key),
+            };
+            let mut part = envelope.clone();
+            part.id = format!("{}/{n}", envelope.id).into();
+            part.key = key;
+            part.content_type = None;
+            let object = Object { envelope: part, data: child.data };
+            let mut part = Item::part(object, place, deadline, parent.clone());
+            part.step = step;
+            match annotate(pool, &mut part, child.content_type, child.attributes) {
+                Ok(()) => next.push(part),
+                Err(failure) => self.fail(part, failure),
+            }
+        }
+    }
+
+    /// Holds a placement against the instances and the key rules.
+    fn accept_placement(&self, item: &mut Item, placement: Placement) -> Result<(), Failure> {
+        self.instances().find(&placement.framedb_id, placement.kind).map_err(|error| {
+            Failure::new(FailureClass::Invalid, Stage::Resolve, error.to_string())
+        })?;
+        if let Some(key) = &placement.key {
+            let key = Key::new(key).map_err(|error| {
+                let message = format!("the resolve stage assigned the key {key:?}: {error}");
+                Failure::new(FailureClass::Invalid, Stage::Resolve, message)
+            })?;
+            if key != item.envelope().key {
+                item.place = self.order().enter(&key);
+                item.object.envelope.key = key;
+            }
+        }
+        item.placement = Some(placement);
+        Ok(())
+    }
+
+    fn took(&self, stage: Stage, started: Instant) -> std::time::Duration {
+        let took = started.elapsed();
+        self.metrics().stage(stage, took);
+        took
+    }
+}
+
+/// Adds what a plugin found.
+fn annotate(
+    pool: &Pool,
+    item: &mut Item,
+    content_type: Option<String>,
+    added: Vec<Attribute>,
+) -> Result<(), Failure> {
+    let envelope = &mut item.object.envelope;
+    if let Some(content_type) = content_type {
+        if content_type.len() > MAX_CONTENT_TYPE || content_type.contains(char::is_control) {
+            let how = "its content type is not one line of at most 255 bytes";
+            return Err(broke_contract(pool, Stage::Ingest, how));
+        }
+        envelope.content_type = Some(content_type.into());
+    }
+    if !added.is_empty() {
+        let mut attributes = envelope.attributes.to_vec();
+        merge_attributes(&mut attributes, added);
+        check_attributes(&attributes)
+            .map_err(|error| broke_contract(pool, Stage::Ingest, &error.to_string()))?;
+        envelope.attributes = attributes.into();
+    }
+    Ok(())
+}
+
+fn rejected(pool: &Pool, stage: Stage, reason: String) -> Failure {
+    let name = pool.plugin().name();
+    let message = format!("plugin `{name}` refused the object in {stage}: {}", cut(reason));
+    Failure::new(FailureClass::Reject, stage, message)
+}
+
+fn broke_contract(pool: &Pool, stage: Stage, how: &str) -> Failure {
+    let message = format!("plugin `{}` broke its contract in {stage}: {how}", pool.plugin().name());
+    Failure::new(FailureClass::Trap, stage, message)
+}
+
+pub(super) fn unavailable(stage: Stage, error: &Error) -> Failure {
+    Failure::new(FailureClass::Unavailable, stage, error.chain())
+}
+
+/// A plugin's reason, cut to what a message can carry.
+fn cut(mut reason: String) -> String {
+    if reason.len() > MAX_REASON {
+        let end = (0..=MAX_REASON).rev().find(|n| reason.is_char_boundary(*n)).unwrap_or(0);
+        reason.truncate(end);
+        reason.push('…');
+    }
+    reason
+}

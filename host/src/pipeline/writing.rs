@@ -1,0 +1,184 @@
+//! Writing a batch: what may be written together, and in which order.
+//!
+//! Items that are first in their line are written at once, grouped by instance or queue. The
+//! rest wait in chains: items of one key that stand right behind each other and go to the same
+//! place form one chain, so that successive pushes to a queue stay one group.
+
+use super::{
+    Pipeline,
+    item::{Item, Step},
+    sink::Write,
+    stages::unavailable,
+};
+use crate::{Error, ErrorKind};
+use bytes::Bytes;
+use framedb_core::{Failure, FailureClass, Key, Kind, Outcome, Stage, frame, needs_frame};
+use futures::{StreamExt, stream::FuturesUnordered};
+use std::{collections::HashMap, sync::Arc};
+
+impl Pipeline {
+    /// Writes items, each in its turn, and ends them.
+    pub(super) async fn write(self: &Arc<Self>, items: Vec<Item>) {
+        let chains = if items.iter().all(|item| item.place.is_first()) {
+            items.into_iter().map(|item| vec![item]).collect()
+        } else {
+            chains(items)
+        };
+        let (ready, waiting): (Vec<_>, Vec<_>) =
+            chains.into_iter().partition(|chain| chain.first().is_some_and(|i| i.place.is_first()));
+        let mut writes: FuturesUnordered<_> = groups(ready.into_iter().flatten())
+            .into_iter()
+            .map(|group| self.write_group(group))
+            .collect();
+        let mut turns: FuturesUnordered<_> = waiting
+            .into_iter()
+            .map(|chain| async {
+                if let Some(head) = chain.first() {
+                    head.place.turn().await;
+                }
+                self.write_group(chain).await;
+            })
+            .collect();
+        // Those that wait may wait for those that are ready: both advance together.
+        loop {
+            tokio::select! {
+                Some(()) = writes.next() => {}
+                Some(()) = turns.next() => {}
+                else => return,
+            }
+        }
+    }
+
+    /// Writes items of one instance, or of one queue, together.
+    async fn write_group(self: &Arc<Self>, mut items: Vec<Item>) {
+        let Some(deadline) = items.iter().map(|item| item.deadline).max() else { return };
+        let writes: Vec<_> = items.iter().filter_map(|item| self.to_write(item)).collect();
+        if writes.len() != items.len() {
+            // Unreachable: only resolved items get here.
+            for item in items {
+                let message = "the object was not resolved";
+                self.fail(item, Failure::new(FailureClass::Invalid, Stage::Sink, message));
+            }
+            return;
+        }
+        for item in &mut items {
+            item.step = Step::Write;
+        }
+        let written = tokio::time::timeout_at(deadline, self.sink().write(&writes)).await;
+        let Ok((results, times)) = written else {
+            for item in items {
+                self.fail(item, unknown());
+            }
+            return;
+        };
+        for (stage, time) in times.iter().filter(|(_, time)| !time.is_zero()) {
+            self.metrics().stage(stage, time);
+        }
+        for (mut item, result) in items.into_iter().zip(results) {
+            for (stage, time) in times.iter() {
+                item.spend(stage, time);
+            }
+            match result {
+                Ok(written) => {
+                    self.metrics().stored(written.size);
+                    self.end(item, Outcome::Stored, Some(written));
+                }
+                Err(error) => self.failed_write(item, &error),
+            }
+        }
+    }
+
+    fn failed_write(self: &Arc<Self>, mut item: Item, error: &Error) {
+        let instance = item.placement.as_ref().map(|p| p.framedb_id.clone()).unwrap_or_default();
+        self.metrics().engine_error(&instance, &format!("{:?}", error.kind()).to_lowercase());
+        if error.is_temporary() {
+            item.written = true;
+            return self.retry(item, error.chain(), None);
+        }
+        let failure = match error.kind() {
+            ErrorKind::TooLarge => {
+                Failure::new(FailureClass::TooLarge, Stage::Sink, error.chain())
+            }
+            ErrorKind::Invalid => Failure::new(FailureClass::Invalid, Stage::Sink, error.chain()),
+            _ => unavailable(Stage::Sink, error),
+        };
+        self.fail(item, failure);
+    }
+
+    fn to_write(&self, item: &Item) -> Option<Write> {
+        let placement = item.placement.as_ref()?;
+        let envelope = item.envelope();
+        let codec = item.encoded.as_ref().map(|(codec, _)| codec);
+        let framed = placement.kind == Kind::Stream && self.frames();
+        let bytes = item.stored_bytes();
+        let data = if framed && (codec.is_some() || needs_frame(bytes)) {
+            Bytes::from(frame(codec, bytes))
+        } else {
+            bytes.clone()
+        };
+        Some(Write {
+            id: envelope.id.clone(),
+            key: envelope.key.clone(),
+            framedb_id: placement.framedb_id.clone(),
+            kind: placement.kind,
+            size: item.object.data.len() as u64,
+            data,
+            metadata: envelope.metadata.clone(),
+            content_type: envelope.content_type.clone(),
+            attributes: envelope.attributes.clone(),
+            codec: codec.cloned(),
+            unframed: placement.kind == Kind::Stream && !framed,
+            time_to_live: placement.time_to_live,
+        })
+    }
+}
+
+/// The deadline of an object passed while it was being written.
+pub(super) fn unknown() -> Failure {
+    Failure::new(
+        FailureClass::Unknown,
+        Stage::Sink,
+        "outcome unknown: the deadline passed during the write; sending the object again with \
+         the same id or key is safe",
+    )
+}
+
+/// Splits items, in order, into chains of which only the first may have to wait.
+fn chains(items: Vec<Item>) -> Vec<Vec<Item>> {
+    let mut chains: Vec<Vec<Item>> = Vec::new();
+    let mut of_key: HashMap<Key, usize> = HashMap::new();
+    for item in items {
+        let first = item.place.is_first();
+        if !first
+            && let Some(chain) = of_key.get(&item.envelope().key).and_then(|n| chains.get_mut(*n))
+            && let Some(last) = chain.last()
+            && item.place.follows(&last.place)
+            && target(&item) == target(last)
+        {
+            chain.push(item);
+            continue;
+        }
+        of_key.insert(item.envelope().key.clone(), chains.len());
+        chains.push(vec![item]);
+    }
+    chains
+}
+
+/// Items that one call to an engine can write: those of an instance, or of a queue.
+fn groups(items: impl Iterator<Item = Item>) -> Vec<Vec<Item>> {
+    let mut groups: Vec<(Option<(Arc<str>, Kind)>, Option<Key>, Vec<Item>)> = Vec::new();
+    for item in items {
+        let queue = (item.kind() == Some(Kind::Stream)).then(|| item.envelope().key.clone());
+        let target = target(&item);
+        match groups.iter_mut().find(|(t, q, _)| *t == target && *q == queue) {
+            Some((_, _, group)) => group.push(item),
+            None => groups.push((target, queue, vec![item])),
+        }
+    }
+    groups.into_iter().map(|(_, _, group)| group).collect()
+}
+
+fn target(item: &Item) -> Option<(Arc<str>, Kind)> {
+    item.placement.as_ref().map(|placement| (placement.framedb_id.clone(), placement.kind))
+}
+

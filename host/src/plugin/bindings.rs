@@ -1,0 +1,393 @@
+//! The records of `framedb:edge` as Rust types, and their conversions to and from `core`.
+//!
+//! Declared by hand instead of generated, because generated bindings for async functions take
+//! owned values: here every text and payload is shared, so that lowering a batch, and lowering
+//! it again in a replay, clones reference counts only.
+
+#![allow(unsafe_code, reason = "the derives implement wasmtime's unsafe traits")]
+
+use bytes::Bytes;
+use framedb_core::{self as rules, Child, Decoded, Encoded, Format, Ingested, Placement, Resolved};
+use std::{sync::Arc, time::Duration};
+use wasmtime::component::{ComponentType, Lift, Lower};
+
+#[derive(ComponentType, Lift, Lower, Debug, Clone, Copy, PartialEq, Eq)]
+#[component(enum)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    #[component(name = "in-memory")]
+    InMemory,
+    #[component(name = "storage")]
+    Storage,
+    #[component(name = "stream")]
+    Stream,
+}
+
+#[derive(ComponentType, Lift, Lower, Debug, Clone)]
+#[component(variant)]
+pub(crate) enum Value {
+    #[component(name = "text")]
+    Text(String),
+    #[component(name = "integer")]
+    Integer(i64),
+    #[component(name = "real")]
+    Real(f64),
+    #[component(name = "boolean")]
+    Boolean(bool),
+}
+
+#[derive(ComponentType, Lift, Lower, Debug, Clone)]
+#[component(record)]
+pub(crate) struct Attribute {
+    #[component(name = "name")]
+    name: String,
+    #[component(name = "value")]
+    value: Value,
+}
+
+/// `types.envelope`, lowered from shared texts.
+#[derive(ComponentType, Lower, Debug, Clone)]
+#[component(record)]
+pub(crate) struct Envelope {
+    #[component(name = "id")]
+    id: Arc<str>,
+    #[component(name = "attempt")]
+    attempt: u32,
+    #[component(name = "key")]
+    key: Arc<str>,
+    #[component(name = "source")]
+    source: Arc<str>,
+    #[component(name = "kind")]
+    kind: Option<Kind>,
+    #[component(name = "framedb-id")]
+    framedb_id: Option<Arc<str>>,
+    #[component(name = "content-type")]
+    content_type: Option<Arc<str>>,
+    #[component(name = "metadata")]
+    metadata: Arc<str>,
+    #[component(name = "attributes")]
+    attributes: Vec<Attribute>,
+    #[component(name = "size")]
+    size: u64,
+}
+
+/// `types.object`, lowered from shared bytes.
+#[derive(ComponentType, Lower, Debug, Clone)]
+#[component(record)]
+pub(crate) struct Object {
+    #[component(name = "envelope")]
+    envelope: Envelope,
+    #[component(name = "data")]
+    data: Bytes,
+}
+
+#[derive(ComponentType, Lift, Debug)]
+#[component(record)]
+pub(crate) struct Retry {
+    #[component(name = "reason")]
+    reason: String,
+    #[component(name = "after")]
+    after: Option<u64>,
+}
+
+#[derive(ComponentType, Lift, Debug, Clone)]
+#[component(record)]
+pub(crate) struct Description {
+    #[component(name = "name")]
+    pub(crate) name: String,
+    #[component(name = "version")]
+    pub(crate) version: String,
+}
+
+#[derive(ComponentType, Lift, Debug)]
+#[component(record)]
+pub(crate) struct Accepted {
+    #[component(name = "content-type")]
+    content_type: Option<String>,
+    #[component(name = "attributes")]
+    attributes: Vec<Attribute>,
+}
+
+#[derive(ComponentType, Lift, Debug)]
+#[component(record)]
+pub(crate) struct Changed {
+    #[component(name = "data")]
+    data: Bytes,
+    #[component(name = "content-type")]
+    content_type: Option<String>,
+    #[component(name = "attributes")]
+    attributes: Vec<Attribute>,
+}
+
+#[derive(ComponentType, Lift, Debug)]
+#[component(record)]
+pub(crate) struct SplitChild {
+    #[component(name = "key")]
+    key: Option<String>,
+    #[component(name = "data")]
+    data: Bytes,
+    #[component(name = "content-type")]
+    content_type: Option<String>,
+    #[component(name = "attributes")]
+    attributes: Vec<Attribute>,
+}
+
+/// `ingest.verdict`.
+#[derive(ComponentType, Lift, Debug)]
+#[component(variant)]
+pub(crate) enum IngestVerdict {
+    #[component(name = "accept")]
+    Accept(Accepted),
+    #[component(name = "changed")]
+    Changed(Changed),
+    #[component(name = "split")]
+    Split(Vec<SplitChild>),
+    #[component(name = "drop")]
+    Drop(String),
+    #[component(name = "reject")]
+    Reject(String),
+    #[component(name = "retry")]
+    Retry(Retry),
+}
+
+#[derive(ComponentType, Lift, Debug)]
+#[component(record)]
+pub(crate) struct PlacementRecord {
+    #[component(name = "framedb-id")]
+    framedb_id: String,
+    #[component(name = "kind")]
+    kind: Kind,
+    #[component(name = "key")]
+    key: Option<String>,
+    #[component(name = "time-to-live")]
+    time_to_live: Option<u64>,
+}
+
+/// `resolve.verdict`.
+#[derive(ComponentType, Lift, Debug)]
+#[component(variant)]
+pub(crate) enum ResolveVerdict {
+    #[component(name = "place")]
+    Place(PlacementRecord),
+    #[component(name = "drop")]
+    Drop(String),
+    #[component(name = "reject")]
+    Reject(String),
+    #[component(name = "retry")]
+    Retry(Retry),
+}
+
+/// `serialize.formats`.
+#[derive(ComponentType, Lift, Debug, Clone)]
+#[component(record)]
+pub(crate) struct Formats {
+    #[component(name = "writes")]
+    pub(crate) writes: Vec<String>,
+    #[component(name = "reads")]
+    pub(crate) reads: Vec<String>,
+}
+
+#[derive(ComponentType, Lift, Debug)]
+#[component(record)]
+pub(crate) struct EncodedRecord {
+    #[component(name = "format")]
+    format: String,
+    #[component(name = "data")]
+    data: Bytes,
+}
+
+/// `serialize.verdict`.
+#[derive(ComponentType, Lift, Debug)]
+#[component(variant)]
+pub(crate) enum SerializeVerdict {
+    #[component(name = "bytes")]
+    Bytes(EncodedRecord),
+    #[component(name = "unchanged")]
+    Unchanged,
+    #[component(name = "reject")]
+    Reject(String),
+    #[component(name = "retry")]
+    Retry(Retry),
+}
+
+/// `serialize.stored`.
+#[derive(ComponentType, Lower, Debug, Clone)]
+#[component(record)]
+pub(crate) struct Stored {
+    #[component(name = "key")]
+    pub(crate) key: Arc<str>,
+    #[component(name = "format")]
+    pub(crate) format: String,
+    #[component(name = "data")]
+    pub(crate) data: Bytes,
+}
+
+/// `serialize.decoded`.
+#[derive(ComponentType, Lift, Debug)]
+#[component(variant)]
+pub(crate) enum DecodedRecord {
+    #[component(name = "bytes")]
+    Bytes(Bytes),
+    #[component(name = "reject")]
+    Reject(String),
+    #[component(name = "retry")]
+    Retry(Retry),
+}
+
+impl From<rules::Kind> for Kind {
+    fn from(kind: rules::Kind) -> Self {
+        match kind {
+            rules::Kind::InMemory => Self::InMemory,
+            rules::Kind::Storage => Self::Storage,
+            rules::Kind::Stream => Self::Stream,
+        }
+    }
+}
+
+impl From<Kind> for rules::Kind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::InMemory => Self::InMemory,
+            Kind::Storage => Self::Storage,
+            Kind::Stream => Self::Stream,
+        }
+    }
+}
+
+impl From<&rules::Attribute> for Attribute {
+    fn from(attribute: &rules::Attribute) -> Self {
+        let value = match &attribute.value {
+            rules::Value::Text(text) => Value::Text(text.clone()),
+            rules::Value::Integer(number) => Value::Integer(*number),
+            rules::Value::Real(number) => Value::Real(*number),
+            rules::Value::Boolean(truth) => Value::Boolean(*truth),
+        };
+        Self { name: attribute.name.clone(), value }
+    }
+}
+
+impl From<Attribute> for rules::Attribute {
+    fn from(attribute: Attribute) -> Self {
+        let value = match attribute.value {
+            Value::Text(text) => rules::Value::Text(text),
+            Value::Integer(number) => rules::Value::Integer(number),
+            Value::Real(number) => rules::Value::Real(number),
+            Value::Boolean(truth) => rules::Value::Boolean(truth),
+        };
+        Self { name: attribute.name, value }
+    }
+}
+
+impl Envelope {
+    pub(crate) fn new(envelope: &rules::Envelope, size: u64) -> Self {
+        Self {
+            id: envelope.id.clone(),
+            attempt: envelope.attempt,
+            key: envelope.key.shared(),
+            source: envelope.source.clone(),
+            kind: envelope.kind.map(Into::into),
+            framedb_id: envelope.framedb_id.clone(),
+            content_type: envelope.content_type.clone(),
+            metadata: envelope.metadata.clone(),
+            attributes: envelope.attributes.iter().map(Into::into).collect(),
+            size,
+        }
+    }
+}
+
+impl Object {
+    pub(crate) fn new(object: &rules::Object) -> Self {
+        Self {
+            envelope: Envelope::new(&object.envelope, object.data.len() as u64),
+            data: object.data.clone(),
+        }
+    }
+}
+
+impl From<Retry> for rules::Retry {
+    fn from(retry: Retry) -> Self {
+        Self { reason: retry.reason, after: retry.after.map(Duration::from_nanos) }
+    }
+}
+
+fn attributes(attributes: Vec<Attribute>) -> Vec<rules::Attribute> {
+    attributes.into_iter().map(Into::into).collect()
+}
+
+impl From<IngestVerdict> for Ingested {
+    fn from(verdict: IngestVerdict) -> Self {
+        match verdict {
+            IngestVerdict::Accept(accepted) => Self::Accept {
+                content_type: accepted.content_type,
+                attributes: attributes(accepted.attributes),
+            },
+            IngestVerdict::Changed(changed) => Self::Changed {
+                data: changed.data,
+                content_type: changed.content_type,
+                attributes: attributes(changed.attributes),
+            },
+            IngestVerdict::Split(children) => Self::Split(
+                children
+                    .into_iter()
+                    .map(|child| Child {
+                        key: child.key,
+                        data: child.data,
+                        content_type: child.content_type,
+                        attributes: attributes(child.attributes),
+                    })
+                    .collect(),
+            ),
+            IngestVerdict::Drop(reason) => Self::Drop(reason),
+            IngestVerdict::Reject(reason) => Self::Reject(reason),
+            IngestVerdict::Retry(retry) => Self::Retry(retry.into()),
+        }
+    }
+}
+
+impl From<ResolveVerdict> for Resolved {
+    fn from(verdict: ResolveVerdict) -> Self {
+        match verdict {
+            ResolveVerdict::Place(placement) => Self::Place(Placement {
+                framedb_id: placement.framedb_id.into(),
+                kind: placement.kind.into(),
+                key: placement.key,
+                time_to_live: placement.time_to_live.map(Duration::from_nanos),
+            }),
+            ResolveVerdict::Drop(reason) => Self::Drop(reason),
+            ResolveVerdict::Reject(reason) => Self::Reject(reason),
+            ResolveVerdict::Retry(retry) => Self::Retry(retry.into()),
+        }
+    }
+}
+
+impl SerializeVerdict {
+    /// The verdict, with the format looked up among those that the plugin declared.
+    ///
+    /// # Errors
+    ///
+    /// The format that the plugin answered with and did not declare.
+    pub(crate) fn declared(self, writes: &[Format]) -> Result<Encoded, String> {
+        Ok(match self {
+            Self::Bytes(encoded) => {
+                let declared = writes.iter().find(|format| encoded.format == format.to_string());
+                match declared {
+                    Some(format) => Encoded::Bytes { format: format.clone(), data: encoded.data },
+                    None => return Err(encoded.format),
+                }
+            }
+            Self::Unchanged => Encoded::Unchanged,
+            Self::Reject(reason) => Encoded::Reject(reason),
+            Self::Retry(retry) => Encoded::Retry(retry.into()),
+        })
+    }
+}
+
+impl From<DecodedRecord> for Decoded {
+    fn from(decoded: DecodedRecord) -> Self {
+        match decoded {
+            DecodedRecord::Bytes(data) => Self::Bytes(data),
+            DecodedRecord::Reject(reason) => Self::Reject(reason),
+            DecodedRecord::Retry(retry) => Self::Retry(retry.into()),
+        }
+    }
+}

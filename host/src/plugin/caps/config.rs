@@ -1,0 +1,35 @@
+//! `wasi:config/store`: a plugin's settings.
+//!
+//! The version is a draft that Spin 4 offers too; drafts link only exactly, so the crate that
+//! implements a later draft is of no use here.
+
+#![allow(unsafe_code, reason = "the derives implement wasmtime's unsafe traits")]
+
+use crate::plugin::instance::State;
+use wasmtime::component::{ComponentType, Lift, Linker, Lower};
+
+const INTERFACE: &str = "wasi:config/store@0.2.0-draft-2024-09-27";
+
+/// `store.error`; the node's settings are in memory, so it never occurs.
+#[derive(ComponentType, Lift, Lower, Debug)]
+#[component(variant)]
+enum StoreError {
+    #[component(name = "upstream")]
+    Upstream(String),
+    #[component(name = "io")]
+    Io(String),
+}
+
+/// Offers the settings in the instance's [`State`].
+pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    let mut store = linker.instance(INTERFACE)?;
+    store.func_wrap("get", |cx: wasmtime::StoreContextMut<'_, State>, (name,): (String,)| {
+        let value: Result<Option<String>, StoreError> = Ok(cx.data().settings.get(&name).cloned());
+        Ok((value,))
+    })?;
+    store.func_wrap("get-all", |cx: wasmtime::StoreContextMut<'_, State>, (): ()| {
+        let all: Result<Vec<(String, String)>, StoreError> =
+            Ok(cx.data().settings.iter().map(|(n, v)| (n.clone(), v.clone())).collect());
+        Ok((all,))
+    })
+}

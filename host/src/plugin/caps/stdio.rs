@@ -1,0 +1,163 @@
+//! Standard output and error of plugins, as lines of the node's log.
+
+use bytes::Bytes;
+use std::{
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+};
+use tokio::io::AsyncWrite;
+use wasmtime_wasi::{
+    cli::{IsTerminal, StdoutStream},
+    p2::{OutputStream, Pollable, StreamResult},
+};
+
+/// Bytes of one line that are logged; what is longer is cut, so that a guest cannot make the
+/// host gather without bound.
+const MAX_LINE: usize = 8 << 10;
+
+/// Bytes a guest may write at once.
+const PERMIT: usize = 64 << 10;
+
+/// Where a plugin instance's output goes: complete lines to the log, the last one remembered,
+/// because a panic says there what happened.
+#[derive(Clone)]
+pub(crate) struct Lines {
+    plugin: Arc<str>,
+    // Held for the length of a copy; never across an await.
+    buffer: Arc<Mutex<Buffer>>,
+}
+
+#[derive(Default)]
+struct Buffer {
+    partial: Vec<u8>,
+    last: String,
+}
+
+impl Lines {
+    pub(crate) fn new(plugin: Arc<str>) -> Self {
+        Self { plugin, buffer: Arc::default() }
+    }
+
+    /// The last line that was written since the last call of this function.
+    pub(crate) fn take_last(&self) -> Option<String> {
+        let mut buffer = self.lock();
+        if !buffer.partial.is_empty() {
+            self.finish_line(&mut buffer);
+        }
+        let last = std::mem::take(&mut buffer.last);
+        (!last.is_empty()).then_some(last)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Buffer> {
+        self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn append(&self, bytes: &[u8]) {
+        let mut buffer = self.lock();
+        for piece in bytes.split_inclusive(|b| *b == b'\n') {
+            let (text, ends) = match piece.strip_suffix(b"\n") {
+                Some(text) => (text, true),
+                None => (piece, false),
+            };
+            let room = MAX_LINE.saturating_sub(buffer.partial.len()).min(text.len());
+            buffer.partial.extend_from_slice(text.get(..room).unwrap_or_default());
+            if ends {
+                self.finish_line(&mut buffer);
+            }
+        }
+    }
+
+    /// Logs the line at the level that its first word names, else as information.
+    fn finish_line(&self, buffer: &mut Buffer) {
+        let line = String::from_utf8_lossy(&buffer.partial).trim_end().to_owned();
+        buffer.partial.clear();
+        if line.is_empty() {
+            return;
+        }
+        let plugin = &*self.plugin;
+        match line.split_once(' ') {
+            Some(("ERROR", text)) => tracing::error!(plugin, text, "plugin output"),
+            Some(("WARN", text)) => tracing::warn!(plugin, text, "plugin output"),
+            Some(("DEBUG", text)) => tracing::debug!(plugin, text, "plugin output"),
+            Some(("INFO", text)) => tracing::info!(plugin, text, "plugin output"),
+            _ => tracing::info!(plugin, text = line, "plugin output"),
+        }
+        // Rust's panic message is followed by a note on backtraces, which says nothing here.
+        if !line.starts_with("note: ") {
+            buffer.last = line;
+        }
+    }
+}
+
+impl IsTerminal for Lines {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Lines {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+#[async_trait::async_trait]
+impl Pollable for Lines {
+    async fn ready(&mut self) {}
+}
+
+impl OutputStream for Lines {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.append(&bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(PERMIT)
+    }
+}
+
+impl AsyncWrite for Lines {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.append(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_is_remembered_once_and_long_lines_are_cut() {
+        let lines = Lines::new("x".into());
+        lines.append(b"first\nsec");
+        lines.append(b"ond\n");
+        assert_eq!(lines.take_last().as_deref(), Some("second"));
+        assert_eq!(lines.take_last(), None);
+        lines.append(&vec![b'a'; 100_000]);
+        assert_eq!(lines.take_last().map(|line| line.len()), Some(MAX_LINE));
+    }
+}

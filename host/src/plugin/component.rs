@@ -1,0 +1,303 @@
+//! `Plugin`: a component, compiled, linked and checked once.
+
+use super::{
+    bindings as wit,
+    caps::{self, OFFERED},
+    config::{Limits, PluginConfig},
+    engine::Engine,
+    inspect::{Inspection, STAGES},
+    instance::{Budget, Exports, IngestExports, Instance, ResolveExports, SerializeExports, State},
+};
+use crate::{Error, ErrorKind, Result};
+use framedb_core::{Codec, Format, Stage};
+use sha2::{Digest, Sha256};
+use std::{collections::BTreeMap, fmt, sync::Arc};
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
+
+/// A component, compiled, linked and checked once; instances are made of it.
+pub struct Plugin {
+    name: Arc<str>,
+    digest: Arc<str>,
+    bytes: bytes::Bytes,
+    limits: Limits,
+    settings: Arc<BTreeMap<String, String>>,
+    linked: InstancePre<State>,
+    interfaces: Interfaces,
+    descriptions: Vec<(Stage, wit::Description)>,
+    writes: Vec<Format>,
+    reads: Vec<Format>,
+}
+
+/// Where the stages' functions are in the component's exports.
+#[derive(Default)]
+struct Interfaces {
+    ingest: Option<[ComponentExportIndex; 2]>,
+    resolve: Option<[ComponentExportIndex; 2]>,
+    serialize: Option<[ComponentExportIndex; 3]>,
+}
+
+impl Plugin {
+    /// Compiles `bytes`, links what they import, and lets the plugin check its settings.
+    ///
+    /// # Errors
+    ///
+    /// Names what is missing or wrong: a file that is not a component, an import that the node
+    /// does not offer, a stage whose functions have other types, a setting.
+    pub async fn load(
+        engine: &Engine,
+        name: &str,
+        bytes: impl Into<bytes::Bytes>,
+        config: &PluginConfig,
+    ) -> Result<Self> {
+        let bytes = bytes.into();
+        let component = compile(engine, name, &bytes).await?;
+        let inspection = Inspection::of(engine, &component);
+        inspection.check(name)?;
+        let failed = |what: &str, source: wasmtime::Error| {
+            Error::new(ErrorKind::Plugin, format!("cannot {what} plugin `{name}`"))
+                .with_source(source.into_boxed_dyn_error())
+        };
+        let mut linker = Linker::new(engine.wasmtime());
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(|e| failed("link", e))?;
+        wasmtime_wasi::p3::add_to_linker(&mut linker).map_err(|e| failed("link", e))?;
+        caps::config::add_to_linker(&mut linker).map_err(|e| failed("link", e))?;
+        let linked = linker.instantiate_pre(&component).map_err(|e| failed("link", e))?;
+        let interfaces = Interfaces::of(&component, name)?;
+        let mut plugin = Self {
+            name: name.into(),
+            digest: digest(&bytes).into(),
+            bytes,
+            limits: config.limits.clone(),
+            settings: Arc::new(config.setting_texts()),
+            linked,
+            interfaces,
+            descriptions: Vec::new(),
+            writes: Vec::new(),
+            reads: Vec::new(),
+        };
+        plugin.describe().await?;
+        Ok(plugin)
+    }
+
+    /// The name that the operator gave it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// `sha256:<hex>` of the component.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The component itself.
+    #[must_use]
+    pub fn bytes(&self) -> &bytes::Bytes {
+        &self.bytes
+    }
+
+    /// The stages it exports, with the name and version that it gives itself.
+    pub fn stages(&self) -> impl Iterator<Item = (Stage, &str, &str)> {
+        self.descriptions.iter().map(|(stage, d)| (*stage, d.name.as_str(), d.version.as_str()))
+    }
+
+    /// Whether it exports `stage`.
+    #[must_use]
+    pub fn exports_stage(&self, stage: Stage) -> bool {
+        self.descriptions.iter().any(|(exported, _)| *exported == stage)
+    }
+
+    /// The formats that `encode` may answer with.
+    #[must_use]
+    pub fn writes(&self) -> &[Format] {
+        &self.writes
+    }
+
+    /// The formats that `decode` understands.
+    #[must_use]
+    pub fn reads(&self) -> &[Format] {
+        &self.reads
+    }
+
+    /// The codec of bytes that this plugin wrote as `format`.
+    #[must_use]
+    pub fn codec(&self, format: Format) -> Codec {
+        Codec { format, digest: self.digest.clone() }
+    }
+
+    pub(crate) fn shared_name(&self) -> Arc<str> {
+        self.name.clone()
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn settings(&self) -> Arc<BTreeMap<String, String>> {
+        self.settings.clone()
+    }
+
+    pub(crate) fn linked(&self) -> &InstancePre<State> {
+        &self.linked
+    }
+
+    pub(crate) fn engine(&self) -> &wasmtime::Engine {
+        self.linked.engine()
+    }
+
+    /// Looks the stages' functions up in an instance, and checks their types.
+    pub(crate) fn exports(
+        &self,
+        store: &mut wasmtime::Store<State>,
+        instance: &wasmtime::component::Instance,
+    ) -> wasmtime::Result<Exports> {
+        let mut exports = Exports::default();
+        if let Some([describe, process]) = &self.interfaces.ingest {
+            exports.ingest = Some(IngestExports {
+                describe: instance.get_typed_func(&mut *store, describe)?,
+                process: instance.get_typed_func(&mut *store, process)?,
+            });
+        }
+        if let Some([describe, place]) = &self.interfaces.resolve {
+            exports.resolve = Some(ResolveExports {
+                describe: instance.get_typed_func(&mut *store, describe)?,
+                place: instance.get_typed_func(&mut *store, place)?,
+            });
+        }
+        if let Some([describe, encode, decode]) = &self.interfaces.serialize {
+            exports.serialize = Some(SerializeExports {
+                describe: instance.get_typed_func(&mut *store, describe)?,
+                encode: instance.get_typed_func(&mut *store, encode)?,
+                decode: instance.get_typed_func(&mut *store, decode)?,
+            });
+        }
+        Ok(exports)
+    }
+
+    /// Asks every stage what it is, which also lets it check its settings.
+    async fn describe(&mut self) -> Result<()> {
+        let name = self.name.clone();
+        let refuse = |what: String| {
+            Error::new(ErrorKind::Plugin, format!("plugin `{name}` cannot be used: {what}"))
+                .with_hint(format!("its settings are in [plugins.{name}.settings]"))
+        };
+        let broken = |stage: Stage| {
+            let refuse = &refuse;
+            let name = name.clone();
+            move |broken: super::failure::Broken| {
+                refuse(broken.into_failure(&name, stage).message)
+            }
+        };
+        let budget = Budget {
+            time: self.limits.batch_time,
+            cpu: self.limits.batch_cpu,
+            output: 1 << 20,
+        };
+        let mut instance =
+            Instance::new(self, budget).await.map_err(broken(Stage::Admission))?;
+        if instance.exports().ingest.is_some() {
+            let call = instance.call(|e| e.ingest.map(|i| i.describe), (), budget).await;
+            let (description,) = call.map_err(broken(Stage::Ingest))?;
+            self.descriptions.push((Stage::Ingest, description.map_err(&refuse)?));
+        }
+        if instance.exports().resolve.is_some() {
+            let call = instance.call(|e| e.resolve.map(|r| r.describe), (), budget).await;
+            let (description,) = call.map_err(broken(Stage::Resolve))?;
+            self.descriptions.push((Stage::Resolve, description.map_err(&refuse)?));
+        }
+        if instance.exports().serialize.is_some() {
+            let call = instance.call(|e| e.serialize.map(|s| s.describe), (), budget).await;
+            let (answer,) = call.map_err(broken(Stage::Serialize))?;
+            let (description, formats) = answer.map_err(&refuse)?;
+            self.descriptions.push((Stage::Serialize, description));
+            let parse = |texts: Vec<String>| -> Result<Vec<Format>> {
+                texts.iter().map(|t| t.parse().map_err(|e| refuse(format!("{e}")))).collect()
+            };
+            self.writes = parse(formats.writes)?;
+            self.reads = parse(formats.reads)?;
+            if let Some(format) = self.writes.iter().find(|w| !self.reads.contains(w)) {
+                return Err(refuse(format!("it writes the format {format} and does not read it")));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Interfaces {
+    /// Finds the functions of every exported stage.
+    fn of(component: &Component, plugin: &str) -> Result<Self> {
+        let functions = |interface: &str, names: &[&str]| -> Result<Option<Vec<_>>> {
+            let full = format!("framedb:edge/{interface}@0.1.0");
+            let Some(instance) = component.get_export_index(None, full.as_str()) else {
+                return Ok(None);
+            };
+            let find = |function: &&str| {
+                component.get_export_index(Some(&instance), *function).ok_or_else(|| {
+                    Error::new(
+                        ErrorKind::Plugin,
+                        format!("plugin `{plugin}` exports {full} without its function {function}"),
+                    )
+                })
+            };
+            names.iter().map(find).collect::<Result<Vec<_>>>().map(Some)
+        };
+        let [ingest, resolve, serialize] = STAGES;
+        Ok(Self {
+            ingest: functions(ingest, &["describe", "process"])?
+                .and_then(|f| f.try_into().ok()),
+            resolve: functions(resolve, &["describe", "place"])?.and_then(|f| f.try_into().ok()),
+            serialize: functions(serialize, &["describe", "encode", "decode"])?
+                .and_then(|f| f.try_into().ok()),
+        })
+    }
+}
+
+impl fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plugin").field("name", &self.name).field("digest", &self.digest).finish()
+    }
+}
+
+/// `sha256:<hex>` of a component.
+#[must_use]
+pub fn digest(component: &[u8]) -> String {
+    use std::fmt::Write as _;
+    Sha256::digest(component).iter().fold("sha256:".to_owned(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Compiles a component away from the runtime's threads, or takes it from the cache.
+pub(super) async fn compile(
+    engine: &Engine,
+    name: &str,
+    bytes: &bytes::Bytes,
+) -> Result<Component> {
+    let refuse = |what: String| Error::new(ErrorKind::Plugin, format!("`{name}` {what}"));
+    match bytes.get(..8) {
+        Some(b"\0asm\x0d\0\x01\0") => {}
+        Some(b"\0asm\x01\0\0\0") => {
+            return Err(refuse("is a core WebAssembly module, not a component".into())
+                .with_hint("build it with `cargo build --target wasm32-wasip2 --release`"));
+        }
+        _ => {
+            return Err(refuse("is not a WebAssembly component: it does not begin like one".into())
+                .with_hint("build it with `cargo build --target wasm32-wasip2 --release`"));
+        }
+    }
+    let (engine, bytes) = (engine.wasmtime().clone(), bytes.clone());
+    let compiled = tokio::task::spawn_blocking(move || Component::new(&engine, &bytes)).await;
+    match compiled {
+        Ok(Ok(component)) => Ok(component),
+        Ok(Err(error)) => Err(refuse("is not a valid WebAssembly component".into())
+            .with_source(error.into_boxed_dyn_error())),
+        Err(error) => Err(refuse("could not be compiled".into()).with_source(error)),
+    }
+}
+
+/// The imports on offer, for messages.
+pub(super) fn offered() -> String {
+    OFFERED.iter().map(|(name, _)| name.trim_end_matches('/')).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,129 @@
+//! What an operator says of a plugin: where it is, its settings, its isolation, its limits.
+
+use bytesize::ByteSize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+/// How instances of a plugin are used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Isolation {
+    /// A pool of instances for each pipeline, each leased to one batch call at a time.
+    #[default]
+    Pipeline,
+    /// A fresh instance for every object.
+    Object,
+}
+
+/// `[plugins.NAME]`: one plugin, to be named in pipelines.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+pub struct PluginConfig {
+    /// The component file. Without it, NAME is one of the built-in plugins.
+    pub component: Option<PathBuf>,
+    /// How instances are used.
+    pub isolation: Isolation,
+    /// The plugin's own settings, by their full names, such as `lz4_min_saving`. Lists and
+    /// tables reach the plugin as JSON.
+    pub settings: BTreeMap<String, serde_json::Value>,
+    /// What a call may use.
+    pub limits: Limits,
+}
+
+/// `[plugins.NAME.limits]`: what one call into a plugin may use. Values count per object; a
+/// batch may use the sum of its objects, up to the `batch-` value.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+pub struct Limits {
+    /// Wall-clock time for an object, waiting included.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub time: Duration,
+    /// Wall-clock time for a batch.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub batch_time: Duration,
+    /// CPU time for an object.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub cpu: Duration,
+    /// CPU time for a batch.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub batch_cpu: Duration,
+    /// Memory of an instance, over all its linear memories.
+    #[schemars(with = "String")]
+    pub memory: ByteSize,
+    /// Elements of an instance, over all its tables.
+    pub table_elements: usize,
+    /// Bytes that a plugin may answer for an object; `0` allows `max-object` and 1 MiB.
+    #[schemars(with = "String")]
+    pub output: ByteSize,
+    /// Instances for each pipeline; `0` allows twice the number of CPUs.
+    pub instances: usize,
+    /// Calls after which an instance is replaced.
+    pub max_calls: u32,
+    /// Age at which an instance is replaced.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub max_age: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            // An object that takes a second is a stuck one: the slowest built-in needs 60 ms
+            // for 64 MiB.
+            time: Duration::from_secs(2),
+            batch_time: Duration::from_secs(10),
+            cpu: Duration::from_secs(1),
+            batch_cpu: Duration::from_secs(5),
+            // Four times the largest object: the payload, a changed copy, and room to grow.
+            memory: ByteSize::mib(256),
+            table_elements: 100_000,
+            output: ByteSize::b(0),
+            instances: 0,
+            max_calls: 100_000,
+            max_age: Duration::from_secs(3600),
+        }
+    }
+}
+
+impl Limits {
+    /// Bytes that may be answered for an object, given the node's `max_object`.
+    #[must_use]
+    pub fn output_for(&self, max_object: u64) -> u64 {
+        match self.output.as_u64() {
+            // Room for what an envelope around the largest object needs.
+            0 => max_object.saturating_add(1 << 20),
+            bytes => bytes,
+        }
+    }
+
+    /// Instances for each pipeline.
+    #[must_use]
+    pub fn instances(&self) -> usize {
+        match self.instances {
+            0 => 2 * std::thread::available_parallelism().map_or(1, usize::from),
+            number => number,
+        }
+    }
+}
+
+impl PluginConfig {
+    /// The settings as plugins read them: texts as they are, everything else as JSON.
+    #[must_use]
+    pub fn setting_texts(&self) -> BTreeMap<String, String> {
+        self.settings
+            .iter()
+            .map(|(name, value)| {
+                let text = match value {
+                    serde_json::Value::String(text) => text.clone(),
+                    other => serde_json::to_string(other).unwrap_or_default(),
+                };
+                (name.clone(), text)
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,107 @@
+//! `Inspection`: what a component imports and exports, held against what the node offers.
+
+use super::{caps::OFFERED, component, engine::Engine};
+use crate::{Error, ErrorKind, Result};
+use framedb_core::Stage;
+use wasmtime::component::{Component, types::ComponentItem};
+
+/// The interfaces of the contract, in the order of the stages.
+pub(super) const STAGES: [&str; 3] = ["ingest", "resolve", "serialize"];
+
+const CONTRACT: &str = "framedb:edge/";
+const VERSION: &str = "@0.1.0";
+
+/// What a component imports and exports.
+#[derive(Debug, Clone)]
+pub struct Inspection {
+    /// Every import, and whether the node offers it.
+    pub imports: Vec<(String, bool)>,
+    /// Every export.
+    pub exports: Vec<String>,
+}
+
+impl Inspection {
+    /// Compiles `bytes` and looks at them; nothing runs.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are not a component.
+    pub async fn load(engine: &Engine, name: &str, bytes: bytes::Bytes) -> Result<Self> {
+        Ok(Self::of(engine, &component::compile(engine, name, &bytes).await?))
+    }
+
+    pub(super) fn of(engine: &Engine, component: &Component) -> Self {
+        let engine = engine.wasmtime();
+        let types = component.component_type();
+        let imports = types
+            .imports(engine)
+            .filter(|(_, item)| !matches!(item.ty, ComponentItem::Type(_)))
+            .map(|(name, _)| (name.to_owned(), offered(name)))
+            .collect();
+        let exports = types.exports(engine).map(|(name, _)| name.to_owned()).collect();
+        Self { imports, exports }
+    }
+
+    /// The stages that the component exports in the version of the node.
+    pub fn stages(&self) -> impl Iterator<Item = Stage> + '_ {
+        STAGES.into_iter().zip([Stage::Ingest, Stage::Resolve, Stage::Serialize]).filter_map(
+            |(interface, stage)| {
+                let full = format!("{CONTRACT}{interface}{VERSION}");
+                self.exports.contains(&full).then_some(stage)
+            },
+        )
+    }
+
+    /// Refuses a component that the node cannot run.
+    ///
+    /// # Errors
+    ///
+    /// Names every import that is not offered, or says which exports were looked for.
+    pub fn check(&self, name: &str) -> Result<()> {
+        let missing: Vec<_> = self
+            .imports
+            .iter()
+            .filter_map(|(import, offered)| (!offered).then_some(import.as_str()))
+            .collect();
+        if !missing.is_empty() {
+            let message = format!(
+                "plugin `{name}` imports {}, which this node does not offer",
+                missing.iter().map(|m| format!("`{m}`")).collect::<Vec<_>>().join(", "),
+            );
+            let hint = format!("a plugin may import {}", component::offered());
+            return Err(Error::new(ErrorKind::Plugin, message).with_hint(hint));
+        }
+        if self.stages().next().is_none() {
+            let other = self.exports.iter().find(|export| export.starts_with(CONTRACT));
+            let message = match other {
+                Some(other) => format!(
+                    "plugin `{name}` exports `{other}`, and this node speaks version {}",
+                    VERSION.trim_start_matches('@'),
+                ),
+                None => format!(
+                    "plugin `{name}` exports no stage: none of {}; it exports {}",
+                    STAGES.map(|stage| format!("`{CONTRACT}{stage}{VERSION}`")).join(", "),
+                    if self.exports.is_empty() {
+                        "nothing".to_owned()
+                    } else {
+                        self.exports.join(", ")
+                    },
+                ),
+            };
+            let hint = "build it for one of the worlds ingest-plugin, resolve-plugin and \
+                        serialize-plugin of framedb:edge@0.1.0";
+            return Err(Error::new(ErrorKind::Plugin, message).with_hint(hint));
+        }
+        Ok(())
+    }
+}
+
+/// Whether the node offers an import. Sockets are linked so that every standard library links,
+/// and refused here, because no address is ever allowed.
+fn offered(import: &str) -> bool {
+    // Interfaces that carry only types are part of whatever uses them.
+    import == "framedb:edge/types@0.1.0"
+        || OFFERED.iter().any(|(name, _)| {
+            import == *name || (name.ends_with('/') && import.starts_with(name))
+        })
+}

@@ -1,0 +1,276 @@
+//! `Instance`: one wasmtime store with one instance of a plugin, leased to one call at a time.
+
+use super::{
+    bindings as wit,
+    caps::stdio::Lines,
+    component::Plugin,
+    engine::TICK,
+    failure::{Broken, Exceeded},
+};
+use bytesize::ByteSize;
+use std::{
+    collections::BTreeMap,
+    future::poll_fn,
+    sync::Arc,
+    task::Poll,
+    time::{Duration, Instant},
+};
+use wasmtime::{
+    ResourceLimiter, Store, UpdateDeadline,
+    component::{ResourceTable, TypedFunc},
+};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+/// What a store holds beside the guest.
+pub(crate) struct State {
+    wasi: WasiCtx,
+    table: ResourceTable,
+    pub(crate) settings: Arc<BTreeMap<String, String>>,
+    lines: Lines,
+    memory: MemoryLimit,
+    cpu: CpuLimit,
+}
+
+/// What one call may use.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Budget {
+    pub(crate) time: Duration,
+    pub(crate) cpu: Duration,
+    pub(crate) output: u64,
+}
+
+/// One instance of a plugin in a store of its own.
+///
+/// A call that fails leaves the store in a state that is no good for another: dropping the
+/// instance then frees the guest and everything it was waiting for.
+pub(crate) struct Instance {
+    store: Store<State>,
+    exports: Exports,
+    calls: u32,
+    born: Instant,
+}
+
+/// The functions of the stages that the plugin exports.
+#[derive(Default)]
+pub(crate) struct Exports {
+    pub(crate) ingest: Option<IngestExports>,
+    pub(crate) resolve: Option<ResolveExports>,
+    pub(crate) serialize: Option<SerializeExports>,
+}
+
+pub(crate) type Describe<T> = TypedFunc<(), (Result<T, String>,)>;
+pub(crate) type Judge<I, O> = TypedFunc<(Vec<I>,), (Vec<O>,)>;
+
+#[derive(Clone, Copy)]
+pub(crate) struct IngestExports {
+    pub(crate) describe: Describe<wit::Description>,
+    pub(crate) process: Judge<wit::Object, wit::IngestVerdict>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct ResolveExports {
+    pub(crate) describe: Describe<wit::Description>,
+    pub(crate) place: Judge<wit::Envelope, wit::ResolveVerdict>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct SerializeExports {
+    pub(crate) describe: Describe<(wit::Description, wit::Formats)>,
+    pub(crate) encode: Judge<wit::Object, wit::SerializeVerdict>,
+    pub(crate) decode: Judge<wit::Stored, wit::DecodedRecord>,
+}
+
+impl Instance {
+    /// A fresh instance.
+    ///
+    /// # Errors
+    ///
+    /// As a call into the guest: its start code runs here.
+    pub(crate) async fn new(plugin: &Plugin, budget: Budget) -> Result<Self, Broken> {
+        let lines = Lines::new(plugin.shared_name());
+        let wasi = WasiCtx::builder().stdout(lines.clone()).stderr(lines.clone()).build();
+        let limits = plugin.limits();
+        let state = State {
+            wasi,
+            table: ResourceTable::new(),
+            settings: plugin.settings(),
+            lines,
+            memory: MemoryLimit {
+                bytes: 0,
+                max_bytes: usize::try_from(limits.memory.as_u64()).unwrap_or(usize::MAX),
+                elements: 0,
+                max_elements: limits.table_elements,
+            },
+            cpu: CpuLimit::default(),
+        };
+        let mut store = Store::new(plugin.engine(), state);
+        store.limiter(|state| &mut state.memory);
+        store.epoch_deadline_callback(|mut cx| cx.data_mut().cpu.tick());
+        Self::arm(&mut store, budget);
+        let started = tokio::time::timeout(budget.time, async {
+            let instance = plugin.linked().instantiate_async(&mut store).await?;
+            plugin.exports(&mut store, &instance)
+        })
+        .await;
+        match started {
+            Ok(Ok(exports)) => Ok(Self { store, exports, calls: 0, born: Instant::now() }),
+            Ok(Err(error)) => Err(broken(&mut store, &error, budget)),
+            Err(_) => Err(late(budget)),
+        }
+    }
+
+    /// Calls a function of the guest, within its budget.
+    ///
+    /// # Errors
+    ///
+    /// The instance must not be used again after one.
+    pub(crate) async fn call<P, R>(
+        &mut self,
+        function: impl FnOnce(&Exports) -> Option<TypedFunc<P, R>>,
+        params: P,
+        budget: Budget,
+    ) -> Result<R, Broken>
+    where
+        P: wasmtime::component::ComponentNamedList
+            + wasmtime::component::Lower
+            + Send
+            + Sync
+            + 'static,
+        R: wasmtime::component::ComponentNamedList
+            + wasmtime::component::Lift
+            + Send
+            + Sync
+            + 'static,
+    {
+        let Some(function) = function(&self.exports) else {
+            return Err(Broken::Trap("it does not export this stage".into()));
+        };
+        self.calls = self.calls.saturating_add(1);
+        Self::arm(&mut self.store, budget);
+        let call = self.store.run_concurrent(async |accessor| {
+            let result = function.call_concurrent(accessor, params).await?;
+            // Work that the guest left behind would stand still until the next call and then
+            // mix with it.
+            let idle = poll_fn(|cx| Poll::Ready(accessor.poll_no_interesting_tasks(cx))).await;
+            wasmtime::Result::Ok((result, idle.is_ready()))
+        });
+        match tokio::time::timeout(budget.time, call).await {
+            Ok(Ok(Ok((result, idle)))) => {
+                if !idle {
+                    self.calls = u32::MAX;
+                }
+                Ok(result)
+            }
+            Ok(Ok(Err(error)) | Err(error)) => Err(broken(&mut self.store, &error, budget)),
+            Err(_) => Err(late(budget)),
+        }
+    }
+
+    /// Why the instance should not be used again, if so; the cause is a label of metrics.
+    pub(crate) fn worn(&self, max_calls: u32, max_age: Duration) -> Option<&'static str> {
+        if self.calls == u32::MAX {
+            Some("unfinished-work")
+        } else if self.calls >= max_calls {
+            Some("calls")
+        } else if self.born.elapsed() >= max_age {
+            Some("age")
+        } else if self.store.data().memory.bytes > framedb_core::MAX_RETAINED_MEMORY {
+            Some("memory")
+        } else {
+            None
+        }
+    }
+
+    pub(crate) fn exports(&self) -> &Exports {
+        &self.exports
+    }
+
+    fn arm(store: &mut Store<State>, budget: Budget) {
+        // Lists of many small elements are larger in the host than in the guest; the slack
+        // keeps a full batch of empty answers from counting as output.
+        let fuel = budget.output.saturating_add(4 << 20);
+        store.set_hostcall_fuel(usize::try_from(fuel).unwrap_or(usize::MAX));
+        store.data_mut().cpu = CpuLimit::new(budget.cpu);
+        store.set_epoch_deadline(1);
+    }
+}
+
+fn broken(store: &mut Store<State>, error: &wasmtime::Error, budget: Budget) -> Broken {
+    Broken::classify(error, budget.output, store.data().lines.take_last())
+}
+
+fn late(budget: Budget) -> Broken {
+    let value = humantime::format_duration(budget.time).to_string();
+    Broken::Limit(Exceeded { setting: "time", value })
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+/// Counts memory and tables over the whole store, and ends the call that exceeds its limit with
+/// a typed error, which says more than the guest's own out-of-memory abort would.
+struct MemoryLimit {
+    bytes: usize,
+    max_bytes: usize,
+    elements: usize,
+    max_elements: usize,
+}
+
+impl ResourceLimiter for MemoryLimit {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let bytes = self.bytes.saturating_add(desired.saturating_sub(current));
+        if bytes > self.max_bytes {
+            let value = ByteSize::b(self.max_bytes as u64).to_string();
+            return Err(wasmtime::Error::new(Exceeded { setting: "memory", value }));
+        }
+        self.bytes = bytes;
+        Ok(true)
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let elements = self.elements.saturating_add(desired.saturating_sub(current));
+        if elements > self.max_elements {
+            let value = self.max_elements.to_string();
+            return Err(wasmtime::Error::new(Exceeded { setting: "table-elements", value }));
+        }
+        self.elements = elements;
+        Ok(true)
+    }
+}
+
+/// Counts the epochs in which the guest was computing, for the current call.
+#[derive(Default)]
+struct CpuLimit {
+    ticks: u128,
+    max_ticks: u128,
+    value: Duration,
+}
+
+impl CpuLimit {
+    fn new(value: Duration) -> Self {
+        // One more, because the first tick may come at once.
+        Self { ticks: 0, max_ticks: value.as_nanos().div_ceil(TICK.as_nanos()) + 1, value }
+    }
+
+    fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
+        self.ticks += 1;
+        if self.ticks > self.max_ticks {
+            let value = humantime::format_duration(self.value).to_string();
+            return Err(wasmtime::Error::new(Exceeded { setting: "cpu", value }));
+        }
+        Ok(UpdateDeadline::Yield(1))
+    }
+}

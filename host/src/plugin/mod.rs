@@ -1,0 +1,24 @@
+//! Plugins: the only place that knows wasmtime.
+//!
+//! In reading order: an [`Engine`] compiles; a [`Plugin`] is a component compiled, linked and
+//! checked once; an instance is one store with one instance of it; a pool leases instances to
+//! batch calls and finds the objects that make calls fail.
+
+mod engine;
+
+mod component;
+mod config;
+mod inspect;
+
+mod bindings;
+mod caps;
+mod failure;
+mod instance;
+
+mod pool;
+
+pub use component::{Plugin, digest};
+pub use config::{Isolation, Limits, PluginConfig};
+pub use engine::Engine;
+pub use inspect::Inspection;
+pub(crate) use pool::Pool;

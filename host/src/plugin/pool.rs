@@ -1,0 +1,337 @@
+//! `Pool`: instances of one plugin in one pipeline, leased to calls, and the isolation of the
+//! objects that make calls fail.
+
+use super::{
+    bindings as wit,
+    component::Plugin,
+    config::Isolation,
+    failure::Broken,
+    instance::{Budget, Exports, Instance, Judge},
+};
+use crate::telemetry::PoolMetrics;
+use framedb_core::{
+    Decoded, Encoded, Envelope, Failure, FailureClass, Format, Ingested, Object, Resolved, Stage,
+    allowance,
+};
+use futures::{StreamExt, stream};
+use std::{
+    fmt,
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use wasmtime::component::{ComponentType, Lift, Lower};
+
+/// One answer per object: the plugin's verdict, or what the host has to say instead.
+pub(crate) type Verdicts<T> = Vec<Result<T, Failure>>;
+
+/// The instances of one plugin in one pipeline.
+///
+/// Each is leased to one call at a time and put back after success; none ever serves another
+/// pipeline. A call that fails costs its instance, and its batch is tried again by halves in
+/// fresh instances until the failing objects are alone: they get the failure, their neighbours
+/// their verdicts.
+pub(crate) struct Pool {
+    plugin: Arc<Plugin>,
+    isolation: Isolation,
+    max_object: u64,
+    // Held to push or pop; never across an await.
+    idle: Mutex<Vec<Instance>>,
+    permits: Semaphore,
+    metrics: PoolMetrics,
+}
+
+/// One of the functions that judge a batch.
+trait Call {
+    const STAGE: Stage;
+    type In: ComponentType + Lower + Clone + Send + Sync + 'static;
+    type Out: ComponentType + Lift + Send + Sync + 'static;
+
+    fn function(exports: &Exports) -> Option<Judge<Self::In, Self::Out>>;
+}
+
+struct Process;
+struct Place;
+struct Encode;
+struct Decode;
+
+impl Call for Process {
+    const STAGE: Stage = Stage::Ingest;
+    type In = wit::Object;
+    type Out = wit::IngestVerdict;
+
+    fn function(exports: &Exports) -> Option<Judge<Self::In, Self::Out>> {
+        exports.ingest.map(|ingest| ingest.process)
+    }
+}
+
+impl Call for Place {
+    const STAGE: Stage = Stage::Resolve;
+    type In = wit::Envelope;
+    type Out = wit::ResolveVerdict;
+
+    fn function(exports: &Exports) -> Option<Judge<Self::In, Self::Out>> {
+        exports.resolve.map(|resolve| resolve.place)
+    }
+}
+
+impl Call for Encode {
+    const STAGE: Stage = Stage::Serialize;
+    type In = wit::Object;
+    type Out = wit::SerializeVerdict;
+
+    fn function(exports: &Exports) -> Option<Judge<Self::In, Self::Out>> {
+        exports.serialize.map(|serialize| serialize.encode)
+    }
+}
+
+impl Call for Decode {
+    const STAGE: Stage = Stage::Serialize;
+    type In = wit::Stored;
+    type Out = wit::DecodedRecord;
+
+    fn function(exports: &Exports) -> Option<Judge<Self::In, Self::Out>> {
+        exports.serialize.map(|serialize| serialize.decode)
+    }
+}
+
+impl Pool {
+    pub(crate) fn new(
+        plugin: Arc<Plugin>,
+        isolation: Isolation,
+        max_object: u64,
+        metrics: PoolMetrics,
+    ) -> Self {
+        let permits = Semaphore::new(plugin.limits().instances());
+        Self { plugin, isolation, max_object, idle: Mutex::default(), permits, metrics }
+    }
+
+    pub(crate) fn plugin(&self) -> &Arc<Plugin> {
+        &self.plugin
+    }
+
+    /// The ingest stage over a batch.
+    pub(crate) async fn ingest<'a>(
+        &self,
+        batch: impl Iterator<Item = &'a Object>,
+    ) -> Verdicts<Ingested> {
+        let verdicts = self.judge::<Process>(batch.map(wit::Object::new).collect()).await;
+        let most = self.plugin.limits().output_for(self.max_object);
+        let check = |verdict: Ingested| match &verdict {
+            Ingested::Changed { data, .. } if data.len() as u64 > self.max_object.min(most) => {
+                Err(self.too_large(Stage::Ingest, data.len(), self.max_object.min(most)))
+            }
+            Ingested::Split(children) => {
+                match children.iter().find(|child| child.data.len() as u64 > self.max_object) {
+                    Some(child) => {
+                        Err(self.too_large(Stage::Ingest, child.data.len(), self.max_object))
+                    }
+                    None => Ok(verdict),
+                }
+            }
+            _ => Ok(verdict),
+        };
+        verdicts.into_iter().map(|verdict| verdict.map(Into::into).and_then(check)).collect()
+    }
+
+    /// The resolve stage over a batch of envelopes with the sizes of their payloads.
+    pub(crate) async fn resolve<'a>(
+        &self,
+        batch: impl Iterator<Item = (&'a Envelope, u64)>,
+    ) -> Verdicts<Resolved> {
+        let batch = batch.map(|(envelope, size)| wit::Envelope::new(envelope, size)).collect();
+        let verdicts = self.judge::<Place>(batch).await;
+        verdicts.into_iter().map(|verdict| verdict.map(Into::into)).collect()
+    }
+
+    /// The serialize stage over a batch.
+    pub(crate) async fn encode<'a>(
+        &self,
+        batch: impl Iterator<Item = &'a Object>,
+    ) -> Verdicts<Encoded> {
+        let verdicts = self.judge::<Encode>(batch.map(wit::Object::new).collect()).await;
+        let most = self.plugin.limits().output_for(self.max_object);
+        let check = |verdict: wit::SerializeVerdict| {
+            let encoded = verdict.declared(self.plugin.writes()).map_err(|format| {
+                let format: String = format.chars().take(80).collect();
+                self.broke_contract(
+                    Stage::Serialize,
+                    &format!("it answered in the format {format:?}, which it does not declare"),
+                )
+            })?;
+            match &encoded {
+                Encoded::Bytes { data, .. } if data.len() as u64 > most => {
+                    Err(self.too_large(Stage::Serialize, data.len(), most))
+                }
+                _ => Ok(encoded),
+            }
+        };
+        verdicts.into_iter().map(|verdict| verdict.and_then(check)).collect()
+    }
+
+    /// Decodes one stored object.
+    pub(crate) async fn decode(
+        &self,
+        key: Arc<str>,
+        format: &Format,
+        data: bytes::Bytes,
+    ) -> Result<Decoded, Failure> {
+        let stored = wit::Stored { key, format: format.to_string(), data };
+        match self.judge::<Decode>(vec![stored]).await.pop() {
+            Some(verdict) => verdict.map(Into::into),
+            None => Err(self.broke_contract(Stage::Serialize, "it answered nothing")),
+        }
+    }
+
+    /// One answer per input: the whole batch in one call, or what is left of it after the
+    /// objects that make calls fail were found.
+    async fn judge<C: Call>(&self, batch: Vec<C::In>) -> Verdicts<C::Out> {
+        let whole = 0..batch.len();
+        match self.isolation {
+            Isolation::Pipeline => self.judge_group::<C>(&batch, whole).await,
+            Isolation::Object => {
+                let at_once = self.plugin.limits().instances();
+                stream::iter(whole)
+                    .map(|n| self.judge_group::<C>(&batch, n..n + 1))
+                    .buffered(at_once)
+                    .concat()
+                    .await
+            }
+        }
+    }
+
+    async fn judge_group<C: Call>(
+        &self,
+        batch: &[C::In],
+        whole: Range<usize>,
+    ) -> Verdicts<C::Out> {
+        let mut answers = Vec::with_capacity(whole.len());
+        // The last group is the next in order, so that answers come in the batch's order.
+        let mut groups = vec![whole.clone()];
+        while let Some(group) = groups.pop() {
+            let inputs = batch.get(group.clone()).unwrap_or_default().to_vec();
+            let fresh = group.len() < whole.len() || self.isolation == Isolation::Object;
+            let budget = self.budget(group.len(), whole.len());
+            match self.call::<C>(inputs, budget, fresh).await {
+                Ok(verdicts) => answers.extend(verdicts.into_iter().map(Ok)),
+                Err(broken) => {
+                    self.metrics.failed(C::STAGE, broken.cause());
+                    tracing::warn!(
+                        plugin = self.plugin.name(),
+                        stage = %C::STAGE,
+                        objects = group.len(),
+                        cause = ?broken,
+                        "plugin call failed",
+                    );
+                    let middle = group.start + group.len() / 2;
+                    if group.len() > 1 {
+                        groups.push(middle..group.end);
+                        groups.push(group.start..middle);
+                    } else {
+                        answers.push(Err(broken.into_failure(self.plugin.name(), C::STAGE)));
+                    }
+                }
+            }
+        }
+        answers
+    }
+
+    /// One call in one instance.
+    async fn call<C: Call>(
+        &self,
+        inputs: Vec<C::In>,
+        budget: Budget,
+        fresh: bool,
+    ) -> Result<Vec<C::Out>, Broken> {
+        let expected = inputs.len();
+        let mut lease = self.lease(budget, fresh).await?;
+        let (verdicts,) = lease.instance.call(C::function, (inputs,), budget).await?;
+        if verdicts.len() != expected {
+            self.metrics.retired("wrong-count");
+            return Err(Broken::Trap(format!(
+                "it answered {} verdicts for {expected} objects",
+                verdicts.len()
+            )));
+        }
+        self.put_back(lease);
+        Ok(verdicts)
+    }
+
+    async fn lease(&self, budget: Budget, fresh: bool) -> Result<Lease<'_>, Broken> {
+        // The semaphore is never closed; were it, the call would go on unbounded rather than
+        // fail.
+        let permit = self.permits.acquire().await.ok();
+        let idle = if fresh { None } else { self.idle().pop() };
+        let instance = match idle {
+            Some(instance) => instance,
+            None => {
+                self.metrics.created();
+                Instance::new(&self.plugin, budget).await?
+            }
+        };
+        Ok(Lease { instance, _permit: permit })
+    }
+
+    fn put_back(&self, lease: Lease<'_>) {
+        let limits = self.plugin.limits();
+        let worn = match self.isolation {
+            Isolation::Object => Some("isolation"),
+            Isolation::Pipeline => lease.instance.worn(limits.max_calls, limits.max_age),
+        };
+        match worn {
+            Some(cause) => self.metrics.retired(cause),
+            None => self.idle().push(lease.instance),
+        }
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Instance>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn budget(&self, group: usize, batch: usize) -> Budget {
+        let limits = self.plugin.limits();
+        let time = |per_object: Duration, per_batch: Duration| {
+            let nanos = |d: Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
+            Duration::from_nanos(allowance(nanos(per_object), nanos(per_batch), group, batch))
+        };
+        let output = limits.output_for(self.max_object);
+        Budget {
+            time: time(limits.time, limits.batch_time),
+            cpu: time(limits.cpu, limits.batch_cpu),
+            output: allowance(output, output.saturating_mul(2), group, batch),
+        }
+    }
+
+    fn broke_contract(&self, stage: Stage, how: &str) -> Failure {
+        Failure::new(
+            FailureClass::Trap,
+            stage,
+            format!("plugin `{}` broke its contract in {stage}: {how}", self.plugin.name()),
+        )
+    }
+
+    fn too_large(&self, stage: Stage, size: usize, most: u64) -> Failure {
+        let name = self.plugin.name();
+        Failure::new(
+            FailureClass::Limit,
+            stage,
+            format!(
+                "plugin `{name}` answered {size} bytes in {stage}, more than {most} \
+                 (plugins.{name}.limits.output, limits.max-object)"
+            ),
+        )
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("plugin", &self.plugin).finish_non_exhaustive()
+    }
+}
+
+struct Lease<'a> {
+    instance: Instance,
+    // Given back after the instance is gone or idle again.
+    _permit: Option<SemaphorePermit<'a>>,
+}

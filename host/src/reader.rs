@@ -1,0 +1,314 @@
+//! `Reader`: from a key to its bytes, and the queues' other end.
+
+use crate::{
+    Error, ErrorKind, Result,
+    codecs::Codecs,
+    instances::Instances,
+    pipeline::order::Order,
+    registry::{Query, Recovery, Registry},
+    store::{Leased, Queue, QueueLength},
+};
+use bytes::Bytes;
+use framedb_core::{Frame, Key, Kind, Route, Writer, unframe};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+/// How long `pop` holds an element between taking it out and acknowledging it.
+const POP_LEASE: Duration = Duration::from_secs(30);
+
+/// An object as it was sent.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Where it is, and what is known of it.
+    pub route: Route,
+    /// Its payload.
+    pub data: Bytes,
+    /// Whether the bytes are not those that the node wrote: a foreign writer's, returned as
+    /// they are.
+    pub foreign: bool,
+}
+
+/// An element of a queue, on lease.
+#[derive(Debug, Clone)]
+pub struct Element {
+    /// Its payload.
+    pub data: Bytes,
+    /// What `ack`, `nack` and `extend` take.
+    pub token: String,
+    /// How often it was handed out, this time included.
+    pub deliveries: u32,
+    /// The queue's route.
+    pub route: Route,
+}
+
+/// Reads, deletes and takes out what the node stored.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    pub(crate) instances: Arc<Instances>,
+    pub(crate) registry: Arc<dyn Registry>,
+    pub(crate) codecs: Arc<Codecs>,
+    pub(crate) order: Arc<Order>,
+    pub(crate) recovery: Arc<Recovery>,
+}
+
+impl Reader {
+    /// The route of a key that is not gone.
+    ///
+    /// # Errors
+    ///
+    /// When the registry fails.
+    pub async fn route(&self, key: &Key) -> Result<Option<Route>> {
+        self.recovery.wait(key).await;
+        let route = self.registry.lookup(std::slice::from_ref(key)).await?.pop().flatten();
+        match route {
+            Some(route) if route.expired(SystemTime::now()) => {
+                self.remove_gone(key, &route).await?;
+                Ok(None)
+            }
+            route => Ok(route),
+        }
+    }
+
+    /// Reads an object; `None` when there is none.
+    ///
+    /// # Errors
+    ///
+    /// A [`Conflict`](ErrorKind::Conflict) for a queue; otherwise when an engine, the registry
+    /// or the codec fails.
+    pub async fn get(&self, key: &Key) -> Result<Option<Found>> {
+        let Some(route) = self.route(key).await? else { return Ok(None) };
+        if route.kind == Kind::Stream {
+            let message = format!("`{key}` is a queue, which is not read by key");
+            return Err(Error::new(ErrorKind::Conflict, message)
+                .with_hint("take its oldest element with pop, or with lease and ack"));
+        }
+        let Some(data) = self.read(key, &route).await? else {
+            // Removed meanwhile, or a foreign hand took the data: the route goes if it is
+            // still the same one.
+            self.registry.remove(key, Some(route.generation)).await?;
+            return match self.route(key).await? {
+                Some(newer) if newer.generation != route.generation => {
+                    let data = self.read(key, &newer).await?;
+                    match data {
+                        Some(data) => self.restore(key, newer, data).await.map(Some),
+                        None => Ok(None),
+                    }
+                }
+                _ => Ok(None),
+            };
+        };
+        self.restore(key, route, data).await.map(Some)
+    }
+
+    /// Routes by key.
+    ///
+    /// # Errors
+    ///
+    /// When the registry fails.
+    pub async fn list(&self, query: &Query) -> Result<Vec<(Key, Route)>> {
+        let now = SystemTime::now();
+        let mut routes = self.registry.list(query).await?;
+        routes.retain(|(_, route)| !route.expired(now));
+        Ok(routes)
+    }
+
+    /// Deletes an object, or a queue with all its elements, after what was sent before it;
+    /// whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// When an engine or the registry fails.
+    pub async fn delete(&self, key: &Key) -> Result<bool> {
+        let place = self.order.enter(key);
+        place.turn().await;
+        let Some(route) = self.route(key).await? else { return Ok(false) };
+        if route.kind == Kind::Stream {
+            self.instances.queue(&route.framedb_id)?.purge(key).await?;
+        } else {
+            self.delete_data(key, &route).await?;
+        }
+        self.registry.remove(key, Some(route.generation)).await?;
+        drop(place);
+        Ok(true)
+    }
+
+    /// Takes the oldest element out of a queue for `period`; `None` when none waits. An
+    /// element over `most` bytes, where given, is returned to the oldest end.
+    ///
+    /// # Errors
+    ///
+    /// When the key is an object's, the element is too large, or an engine or a codec fails;
+    /// the element is then back in its queue.
+    pub async fn lease(
+        &self,
+        key: &Key,
+        period: Duration,
+        most: Option<usize>,
+    ) -> Result<Option<Element>> {
+        let Some((route, queue)) = self.queue(key).await? else { return Ok(None) };
+        let Some(leased) = queue.lease(key, period).await? else { return Ok(None) };
+        let token = leased.token.clone();
+        let opened = self.open_element(key, route, leased).await.and_then(|element| {
+            let size = element.data.len();
+            match most.filter(|most| size > *most) {
+                Some(most) => Err(Error::new(
+                    ErrorKind::TooLarge,
+                    format!("the oldest element of `{key}` has {size} bytes, more than {most}"),
+                )),
+                None => Ok(element),
+            }
+        });
+        match opened {
+            Ok(element) => Ok(Some(element)),
+            Err(error) => {
+                queue.nack(key, &token).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes the oldest element out of a queue for good: a lease and its acknowledgement.
+    ///
+    /// # Errors
+    ///
+    /// As [`Reader::lease`].
+    pub async fn pop(&self, key: &Key, most: Option<usize>) -> Result<Option<Element>> {
+        let Some(element) = self.lease(key, POP_LEASE, most).await? else { return Ok(None) };
+        if !self.ack(key, &element.token).await? {
+            let message = format!("the lease on the oldest element of `{key}` ended too early");
+            return Err(Error::new(ErrorKind::Conflict, message).with_temporary(true));
+        }
+        Ok(Some(element))
+    }
+
+    /// Removes a leased element for good; `false` when the lease has ended.
+    ///
+    /// # Errors
+    ///
+    /// When the engine or the registry fails.
+    pub async fn ack(&self, key: &Key, token: &str) -> Result<bool> {
+        match self.queue(key).await? {
+            Some((_, queue)) => queue.ack(key, token).await,
+            None => Ok(false),
+        }
+    }
+
+    /// Returns a leased element to the oldest end; `false` when the lease has ended.
+    ///
+    /// # Errors
+    ///
+    /// When the engine or the registry fails.
+    pub async fn nack(&self, key: &Key, token: &str) -> Result<bool> {
+        match self.queue(key).await? {
+            Some((_, queue)) => queue.nack(key, token).await,
+            None => Ok(false),
+        }
+    }
+
+    /// Lets a lease end `period` from now; `false` when it has ended.
+    ///
+    /// # Errors
+    ///
+    /// When the engine or the registry fails.
+    pub async fn extend(&self, key: &Key, token: &str, period: Duration) -> Result<bool> {
+        match self.queue(key).await? {
+            Some((_, queue)) => queue.extend(key, token, period).await,
+            None => Ok(false),
+        }
+    }
+
+    /// How many elements a queue has.
+    ///
+    /// # Errors
+    ///
+    /// When the key is an object's, or the engine or the registry fails.
+    pub async fn length(&self, key: &Key) -> Result<QueueLength> {
+        match self.queue(key).await? {
+            Some((_, queue)) => queue.length(key).await,
+            None => Ok(QueueLength::default()),
+        }
+    }
+
+    async fn queue(&self, key: &Key) -> Result<Option<(Route, Arc<dyn Queue>)>> {
+        let Some(route) = self.route(key).await? else { return Ok(None) };
+        if route.kind != Kind::Stream {
+            let message = format!("`{key}` is an object, not a queue");
+            return Err(Error::new(ErrorKind::Conflict, message)
+                .with_hint("read it with get"));
+        }
+        let queue = self.instances.queue(&route.framedb_id)?.clone();
+        Ok(Some((route, queue)))
+    }
+
+    async fn open_element(&self, key: &Key, route: Route, leased: Leased) -> Result<Element> {
+        let Leased { data, token, deliveries } = leased;
+        let data = if route.unframed {
+            data
+        } else {
+            match unframe(&data) {
+                Frame::Raw(raw) => data.slice_ref(raw),
+                Frame::Foreign(_) => data,
+                Frame::Coded(codec, coded) => {
+                    self.codecs.decode(&codec, key, data.slice_ref(coded)).await?
+                }
+            }
+        };
+        Ok(Element { data, token, deliveries, route })
+    }
+
+    async fn read(&self, key: &Key, route: &Route) -> Result<Option<Bytes>> {
+        let store = self.instances.store(&route.framedb_id)?;
+        store.get(std::slice::from_ref(key)).await.pop().transpose().map(Option::flatten)
+    }
+
+    /// Decodes what was read, by the record whose checksum matches. When none does, the route
+    /// is read once more; after that the bytes are a foreign writer's.
+    async fn restore(&self, key: &Key, route: Route, data: Bytes) -> Result<Found> {
+        let codec = match route.writer_of(&data) {
+            Writer::Sender => None,
+            Writer::Codec(record) => Some(record.codec.clone()),
+            Writer::Foreign => {
+                let again = self.route(key).await?;
+                let (route, data) = match again {
+                    Some(newer) if newer != route => match self.read(key, &newer).await? {
+                        Some(data) => (newer, data),
+                        None => (route, data),
+                    },
+                    _ => (route, data),
+                };
+                return match route.writer_of(&data) {
+                    Writer::Sender => Ok(Found { route, data, foreign: false }),
+                    Writer::Codec(record) => {
+                        let codec = record.codec.clone();
+                        let data = self.codecs.decode(&codec, key, data).await?;
+                        Ok(Found { route, data, foreign: false })
+                    }
+                    Writer::Foreign => Ok(Found { route, data, foreign: true }),
+                };
+            }
+        };
+        let data = match codec {
+            Some(codec) => self.codecs.decode(&codec, key, data).await?,
+            None => data,
+        };
+        Ok(Found { route, data, foreign: false })
+    }
+
+    async fn remove_gone(&self, key: &Key, route: &Route) -> Result<()> {
+        if self.registry.remove(key, Some(route.generation)).await? {
+            if route.kind == Kind::Stream {
+                self.instances.queue(&route.framedb_id)?.purge(key).await?;
+            } else {
+                self.delete_data(key, route).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn delete_data(&self, key: &Key, route: &Route) -> Result<()> {
+        let store = self.instances.store(&route.framedb_id)?;
+        store.delete(std::slice::from_ref(key)).await.pop().transpose().map(drop)
+    }
+}

@@ -1,0 +1,75 @@
+//! Routes in a data directory: what a commit has to write for one.
+
+use crate::{
+    Result,
+    driver::{
+        Change, disk_failure, older,
+        tables::{encode_route, expiry_key},
+    },
+};
+use framedb_core::{Key, Route};
+use std::collections::HashMap;
+
+/// Routes that the batch in the making has changed: reads do not see them yet.
+#[derive(Debug, Default)]
+pub(crate) struct Pending(HashMap<Key, Option<Route>>);
+
+impl Pending {
+    /// Registers a route, unless a newer one is registered.
+    pub(crate) fn register(
+        &mut self,
+        change: &mut Change<'_>,
+        key: &Key,
+        route: &Route,
+    ) -> Result<()> {
+        let earlier = self.current(change, key)?;
+        if let Some(earlier) = &earlier
+            && earlier.generation > route.generation
+        {
+            return Err(older(key, route.generation, earlier.generation));
+        }
+        let tables = change.tables;
+        let encoded = encode_route(key, route)?;
+        if let Some(at) = earlier.as_ref().and_then(|earlier| earlier.expires_at) {
+            change.batch.remove(&tables.expiry, expiry_key(at, key.as_str()));
+        }
+        if let Some(at) = route.expires_at {
+            change.batch.insert(&tables.expiry, expiry_key(at, key.as_str()), []);
+        }
+        change.batch.insert(&tables.routes, key.as_str(), encoded);
+        change.routes += i64::from(earlier.is_none());
+        self.0.insert(key.clone(), Some(route.clone()));
+        Ok(())
+    }
+
+    /// Removes a route that meets `condition`; whether there was one.
+    pub(crate) fn remove(
+        &mut self,
+        change: &mut Change<'_>,
+        key: &Key,
+        condition: impl FnOnce(&Route) -> bool,
+    ) -> Result<bool> {
+        let Some(route) = self.current(change, key)?.filter(condition) else { return Ok(false) };
+        let tables = change.tables;
+        if let Some(at) = route.expires_at {
+            change.batch.remove(&tables.expiry, expiry_key(at, key.as_str()));
+        }
+        change.batch.remove(&tables.routes, key.as_str());
+        change.routes -= 1;
+        self.0.insert(key.clone(), None);
+        Ok(true)
+    }
+
+    /// The route that a key has once the batch is committed.
+    pub(crate) fn current(&self, change: &Change<'_>, key: &Key) -> Result<Option<Route>> {
+        match self.0.get(key) {
+            Some(pending) => Ok(pending.clone()),
+            None => change.tables.route(key),
+        }
+    }
+}
+
+/// The error of a listing.
+pub(super) fn failed_list(cause: fjall::Error) -> crate::Error {
+    disk_failure("cannot list the routes on the disk", cause)
+}

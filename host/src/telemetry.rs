@@ -1,0 +1,196 @@
+//! Telemetry: metric names and the handles that the parts of the node record into.
+//!
+//! A node has a registry of its own and installs nothing globally, so that two nodes can live
+//! in one process.
+
+use framedb_core::{Outcome, Stage};
+use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use std::{fmt, sync::Arc, time::Duration};
+
+const METADATA: Metadata<'_> = Metadata::new(module_path!(), Level::INFO, None);
+
+/// Upper bounds of the histograms of seconds: 1 µs to 10 s, a step of about three.
+const SECONDS: &[f64] = &[
+    1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0, 3.0, 10.0,
+];
+
+/// The node's metrics.
+#[derive(Clone)]
+pub struct Telemetry {
+    recorder: Arc<PrometheusRecorder>,
+    handle: PrometheusHandle,
+}
+
+impl Telemetry {
+    /// A registry without values.
+    #[must_use]
+    pub fn new() -> Self {
+        let builder = PrometheusBuilder::new();
+        let builder = builder
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), SECONDS)
+            .unwrap_or_else(|_| PrometheusBuilder::new());
+        let recorder = builder.build_recorder();
+        let handle = recorder.handle();
+        Self { recorder: Arc::new(recorder), handle }
+    }
+
+    /// All metrics in Prometheus' text format.
+    #[must_use]
+    pub fn render(&self) -> String {
+        self.handle.run_upkeep();
+        self.handle.render()
+    }
+
+    pub(crate) fn counter(&self, name: &'static str, labels: &[(&'static str, &str)]) -> Counter {
+        self.recorder.register_counter(&key(name, labels), &METADATA)
+    }
+
+    pub(crate) fn gauge(&self, name: &'static str, labels: &[(&'static str, &str)]) -> Gauge {
+        self.recorder.register_gauge(&key(name, labels), &METADATA)
+    }
+
+    pub(crate) fn histogram(
+        &self,
+        name: &'static str,
+        labels: &[(&'static str, &str)],
+    ) -> Histogram {
+        self.recorder.register_histogram(&key(name, labels), &METADATA)
+    }
+
+    pub(crate) fn pool(&self, pipeline: &str, plugin: &str) -> PoolMetrics {
+        PoolMetrics {
+            telemetry: self.clone(),
+            pipeline: pipeline.into(),
+            plugin: plugin.into(),
+            created: self.counter(
+                "framedb_plugin_instances_created_total",
+                &[("pipeline", pipeline), ("plugin", plugin)],
+            ),
+        }
+    }
+
+    pub(crate) fn pipeline(&self, pipeline: &str) -> PipelineMetrics {
+        let outcome = |outcome: &'static str| {
+            self.counter("framedb_objects_total", &[("pipeline", pipeline), ("outcome", outcome)])
+        };
+        PipelineMetrics {
+            telemetry: self.clone(),
+            pipeline: pipeline.into(),
+            stored: outcome("stored"),
+            bytes_in: self.counter("framedb_received_bytes_total", &[("pipeline", pipeline)]),
+            bytes_stored: self.counter("framedb_stored_bytes_total", &[("pipeline", pipeline)]),
+            seconds: Stage::ALL.map(|stage| {
+                self.histogram(
+                    "framedb_stage_duration_seconds",
+                    &[("pipeline", pipeline), ("stage", stage.as_str())],
+                )
+            }),
+            batch_objects: self.counter("framedb_batches_total", &[("pipeline", pipeline)]),
+        }
+    }
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Telemetry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Telemetry").finish_non_exhaustive()
+    }
+}
+
+fn key(name: &'static str, labels: &[(&'static str, &str)]) -> Key {
+    let labels: Vec<_> =
+        labels.iter().map(|(name, value)| Label::new(*name, (*value).to_owned())).collect();
+    Key::from_parts(name, labels)
+}
+
+/// What a pool of plugin instances records.
+pub(crate) struct PoolMetrics {
+    telemetry: Telemetry,
+    pipeline: Arc<str>,
+    plugin: Arc<str>,
+    created: Counter,
+}
+
+impl PoolMetrics {
+    pub(crate) fn created(&self) {
+        self.created.increment(1);
+    }
+
+    /// Counts an instance that is not used again.
+    pub(crate) fn retired(&self, cause: &str) {
+        let labels =
+            [("pipeline", &*self.pipeline), ("plugin", &*self.plugin), ("cause", cause)];
+        self.telemetry.counter("framedb_plugin_instances_retired_total", &labels).increment(1);
+    }
+
+    /// Counts a failed call, which also costs its instance.
+    pub(crate) fn failed(&self, stage: Stage, cause: &str) {
+        let labels = [
+            ("pipeline", &*self.pipeline),
+            ("stage", stage.as_str()),
+            ("plugin", &*self.plugin),
+            ("cause", cause),
+        ];
+        self.telemetry.counter("framedb_plugin_failures_total", &labels).increment(1);
+        self.retired(cause);
+    }
+}
+
+/// What a pipeline records.
+pub(crate) struct PipelineMetrics {
+    telemetry: Telemetry,
+    pipeline: Arc<str>,
+    stored: Counter,
+    bytes_in: Counter,
+    bytes_stored: Counter,
+    seconds: [Histogram; Stage::ALL.len()],
+    batch_objects: Counter,
+}
+
+impl PipelineMetrics {
+    /// Counts one object's end.
+    pub(crate) fn ended(&self, outcome: &Outcome) {
+        if matches!(outcome, Outcome::Stored) {
+            self.stored.increment(1);
+        } else {
+            let labels = [("pipeline", &*self.pipeline), ("outcome", outcome.as_str())];
+            self.telemetry.counter("framedb_objects_total", &labels).increment(1);
+        }
+    }
+
+    /// Counts a batch that begins.
+    pub(crate) fn batch(&self, bytes: u64) {
+        self.batch_objects.increment(1);
+        self.bytes_in.increment(bytes);
+    }
+
+    /// Counts bytes that a store took.
+    pub(crate) fn stored(&self, bytes: u64) {
+        self.bytes_stored.increment(bytes);
+    }
+
+    /// Records the time that a batch spent in a stage.
+    pub(crate) fn stage(&self, stage: Stage, time: Duration) {
+        if let Some(histogram) = self.seconds.get(stage as usize) {
+            histogram.record(time.as_secs_f64());
+        }
+    }
+
+    /// Counts an object that is tried again.
+    pub(crate) fn retried(&self, stage: Stage) {
+        let labels = [("pipeline", &*self.pipeline), ("stage", stage.as_str())];
+        self.telemetry.counter("framedb_retries_total", &labels).increment(1);
+    }
+
+    /// Counts an engine's error.
+    pub(crate) fn engine_error(&self, instance: &str, class: &str) {
+        let labels = [("instance", instance), ("class", class)];
+        self.telemetry.counter("framedb_engine_errors_total", &labels).increment(1);
+    }
+}

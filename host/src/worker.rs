@@ -1,0 +1,404 @@
+//! `Worker`: builds every part of a node, runs it, drains it.
+
+use crate::{
+    Error, ErrorKind, Result, builtin,
+    codecs::Codecs,
+    config::{Address, Config, DEFAULT_PIPELINE, InstanceConfig},
+    driver::{Arena, Disks},
+    instances::Instances,
+    listener::Doors,
+    node::Node,
+    pipeline::{
+        Admission, Ingress, Pipeline, PipelineConfig, Shared, Stages, order::Order, sink::Sink,
+    },
+    plugin::{Engine, Plugin, PluginConfig, Pool},
+    reader::Reader,
+    registry::{Embedded, Generations, Intents, Recovery, Registry, sweep},
+    store::{self, OpenContext, Options},
+    telemetry::Telemetry,
+};
+use bytes::Bytes;
+use framedb_core::{Rule, Stage};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool},
+    time::{Duration, Instant, SystemTime},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// How often what has expired is removed; reads do not wait for it.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// Expired objects that one step of a sweep removes.
+const SWEEP_STEP: usize = 1000;
+
+/// A node: built from a [`Config`], then run until a future resolves.
+///
+/// Nothing of it is global, so that several can live in one process; each needs a data
+/// directory of its own.
+#[derive(Debug)]
+pub struct Worker {
+    node: Arc<Node>,
+    tasks: TaskTracker,
+    background: CancellationToken,
+    // Dropped last: closing the data directory waits for what was written.
+    _disks: Arc<Disks>,
+}
+
+/// Builds a [`Worker`] from code.
+#[derive(Debug, Default)]
+pub struct Builder {
+    config: Config,
+    components: HashMap<String, Bytes>,
+}
+
+impl Worker {
+    /// A builder with the default configuration.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Opens the stores, loads the plugins and starts the pipelines. The node takes objects
+    /// from code at once, and over its doors when [`Worker::run`] opens them.
+    ///
+    /// # Errors
+    ///
+    /// When the configuration is wrong, the data directory is in use, or a plugin cannot be
+    /// loaded.
+    pub async fn new(config: Config) -> Result<Self> {
+        Builder { config, components: HashMap::new() }.build().await
+    }
+
+    /// The way in: ingests objects from code.
+    #[must_use]
+    pub fn ingress(&self) -> &Ingress {
+        &self.node.ingress
+    }
+
+    /// The way out: reads, lists, deletes, takes out of queues.
+    #[must_use]
+    pub fn reader(&self) -> &Reader {
+        &self.node.reader
+    }
+
+    /// Everything that doors and commands work with.
+    #[must_use]
+    pub fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    /// Opens the doors and serves until `shutdown` resolves; then closes them and finishes what
+    /// was accepted, within the grace period.
+    ///
+    /// # Errors
+    ///
+    /// When an address is in use or may not be used.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
+        let doors = Doors::open(&self.node).await?;
+        self.node.set_ready(true);
+        shutdown.await;
+        self.node.set_ready(false);
+        let grace = self.node.config.grace;
+        let started = Instant::now();
+        doors.close(&self.node, grace).await;
+        self.drain(grace.saturating_sub(started.elapsed())).await;
+        Ok(())
+    }
+
+    /// Finishes what was accepted, within `grace`.
+    pub async fn drain(self, grace: Duration) {
+        let accepted = self.node.ingress.admission().clone();
+        let finished = async {
+            // Objects on their way to a batch are in no task yet; their permits are taken.
+            while accepted.in_flight() > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            self.tasks.close();
+            self.tasks.wait().await;
+        };
+        if tokio::time::timeout(grace, finished).await.is_err() {
+            tracing::warn!(
+                bytes = accepted.in_flight(),
+                "the grace period ended before everything that was accepted"
+            );
+        }
+        self.background.cancel();
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.background.cancel();
+    }
+}
+
+impl Builder {
+    /// Starts from a configuration.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Where the node keeps its data.
+    #[must_use]
+    pub fn data_dir(mut self, path: impl Into<PathBuf>) -> Self {
+        self.config.data_dir = path.into();
+        self
+    }
+
+    /// Keeps the doors closed: objects come from code alone.
+    #[must_use]
+    pub fn without_network(mut self) -> Self {
+        self.config.grpc = Address(None);
+        self.config.http = Address(None);
+        self
+    }
+
+    /// Adds an instance.
+    #[must_use]
+    pub fn instance(mut self, framedb_id: &str, config: InstanceConfig) -> Self {
+        self.config.instances.insert(framedb_id.into(), config);
+        self
+    }
+
+    /// Adds a plugin whose component is at hand; `config.component` is not read.
+    #[must_use]
+    pub fn plugin(
+        mut self,
+        name: &str,
+        component: impl Into<Bytes>,
+        config: PluginConfig,
+    ) -> Self {
+        self.components.insert(name.into(), component.into());
+        self.config.plugins.insert(name.into(), config);
+        self
+    }
+
+    /// Adds a pipeline, or replaces `default`.
+    #[must_use]
+    pub fn pipeline(mut self, name: &str, config: PipelineConfig) -> Self {
+        self.config.pipelines.insert(name.into(), config);
+        self
+    }
+
+    /// As [`Worker::new`].
+    ///
+    /// # Errors
+    ///
+    /// When the configuration is wrong, the data directory is in use, or a plugin cannot be
+    /// loaded.
+    pub async fn build(self) -> Result<Worker> {
+        let Self { config, components } = self;
+        config.check_with(&|name| components.contains_key(name))?;
+        let telemetry = Telemetry::new();
+        let disks = Arc::new(Disks::new(&config.data_dir));
+        let disk = tokio::task::spawn_blocking({
+            let disks = disks.clone();
+            move || disks.home()
+        });
+        // The engine and the data directory take their time side by side.
+        let engine = Engine::new(Some(&config.cache_dir()))?;
+        let plugins = load(&engine, &config, &components).await?;
+        let disk = disk.await.map_err(|source| {
+            Error::new(ErrorKind::Unavailable, "cannot open the data directory").with_source(source)
+        })??;
+        let arena = Arc::new(Arena::new());
+        let instances = Arc::new(open_instances(&config, &arena, &disks)?);
+        let registry: Arc<dyn Registry> = Arc::new(Embedded::new(arena, disk.clone()));
+        let intents = Arc::new(Intents::new(disk));
+        let pending = intents.pending().await?;
+        let recovery = Arc::new(Recovery::new(&pending));
+        let max_object = config.limits.max_object.as_u64();
+        let codecs = Arc::new(Codecs::new(
+            engine,
+            &config.data_dir,
+            max_object,
+            telemetry.clone(),
+            plugins.values().filter(|p| p.exports_stage(Stage::Serialize)).cloned().collect(),
+        ));
+        let order = Order::new();
+        let tasks = TaskTracker::new();
+        let background = CancellationToken::new();
+        spawn_background(&background, &recovery, pending, &intents, &registry, &instances);
+        let shared = Arc::new(Shared {
+            order: order.clone(),
+            instances: instances.clone(),
+            defaults: config.defaults.clone(),
+            codecs: codecs.clone(),
+            sink: Sink {
+                instances: instances.clone(),
+                registry: registry.clone(),
+                intents,
+                generations: Arc::new(Generations::new()),
+                recovery: recovery.clone(),
+            },
+            tasks: tasks.clone(),
+        });
+        let pipelines = start_pipelines(&config, &plugins, &shared, &telemetry);
+        let node = Arc::new(Node {
+            ingress: Ingress {
+                pipelines: pipelines.clone(),
+                admission: Admission::new(config.limits.in_flight.as_u64(), max_object),
+                instances: instances.clone(),
+                order: order.clone(),
+                deadline: config.limits.deadline,
+            },
+            reader: Reader {
+                instances: instances.clone(),
+                registry: registry.clone(),
+                codecs: codecs.clone(),
+                order,
+                recovery,
+            },
+            instances,
+            registry,
+            codecs,
+            plugins: plugins.into_values().collect(),
+            pipelines,
+            telemetry,
+            started: Instant::now(),
+            ready: AtomicBool::new(false),
+            config,
+        });
+        Ok(Worker { node, tasks, background, _disks: disks })
+    }
+}
+
+/// Loads every plugin that a pipeline names, side by side.
+async fn load(
+    engine: &Engine,
+    config: &Config,
+    components: &HashMap<String, Bytes>,
+) -> Result<BTreeMap<String, Arc<Plugin>>> {
+    let loading = config.used_plugins().into_iter().map(|(name, plugin)| async move {
+        let bytes = match (components.get(&name), &plugin.component) {
+            (Some(bytes), _) => bytes.clone(),
+            (None, Some(path)) => Bytes::from(tokio::fs::read(path).await.map_err(|source| {
+                let message =
+                    format!("cannot read the component of plugin `{name}`, {}", path.display());
+                Error::new(ErrorKind::Plugin, message).with_source(source)
+            })?),
+            (None, None) => builtin::component(&name).unwrap_or_default(),
+        };
+        let loaded = Plugin::load(engine, &name, bytes, &plugin).await?;
+        Ok::<_, Error>((name, Arc::new(loaded)))
+    });
+    let plugins: BTreeMap<_, _> =
+        futures::future::try_join_all(loading).await?.into_iter().collect();
+    for (pipeline, chain) in &config.pipelines {
+        let stages = chain.ingest.iter().map(|plugin| (Stage::Ingest, plugin));
+        let stages = stages
+            .chain(chain.resolve.iter().map(|plugin| (Stage::Resolve, plugin)))
+            .chain(chain.serialize.iter().map(|plugin| (Stage::Serialize, plugin)));
+        for (stage, name) in stages {
+            if let Some(plugin) = plugins.get(name)
+                && !plugin.exports_stage(stage)
+            {
+                let exported: Vec<_> = plugin.stages().map(|(s, ..)| s.as_str()).collect();
+                let message = format!(
+                    "pipelines.{pipeline}.{stage} names the plugin `{name}`, which exports {} only",
+                    exported.join(" and ")
+                );
+                return Err(Error::new(ErrorKind::Config, message));
+            }
+        }
+    }
+    Ok(plugins)
+}
+
+fn open_instances(
+    config: &Config,
+    arena: &Arc<Arena>,
+    disks: &Arc<Disks>,
+) -> Result<Instances> {
+    let mut instances = Instances::default();
+    for (id, instance) in &config.instances {
+        let framedb_id: Arc<str> = id.as_str().into();
+        let context = OpenContext {
+            arena: arena.clone(),
+            disks: disks.clone(),
+            framedb_id: framedb_id.clone(),
+            max_object: config.limits.max_object.as_u64(),
+            options: Options {
+                max_bytes: instance.max_bytes.map(|bytes| bytes.as_u64()),
+                eviction: instance.eviction,
+                sync: instance.sync,
+            },
+        };
+        instances.insert(framedb_id, store::open(&instance.url, &context)?);
+    }
+    Ok(instances)
+}
+
+fn start_pipelines(
+    config: &Config,
+    plugins: &BTreeMap<String, Arc<Plugin>>,
+    shared: &Arc<Shared>,
+    telemetry: &Telemetry,
+) -> Arc<[Arc<Pipeline>]> {
+    let max_object = config.limits.max_object.as_u64();
+    let mut chains: Vec<_> = config.pipelines.iter().collect();
+    // The default pipeline takes what no other one is for.
+    chains.sort_by_key(|(name, chain)| (*name == DEFAULT_PIPELINE, chain.priority));
+    let start = |(name, chain): (&String, &PipelineConfig)| {
+        let pool = |plugin: &String| {
+            let loaded = plugins.get(plugin)?.clone();
+            let isolation = config.plugins.get(plugin).map(|p| p.isolation).unwrap_or_default();
+            Some(Pool::new(loaded, isolation, max_object, telemetry.pool(name, plugin)))
+        };
+        let stages = Stages {
+            ingest: chain.ingest.iter().filter_map(pool).collect(),
+            resolve: chain.resolve.as_ref().and_then(pool),
+            serialize: chain.serialize.as_ref().and_then(pool),
+        };
+        let rule = if name == DEFAULT_PIPELINE { Rule::default() } else { chain.matches.rule() };
+        Pipeline::start(name, rule, chain, stages, shared.clone(), telemetry.pipeline(name))
+    };
+    chains.into_iter().map(start).collect()
+}
+
+/// Recovery of interrupted writes and the removal of what has expired, beside new traffic.
+fn spawn_background(
+    ended: &CancellationToken,
+    recovery: &Arc<Recovery>,
+    pending: Vec<crate::registry::Intent>,
+    intents: &Arc<Intents>,
+    registry: &Arc<dyn Registry>,
+    instances: &Arc<Instances>,
+) {
+    let (recovery, intents) = (recovery.clone(), intents.clone());
+    let (registry, instances) = (registry.clone(), instances.clone());
+    let ended = ended.clone();
+    tokio::spawn(async move {
+        let objects = |id: &str| instances.store(id).ok().cloned();
+        let recover = async {
+            if pending.is_empty() {
+                return;
+            }
+            let recovered = recovery.run(pending, &intents, registry.as_ref(), objects).await;
+            tracing::info!(?recovered, "settled the writes that a crash interrupted");
+        };
+        let sweeping = async {
+            loop {
+                tokio::time::sleep(SWEEP_EVERY).await;
+                loop {
+                    match sweep(registry.as_ref(), objects, SystemTime::now(), SWEEP_STEP).await {
+                        Ok(removed) if removed >= SWEEP_STEP => {}
+                        Ok(_) => break,
+                        Err(error) => {
+                            tracing::warn!(error = error.chain(), "cannot remove what has expired");
+                            break;
+                        }
+                    }
+                }
+            }
+        };
+        tokio::select! {
+            () = ended.cancelled() => {}
+            ((), ()) = async { tokio::join!(recover, sweeping) } => {}
+        }
+    });
+}

@@ -1,0 +1,193 @@
+//! What the disk promises beside the suites: that it is all there again, and fsyncs shared.
+
+use crate::engines::{Engine, eventually, expiring, file_at, key, keys, record, route};
+use framedb_core::Kind;
+use framedb_host::{
+    ErrorKind,
+    driver::{Arena, Disk, Disks},
+    store::{Element, OpenContext, Options, Pushed, Record, SyncMode, open},
+};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+const LONG: Duration = Duration::from_secs(600);
+
+fn element(id: &str) -> Element {
+    Element { id: id.into(), data: vec![b'x'; 3000].into() }
+}
+
+async fn length(engine: &Engine) -> (u64, u64) {
+    let length = engine.queue().length(&key("q")).await.unwrap();
+    (length.ready, length.leased)
+}
+
+#[tokio::test]
+async fn everything_is_there_after_opening_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let soon = SystemTime::now() + Duration::from_secs(60);
+    let large = vec![b'y'; 1 << 20];
+    {
+        let engine = file_at(directory.path(), SyncMode::Always);
+        let mortal = Record { expires_at: Some(soon), ..record("mortal", b"m") };
+        let writes = [
+            (record("large", &large), route("one", Kind::Storage, 1)),
+            (mortal, expiring(route("one", Kind::Storage, 2), soon)),
+        ];
+        for answer in engine.one.objects.put_with_routes(&writes).await {
+            answer.unwrap();
+        }
+        engine.queue().push(&key("q"), &[element("1"), element("2"), element("3")]).await;
+        let queue = engine.queue();
+        let first = queue.lease(&key("q"), LONG).await.unwrap().unwrap();
+        assert!(queue.nack(&key("q"), &first.token).await.unwrap());
+    }
+    let token = {
+        let engine = file_at(directory.path(), SyncMode::Always);
+        let read = engine.one.objects.get(&keys(&["large", "mortal"])).await;
+        let read: Vec<_> = read.into_iter().map(|data| data.unwrap().unwrap()).collect();
+        assert_eq!((&read[0][..], &read[1][..]), (&large[..], &b"m"[..]));
+        let routes = engine.registry.lookup(&keys(&["large", "mortal"])).await.unwrap();
+        assert_eq!(routes[0], Some(route("one", Kind::Storage, 1)));
+        assert_eq!(engine.registry.count().await.unwrap(), 2);
+        assert_eq!(engine.registry.expired(soon + LONG, 9).await.unwrap().len(), 1);
+
+        let queue = engine.queue();
+        assert_eq!(length(&engine).await, (3, 0));
+        let leased = queue.lease(&key("q"), LONG).await.unwrap().unwrap();
+        assert_eq!((leased.data.len(), leased.deliveries), (3000, 2));
+        leased.token
+    };
+    let engine = file_at(directory.path(), SyncMode::Always);
+    assert_eq!(length(&engine).await, (2, 1));
+    assert!(engine.queue().ack(&key("q"), &token).await.unwrap());
+    let again = engine.queue().push(&key("q"), &[element("1"), element("4")]).await;
+    let again: Vec<Pushed> = again.into_iter().map(Result::unwrap).collect();
+    assert_eq!(again, [Pushed::Repeated, Pushed::New]);
+    assert_eq!(length(&engine).await, (3, 0));
+}
+
+#[tokio::test]
+async fn a_lease_ends_after_a_restart_too() {
+    let directory = tempfile::tempdir().unwrap();
+    {
+        let engine = file_at(directory.path(), SyncMode::Os);
+        engine.queue().push(&key("q"), &[element("1")]).await;
+        let period = Duration::from_millis(200);
+        engine.queue().lease(&key("q"), period).await.unwrap().unwrap();
+    }
+    let engine = file_at(directory.path(), SyncMode::Os);
+    eventually(|| async { length(&engine).await == (1, 0) }).await;
+    let again = engine.queue().lease(&key("q"), LONG).await.unwrap().unwrap();
+    assert_eq!(again.deliveries, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writers_at_once_share_fsyncs() {
+    let directory = tempfile::tempdir().unwrap();
+    let engine = file_at(directory.path(), SyncMode::Always);
+    let before = engine.disk.syncs();
+    let mut writers = tokio::task::JoinSet::new();
+    for n in 0..64 {
+        let store = engine.one.objects.clone();
+        writers.spawn(async move {
+            store.put(&[record(&n.to_string(), &[0; 4096])]).await.pop().unwrap().unwrap();
+        });
+    }
+    writers.join_all().await;
+    let syncs = engine.disk.syncs() - before;
+    assert!((1..=24).contains(&syncs), "{syncs} fsyncs for 64 writes");
+}
+
+#[tokio::test]
+async fn the_operating_system_is_trusted_where_the_instance_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let engine = file_at(directory.path(), SyncMode::Os);
+    engine.one.objects.put(&[record("a", b"1")]).await.pop().unwrap().unwrap();
+    assert_eq!(engine.disk.syncs(), 0);
+    assert!(!engine.one.objects.synced() && engine.one.objects.durable());
+}
+
+#[tokio::test]
+async fn a_directory_in_use_is_refused_by_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let engine = file_at(directory.path(), SyncMode::Os);
+    let error = Disk::open(directory.path()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    assert!(error.to_string().contains("in use by another process"), "{error}");
+    assert!(error.to_string().contains(&directory.path().display().to_string()));
+    assert!(error.hint().is_some());
+    drop(engine);
+    Disk::open(directory.path()).unwrap();
+}
+
+#[tokio::test]
+async fn a_directory_of_another_format_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(Disk::open(directory.path()).unwrap());
+    {
+        let database = fjall::Database::builder(directory.path().join("db")).open().unwrap();
+        let meta = database.keyspace("meta", Default::default).unwrap();
+        meta.insert("format", "2").unwrap();
+    }
+    let error = Disk::open(directory.path()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains("format is 2"), "{error}");
+}
+
+#[tokio::test]
+async fn instances_may_have_directories_of_their_own() {
+    let (home, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let engine = file_at(home.path(), SyncMode::Os);
+    let context = |path: &Path| OpenContext {
+        arena: Arc::new(Arena::new()),
+        disks: Arc::new(Disks::new(path)),
+        framedb_id: "two".into(),
+        max_object: 100,
+        options: Options::default(),
+    };
+    let context = context(elsewhere.path());
+    let url = format!("file:{}", elsewhere.path().display());
+    let two = open(&url, &context).unwrap();
+    // The same directory once more is the same disk.
+    let again = open("file:", &context).unwrap();
+    assert_eq!(two.objects.domain(), again.objects.domain());
+    assert!(!engine.registry.shares(&two.objects.domain().unwrap()));
+    assert!(two.objects.describe().contains("on disk at"));
+
+    for url in ["redis://secret@host", "nothing", "memory:100"] {
+        let error = open(url, &context).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.hint().unwrap().contains("memory:"), "{url}");
+        assert!(!error.chain().contains("secret"));
+    }
+}
+
+/// Prints what writes cost; run it alone in a release build.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement"]
+async fn measure_writes() {
+    let directory = tempfile::tempdir().unwrap();
+    let engine = file_at(directory.path(), SyncMode::Always);
+    for (writers, each, size) in [(1, 200, 1024), (64, 50, 1024), (256, 50, 1024), (8, 10, 1 << 20)]
+    {
+        let (start, before) = (Instant::now(), engine.disk.syncs());
+        let mut tasks = tokio::task::JoinSet::new();
+        for writer in 0..writers {
+            let store = engine.one.objects.clone();
+            tasks.spawn(async move {
+                for n in 0..each {
+                    let write = record(&format!("{writer}/{n}"), &vec![7; size]);
+                    let route = route("one", Kind::Storage, 1);
+                    store.put_with_routes(&[(write, route)]).await.pop().unwrap().unwrap();
+                }
+            });
+        }
+        tasks.join_all().await;
+        let (puts, took) = (writers * each, start.elapsed());
+        let syncs = engine.disk.syncs() - before;
+        println!("{writers} writers, {size} bytes: {puts} puts in {took:?}, {syncs} fsyncs");
+    }
+}

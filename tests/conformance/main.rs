@@ -1,0 +1,91 @@
+//! One suite per trait, run against every engine; then what each engine promises beside it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "tests fail loudly, their helpers too"
+)]
+
+mod crash;
+mod engines;
+mod file;
+mod full_disk;
+mod memory;
+mod objects;
+mod queues;
+mod recovery;
+mod registry;
+
+/// A test per engine for every function of a suite.
+macro_rules! suite {
+    ($suite:ident: $($test:ident),+ $(,)?) => {
+        mod $suite {
+            mod in_memory {
+                $(#[tokio::test(flavor = "multi_thread")]
+                async fn $test() {
+                    crate::$suite::$test(crate::engines::memory()).await;
+                })+
+            }
+            mod on_disk {
+                $(#[tokio::test(flavor = "multi_thread")]
+                async fn $test() {
+                    crate::$suite::$test(crate::engines::file()).await;
+                })+
+            }
+        }
+    };
+}
+
+/// The suites, under names of their own.
+mod suites {
+    suite!(objects:
+        a_value_is_read_as_it_was_put,
+        absence_is_no_error,
+        put_replaces_and_repeats,
+        the_later_of_two_records_is_kept,
+        a_record_that_is_too_large_fails_alone,
+        deleted_values_are_gone,
+        an_expired_value_is_absent_everywhere,
+        a_new_value_drops_the_old_expiry,
+        only_expired_values_are_deleted_as_such,
+        lists_are_ordered_and_paged,
+        keys_with_unusual_characters_are_kept_apart,
+        data_and_route_appear_together,
+        an_older_generation_loses_and_changes_nothing,
+        deleting_data_takes_its_route_along,
+        many_writers_lose_nothing,
+    );
+    suite!(queues:
+        elements_come_out_in_order,
+        an_empty_queue_is_no_error,
+        a_repeated_id_is_the_same_element,
+        an_id_is_remembered_after_the_element_is_gone,
+        an_acknowledged_element_is_gone,
+        a_returned_element_comes_first,
+        an_ended_lease_returns_its_element,
+        an_extended_lease_lasts,
+        tokens_of_ended_leases_answer_false,
+        tokens_are_of_one_queue,
+        lengths_tell_ready_from_leased,
+        a_purged_queue_is_as_if_it_never_was,
+        names_that_begin_alike_are_apart,
+        consumers_at_once_get_each_element_once,
+        a_random_history_agrees_with_the_model,
+    );
+    suite!(registry:
+        a_route_is_found_as_it_was_registered,
+        an_older_generation_is_a_conflict,
+        registering_again_changes_nothing,
+        removal_minds_the_generation,
+        lists_are_ordered_filtered_and_paged,
+        expired_routes_are_listed_oldest_first,
+        the_count_follows,
+        queues_have_routes,
+        a_key_moves_between_memory_and_disk,
+        a_sweep_removes_data_and_route,
+        a_sweep_leaves_what_was_written_meanwhile,
+    );
+}
