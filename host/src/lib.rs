@@ -1,5 +1,24 @@
-//! FrameDB Edge as a library.
+//! FrameDB Edge: the node that takes objects into FrameDB, as a library.
+//!
+//! Every object passes three stages, *ingest → resolve → serialize*, each a WebAssembly
+//! component that runs sandboxed, and is then stored and registered. A [`Worker`] is a whole
+//! node: build it from a [`Config`] or a [`Builder`], ingest through its [`pipeline::Ingress`],
+//! read through its [`Reader`], and open its doors with [`Worker::run`]. The binary `framedb`
+//! is this library's first user.
+//!
+//! ```no_run
+//! use framedb_host::{Worker, pipeline::Arrival};
+//!
+//! # async fn example() -> framedb_host::Result<()> {
+//! let worker = Worker::builder().data_dir("data").without_network().build().await?;
+//! let arrival = Arrival { key: "cam-1/frame-1".into(), data: "…".into(), ..Arrival::default() };
+//! let receipt = worker.ingress().ingest(arrival).await;
+//! assert!(receipt.outcome.is_success());
+//! # Ok(())
+//! # }
+//! ```
 
+pub mod bench;
 mod builtin;
 mod codecs;
 mod config;
@@ -24,4 +43,4 @@ pub use instances::Instances;
 pub use node::Node;
 pub use reader::{Element, Found, Reader};
 pub use telemetry::Telemetry;
-pub use worker::{Builder, Worker};
+pub use worker::{Builder, Serving, Worker};

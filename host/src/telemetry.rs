@@ -86,7 +86,8 @@ impl Telemetry {
                     &[("pipeline", pipeline), ("stage", stage.as_str())],
                 )
             }),
-            batch_objects: self.counter("framedb_batches_total", &[("pipeline", pipeline)]),
+            batches: self.counter("framedb_batches_total", &[("pipeline", pipeline)]),
+            age: self.histogram("framedb_queue_age_seconds", &[("pipeline", pipeline)]),
         }
     }
 }
@@ -150,7 +151,8 @@ pub(crate) struct PipelineMetrics {
     bytes_in: Counter,
     bytes_stored: Counter,
     seconds: [Histogram; Stage::ALL.len()],
-    batch_objects: Counter,
+    batches: Counter,
+    age: Histogram,
 }
 
 impl PipelineMetrics {
@@ -164,10 +166,11 @@ impl PipelineMetrics {
         }
     }
 
-    /// Counts a batch that begins.
-    pub(crate) fn batch(&self, bytes: u64) {
-        self.batch_objects.increment(1);
+    /// Counts a batch that begins, and how long its oldest object had waited.
+    pub(crate) fn batch(&self, bytes: u64, oldest: Duration) {
+        self.batches.increment(1);
         self.bytes_in.increment(bytes);
+        self.age.record(oldest.as_secs_f64());
     }
 
     /// Counts bytes that a store took.

@@ -21,6 +21,7 @@ use bytes::Bytes;
 use framedb_core::{Rule, Stage};
 use std::{
     collections::{BTreeMap, HashMap},
+    net::SocketAddr,
     path::PathBuf,
     sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant, SystemTime},
@@ -96,15 +97,18 @@ impl Worker {
     ///
     /// When an address is in use or may not be used.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
+        self.open().await?.serve(shutdown).await
+    }
+
+    /// Opens the doors; the node is ready.
+    ///
+    /// # Errors
+    ///
+    /// When an address is in use or may not be used.
+    pub async fn open(self) -> Result<Serving> {
         let doors = Doors::open(&self.node).await?;
         self.node.set_ready(true);
-        shutdown.await;
-        self.node.set_ready(false);
-        let grace = self.node.config.grace;
-        let started = Instant::now();
-        doors.close(&self.node, grace).await;
-        self.drain(grace.saturating_sub(started.elapsed())).await;
-        Ok(())
+        Ok(Serving { worker: self, doors })
     }
 
     /// Finishes what was accepted, within `grace`.
@@ -112,9 +116,7 @@ impl Worker {
         let accepted = self.node.ingress.admission().clone();
         let finished = async {
             // Objects on their way to a batch are in no task yet; their permits are taken.
-            while accepted.in_flight() > 0 {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
+            accepted.idle().await;
             self.tasks.close();
             self.tasks.wait().await;
         };
@@ -125,6 +127,45 @@ impl Worker {
             );
         }
         self.background.cancel();
+    }
+}
+
+/// A node with open doors.
+#[derive(Debug)]
+pub struct Serving {
+    worker: Worker,
+    doors: Doors,
+}
+
+impl Serving {
+    /// Where the doors are: gRPC and HTTP. With port 0 in the configuration this says which
+    /// port the operating system chose.
+    #[must_use]
+    pub fn addresses(&self) -> (Option<SocketAddr>, Option<SocketAddr>) {
+        self.doors.addresses()
+    }
+
+    /// The node behind them.
+    #[must_use]
+    pub fn worker(&self) -> &Worker {
+        &self.worker
+    }
+
+    /// Serves until `shutdown` resolves; then closes the doors and finishes what was accepted,
+    /// within the grace period.
+    ///
+    /// # Errors
+    ///
+    /// None at present; a door that fails says so in the log.
+    pub async fn serve(self, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
+        let Self { worker, doors } = self;
+        shutdown.await;
+        worker.node.set_ready(false);
+        let grace = worker.node.config.grace;
+        let started = Instant::now();
+        doors.close(&worker.node, grace).await;
+        worker.drain(grace.saturating_sub(started.elapsed())).await;
+        Ok(())
     }
 }
 

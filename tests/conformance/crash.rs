@@ -14,11 +14,15 @@ use std::{
 /// Names the directory for the process that is going to be killed.
 const CHILD: &str = "FRAMEDB_TEST_WRITER";
 
+/// Whether that process waits for fsyncs.
+const CHILD_SYNCS: &str = "FRAMEDB_TEST_WRITER_SYNCS";
+
 /// Not a test of its own: what the killed process does.
 #[tokio::test(flavor = "multi_thread")]
 async fn child_writes_until_it_is_killed() {
     let Ok(path) = std::env::var(CHILD) else { return };
-    let engine = file_at(Path::new(&path), SyncMode::Always);
+    let syncs = std::env::var(CHILD_SYNCS).is_ok();
+    let engine = file_at(Path::new(&path), if syncs { SyncMode::Always } else { SyncMode::Os });
     let tell = |line: String| {
         let mut out = std::io::stdout().lock();
         writeln!(out, "{line}").unwrap();
@@ -45,8 +49,8 @@ async fn child_writes_until_it_is_killed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_process_loses_nothing_it_was_told_is_stored() {
     let directory = tempfile::tempdir().unwrap();
-    for lines in [40, 400, 1500] {
-        let (puts, pushes) = write_and_kill(directory.path(), lines);
+    for (lines, syncs) in [(40, true), (400, true), (40, false), (1500, false)] {
+        let (puts, pushes) = write_and_kill(directory.path(), lines, syncs);
         assert!(!puts.is_empty());
         let engine = file_at(directory.path(), SyncMode::Always);
         for (name, (generation, size)) in puts {
@@ -77,16 +81,16 @@ fn everything() -> framedb_host::registry::Query {
 
 /// Lets a process write until it has told of `lines` writes; the last put of each key with its
 /// generation and size, and the number of pushes.
-fn write_and_kill(path: &Path, lines: usize) -> (HashMap<String, (u64, usize)>, u64) {
+fn write_and_kill(path: &Path, lines: usize, syncs: bool) -> (HashMap<String, (u64, usize)>, u64) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["crash::child_writes_until_it_is_killed", "--exact", "--nocapture"])
         .env(CHILD, path)
+        .envs(syncs.then_some((CHILD_SYNCS, "1")))
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let told = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let told = told.filter(|line| line.starts_with("pu"));
-    let mut told = told.inspect(|_| {});
+    let mut told = told.filter(|line| line.starts_with("pu"));
     let mut seen: Vec<String> = told.by_ref().take(lines).collect();
     child.kill().unwrap();
     seen.extend(told);

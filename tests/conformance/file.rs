@@ -165,6 +165,37 @@ async fn instances_may_have_directories_of_their_own() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn values_of_the_default_max_object_are_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let context = || OpenContext {
+        arena: Arc::new(Arena::new()),
+        disks: Arc::new(Disks::new(directory.path())),
+        framedb_id: "one".into(),
+        max_object: framedb_core::DEFAULT_MAX_OBJECT,
+        options: Options::default(),
+    };
+    let size = usize::try_from(framedb_core::DEFAULT_MAX_OBJECT).unwrap();
+    {
+        let store = open("file:", &context()).unwrap().objects;
+        // Enough to be cut into several commits, and flushed while more is written.
+        for round in 0..2_u8 {
+            let records: Vec<_> =
+                (0..2).map(|n| record(&format!("{round}/{n}"), &vec![round; size])).collect();
+            for answer in store.put(&records).await {
+                answer.unwrap();
+            }
+        }
+    }
+    let store = open("file:", &context()).unwrap().objects;
+    for name in ["0/0", "0/1", "1/0", "1/1"] {
+        let data = store.get(&[key(name)]).await.pop().unwrap().unwrap().unwrap();
+        assert_eq!(data.len(), size);
+        assert_eq!(Some(data[size - 1]), name.as_bytes()[0].checked_sub(b'0'));
+    }
+    assert_eq!(store.list("", None, 9).await.unwrap().len(), 4);
+}
+
 /// Prints what writes cost; run it alone in a release build.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a measurement"]

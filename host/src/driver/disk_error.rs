@@ -1,6 +1,6 @@
 //! What the errors of the embedded database mean.
 
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, Result};
 use std::{io, path::Path};
 
 /// An error that says what was attempted on a directory.
@@ -50,4 +50,16 @@ pub(super) fn of(message: String, cause: fjall::Error) -> Error {
 fn is_full(kind: io::ErrorKind) -> bool {
     use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     matches!(kind, StorageFull | QuotaExceeded | FileTooLarge)
+}
+
+/// The answer of a commit that failed as a whole, for each of its records.
+pub(crate) fn repeat<T>(error: &Error, length: usize) -> Vec<Result<T>> {
+    let again = |_| {
+        let mut copy = Error::new(error.kind(), error.chain()).with_temporary(error.is_temporary());
+        if let Some(hint) = error.hint() {
+            copy = copy.with_hint(hint);
+        }
+        Err(copy)
+    };
+    (0..length).map(again).collect()
 }

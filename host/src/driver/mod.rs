@@ -6,6 +6,7 @@
 
 mod disk;
 mod disk_error;
+mod disk_routes;
 mod disk_writer;
 mod disks;
 mod memory;
@@ -20,6 +21,8 @@ pub use disks::Disks;
 pub use memory::Arena;
 pub use space::{DEFAULT_MAX_BYTES, Eviction, Space};
 
+pub(crate) use disk_error::repeat;
+pub(crate) use disk_routes::PendingRoutes;
 pub(crate) use disk_writer::{Change, Effort};
 pub(crate) use space::older;
 pub(crate) use tables::Tables;

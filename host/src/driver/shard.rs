@@ -8,8 +8,8 @@ use std::{collections::BTreeSet, hash::RandomState};
 /// What an object takes beside its key and its bytes: allocations, the map and the route.
 const OVERHEAD: u64 = 512;
 
-/// How many objects are compared before one is evicted.
-const SAMPLES: usize = 8;
+/// How many objects of a shard are compared before one is evicted.
+const SAMPLES: usize = 4;
 
 /// Where a new object's count of uses begins, so that it is not the next to go.
 const FIRST_USES: u8 = 5;
@@ -118,12 +118,13 @@ impl Shard {
         Some(entry)
     }
 
-    /// The least used of some objects taken at random, or one that has expired.
-    pub(crate) fn victim(&mut self, now: u64, minute: u32) -> Option<Key> {
+    /// The least used of some objects taken at random, or one that has expired, with its uses:
+    /// of several shards' the one with the fewest goes.
+    pub(crate) fn victim(&mut self, now: u64, minute: u32) -> Option<(u8, Key)> {
         if let Some((at, key)) = self.expiring.first()
             && *at <= now
         {
-            return Some(key.clone());
+            return Some((0, key.clone()));
         }
         let length = self.objects.len();
         let mut least: Option<(u8, usize)> = None;
@@ -136,8 +137,13 @@ impl Shard {
                 }
             }
         }
-        let (key, _) = self.objects.get_index(least?.1)?;
-        Some(key.clone())
+        let (uses, position) = least?;
+        let (key, _) = self.objects.get_index(position)?;
+        Some((uses, key.clone()))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.objects.len()
     }
 
     /// Objects that have expired, oldest first.

@@ -10,6 +10,7 @@ use framedb_core::{Key, Route};
 use parking_lot::{Mutex, RwLock};
 use serde::{Deserialize, Serialize};
 use std::{
+    cmp::Reverse,
     collections::HashMap,
     hash::{BuildHasher, RandomState},
     sync::{
@@ -24,6 +25,9 @@ pub const DEFAULT_MAX_BYTES: u64 = 1 << 30;
 
 /// So many locks that threads rarely meet at one, and so few that walking them is cheap.
 const SHARDS: usize = 64;
+
+/// How many shards are looked at to find the object to evict.
+const COMPARED: usize = 4;
 
 /// What a full volatile instance does.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -225,24 +229,42 @@ impl Space {
     }
 
     /// Removes one object: an expired one, or the least used of some where eviction is on.
-    /// The object being written is not stored yet, so it is never the one.
+    /// The object being written is not stored yet, so it is never the one. Whether there was
+    /// one.
     fn make_room(&self) -> bool {
         let now = Route::millis(SystemTime::now());
+        let Some(key) = self.victim(now) else { return false };
+        // Another thread may have taken or replaced it: then this is tried again.
+        let evicting = self.eviction == Eviction::LeastFrequent;
+        self.delete(&key, |entry| evicting || entry.expired(now));
+        true
+    }
+
+    /// What to remove next. Shards have few objects each and fill unevenly, so several are
+    /// looked at, and of equals the one in the fullest shard goes.
+    fn victim(&self, now: u64) -> Option<Key> {
         let minute = self.minute();
-        let turn = usize::try_from(self.turn.fetch_add(1, Relaxed)).unwrap_or_default();
-        for shard in self.shards.iter().cycle().skip(turn % SHARDS).take(SHARDS) {
+        let turn = self.turn.fetch_add(COMPARED as u64, Relaxed);
+        let turn = usize::try_from(turn).unwrap_or_default() % SHARDS;
+        let mut least: Option<(u8, Reverse<usize>, Key)> = None;
+        let mut compared = 0;
+        for shard in self.shards.iter().cycle().skip(turn).take(SHARDS) {
             let mut objects = shard.lock();
-            let victim = match self.eviction {
-                Eviction::None => objects.expired(now).next().map(|(_, key, _)| key.clone()),
+            let candidate = match self.eviction {
+                Eviction::None => objects.expired(now).next().map(|(_, key, _)| (0, key.clone())),
                 Eviction::LeastFrequent => objects.victim(now, minute),
             };
-            let Some(key) = victim else { continue };
-            let Some(entry) = objects.remove(&key) else { continue };
-            drop(objects);
-            self.released(&key, &entry);
-            return true;
+            let Some((uses, key)) = candidate else { continue };
+            let candidate = (uses, Reverse(objects.len()), key);
+            if least.as_ref().is_none_or(|least| candidate < *least) {
+                least = Some(candidate);
+            }
+            compared += 1;
+            if compared == COMPARED {
+                break;
+            }
         }
-        false
+        least.map(|(_, _, key)| key)
     }
 
     fn released(&self, key: &Key, entry: &Entry) {

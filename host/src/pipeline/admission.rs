@@ -52,6 +52,37 @@ impl Admission {
         Ok(Permit(self.bytes.clone().acquire_many_owned(permits).await.ok()))
     }
 
+    /// Lets `permit` cover an object of `size` bytes, for a payload whose length is learned
+    /// while it arrives.
+    ///
+    /// # Errors
+    ///
+    /// As [`Admission::try_admit`]; the permit stays as it was.
+    pub fn try_grow(&self, permit: &mut Permit, size: u64) -> Result<(), Failure> {
+        let held = permit.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let missing = u64::from(self.permits(size)?).saturating_sub(held as u64);
+        let missing = u32::try_from(missing).unwrap_or(u32::MAX);
+        match self.bytes.clone().try_acquire_many_owned(missing) {
+            Ok(more) => match &mut permit.0 {
+                Some(held) => held.merge(more),
+                none => *none = Some(more),
+            },
+            Err(_) => return Err(self.busy()),
+        }
+        Ok(())
+    }
+
+    /// Waits until nothing is in flight. Nothing new is admitted meanwhile.
+    pub(crate) async fn idle(&self) {
+        let mut room = Vec::new();
+        let mut missing = self.capacity;
+        while missing > 0 {
+            let permits = u32::try_from(missing).unwrap_or(u32::MAX);
+            room.push(self.bytes.acquire_many(permits).await);
+            missing -= u64::from(permits);
+        }
+    }
+
     /// Bytes in flight now.
     #[must_use]
     pub fn in_flight(&self) -> u64 {
@@ -111,5 +142,19 @@ mod tests {
         assert!(admission.try_admit(8_000).is_ok());
         let large = admission.admit(8_001).await.unwrap_err();
         assert_eq!(large.class, FailureClass::TooLarge);
+    }
+
+    #[test]
+    fn a_growing_object_takes_no_more_than_one_of_its_size() {
+        let admission = Admission::new(8_000, 8_000);
+        let mut permit = admission.try_admit(0).unwrap();
+        admission.try_grow(&mut permit, 4_000).unwrap();
+        assert_eq!(admission.in_flight(), 5_024);
+        admission.try_grow(&mut permit, 8_000).unwrap();
+        assert_eq!(admission.in_flight(), 8_000);
+        let large = admission.try_grow(&mut permit, 8_001).unwrap_err();
+        assert_eq!(large.class, FailureClass::TooLarge);
+        drop(permit);
+        assert_eq!(admission.in_flight(), 0);
     }
 }

@@ -74,6 +74,8 @@ pub(crate) struct Item {
     pub(crate) times: StageTimes,
     /// Whether a write may have happened whose answer is unknown.
     pub(crate) written: bool,
+    /// When it came through the door.
+    pub(crate) arrived: Instant,
     permit: Permit,
     reply: Reply,
 }
@@ -103,6 +105,7 @@ impl Item {
             backoff: Backoff::until(deadline),
             times: StageTimes::default(),
             written: false,
+            arrived: Instant::now(),
             permit,
             reply,
         }
@@ -156,10 +159,6 @@ impl Item {
         drop(place);
         reply.send(Answer { receipt, permit });
         outcome
-    }
-
-    pub(crate) fn fail(self, failure: Failure) -> Outcome {
-        self.end(Outcome::Failed(failure), None)
     }
 
     /// Gives up the item in favour of the parts it was split into.

@@ -162,6 +162,20 @@ impl Pipeline {
         &self.metrics
     }
 
+    /// Notes how long the objects of a batch waited for it.
+    fn begin(&self, batch: &mut [Item]) {
+        let now = tokio::time::Instant::now();
+        let mut oldest = Duration::ZERO;
+        let mut bytes = 0;
+        for item in batch {
+            let waited = now - item.arrived;
+            item.spend(Stage::Admission, waited);
+            oldest = oldest.max(waited);
+            bytes += item.object.data.len() as u64;
+        }
+        self.metrics.batch(bytes, oldest);
+    }
+
     /// Takes items through the stages from `step` on.
     async fn run(self: Arc<Self>, items: Vec<Item>, step: Step, slot: Option<Slot>) {
         let mut items = items;
@@ -275,9 +289,9 @@ async fn gather(
             .count()
             .max(1);
         let rest = gathered.split_off(fits.min(gathered.len()));
-        let batch = std::mem::replace(&mut gathered, rest);
+        let mut batch = std::mem::replace(&mut gathered, rest);
         let Some(pipeline) = pipeline.upgrade() else { return };
-        pipeline.metrics.batch(batch.iter().map(|item| item.object.data.len() as u64).sum());
+        pipeline.begin(&mut batch);
         let span = tracing::debug_span!("batch", pipeline = &*pipeline.name, objects = batch.len());
         let tasks = pipeline.shared.tasks.clone();
         tasks.spawn(pipeline.run(batch, Step::Ingest(0), Some(slot)).instrument(span));

@@ -16,7 +16,7 @@ use wasmtime::{
 ///
 /// Five milliseconds keep an idle node at 200 wake-ups a second and are far below any sensible
 /// limit.
-pub const TICK: Duration = Duration::from_millis(5);
+pub(super) const TICK: Duration = Duration::from_millis(5);
 
 /// Plugin instances a node can hold at once; each reserves address space, not memory.
 const MAX_INSTANCES: u32 = 1000;

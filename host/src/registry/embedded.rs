@@ -1,14 +1,11 @@
 //! `Embedded`: the registry inside of the node: durable routes on its disk, those of volatile
 //! instances beside their data in memory.
 
-use super::{
-    Query, Registry,
-    durable::{Pending, failed_list},
-};
+use super::{Query, Registry};
 use crate::{
     Result,
     driver::{
-        Arena, Disk, Domain, Effort, Space, Tables, older,
+        Arena, Disk, Domain, Effort, PendingRoutes, Space, Tables, disk_failure, older, repeat,
         tables::{decode_route, expiry_key, number},
     },
 };
@@ -44,7 +41,7 @@ impl Embedded {
         };
         self.disk
             .write(effort, move |change| {
-                let mut pending = Pending::default();
+                let mut pending = PendingRoutes::default();
                 Ok(routes.iter().map(|(key, route)| pending.register(change, key, route)).collect())
             })
             .await
@@ -57,7 +54,7 @@ impl Embedded {
             let (owned, generation) = (key.clone(), route.generation);
             self.disk
                 .write(small(), move |change| {
-                    let mut pending = Pending::default();
+                    let mut pending = PendingRoutes::default();
                     match pending.current(change, &owned)? {
                         Some(found) if found.generation > generation => {
                             Err(older(&owned, generation, found.generation))
@@ -146,7 +143,7 @@ impl Registry for Embedded {
         }
         let mut results = match self.register_durable(durable).await {
             Ok(results) => results.into_iter(),
-            Err(error) => crate::store::repeat(&error, slots.len()).into_iter(),
+            Err(error) => repeat(&error, slots.len()).into_iter(),
         };
         for slot in slots {
             let result = results.next().unwrap_or(Ok(()));
@@ -169,7 +166,7 @@ impl Registry for Embedded {
         if self.disk.routes() > 0 {
             let owned = key.clone();
             let durable = self.disk.write(small(), move |change| {
-                Pending::default().remove(change, &owned, |route| matches(route.generation))
+                PendingRoutes::default().remove(change, &owned, |route| matches(route.generation))
             });
             removed |= durable.await?;
         }
@@ -283,4 +280,8 @@ fn expired(tables: &Tables, now: u64, limit: usize) -> Result<Vec<(u64, Key, Rou
         routes.extend(tables.route(&key)?.map(|route| (at, key, route)));
     }
     Ok(routes)
+}
+
+fn failed_list(cause: fjall::Error) -> crate::Error {
+    disk_failure("cannot list the routes on the disk", cause)
 }

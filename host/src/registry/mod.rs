@@ -1,6 +1,5 @@
 //! The registry: which instances there are, and where each object and queue is.
 
-pub(crate) mod durable;
 mod embedded;
 mod generation;
 mod intents;

@@ -62,7 +62,8 @@ impl Recovery {
     }
 
     /// Settles `pending` in order. Where an engine cannot be reached it tries again, less and
-    /// less often, for as long as it is polled; the other keys do not wait for that.
+    /// less often, for as long as it is polled; the other keys do not wait for that. Other
+    /// failures leave the old route.
     pub async fn run<S>(
         &self,
         mut pending: Vec<Intent>,
@@ -87,14 +88,18 @@ impl Recovery {
                     Ok(true) => recovered.registered += 1,
                     Ok(false) => recovered.left += 1,
                     Err(error) => {
-                        let key = intent.key.as_str();
-                        tracing::warn!(
-                            key,
-                            error = error.chain(),
-                            "an interrupted write cannot be settled yet"
-                        );
-                        unsettled.push(intent);
-                        continue;
+                        let (key, error, again) =
+                            (intent.key.as_str(), error.chain(), error.is_temporary());
+                        tracing::warn!(key, error, again, "an interrupted write is not settled");
+                        // What cannot be read is not stored; trying again would hold its key
+                        // without end.
+                        let left =
+                            !again && intents.clear(std::slice::from_ref(&intent)).await.is_ok();
+                        if !left {
+                            unsettled.push(intent);
+                            continue;
+                        }
+                        recovered.left += 1;
                     }
                 }
                 self.free(&intent.key);

@@ -2,12 +2,11 @@
 
 use super::{Limits, Listed, ObjectStore, Record, SyncMode, check_size};
 use crate::{
-    Error, Result,
+    Result,
     driver::{
-        Change, Disk, Domain, Effort,
+        Change, Disk, Domain, Effort, PendingRoutes, repeat,
         tables::{failed_read, instance_prefix, object_key},
     },
-    registry::durable,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -102,7 +101,7 @@ impl FileObjects {
         };
         let prefix = self.prefix.clone();
         let written = self.disk.write(effort, move |change| {
-            let mut routes = durable::Pending::default();
+            let mut routes = PendingRoutes::default();
             Ok(group.into_iter().map(|write| put(change, &prefix, write, &mut routes)).collect())
         });
         match written.await {
@@ -123,7 +122,7 @@ impl FileObjects {
         };
         let (prefix, id, owned) = (self.prefix.clone(), self.framedb_id.clone(), keys.to_vec());
         let removed = self.disk.write(effort, move |change| {
-            let mut routes = durable::Pending::default();
+            let mut routes = PendingRoutes::default();
             let remove = |key: &Key| delete(change, &prefix, &id, key, &condition, &mut routes);
             Ok(owned.iter().map(remove).collect())
         });
@@ -244,7 +243,7 @@ fn put(
     change: &mut Change<'_>,
     prefix: &[u8],
     write: Write,
-    routes: &mut durable::Pending,
+    routes: &mut PendingRoutes,
 ) -> Result<()> {
     if let Some(route) = &write.route {
         routes.register(change, &write.key, route)?;
@@ -266,7 +265,7 @@ fn delete(
     framedb_id: &str,
     key: &Key,
     condition: &impl Fn(Option<u64>) -> bool,
-    routes: &mut durable::Pending,
+    routes: &mut PendingRoutes,
 ) -> Result<bool> {
     let tables = change.tables;
     let object = object_key(prefix, key.as_str());
@@ -280,16 +279,4 @@ fn delete(
     change.batch.remove(&tables.objects, object.clone());
     change.batch.remove(&tables.mortal, object);
     Ok(true)
-}
-
-/// The answer of a commit that failed as a whole, for each of its records.
-pub(crate) fn repeat<T>(error: &Error, length: usize) -> Vec<Result<T>> {
-    let again = |_| {
-        let mut copy = Error::new(error.kind(), error.chain()).with_temporary(error.is_temporary());
-        if let Some(hint) = error.hint() {
-            copy = copy.with_hint(hint);
-        }
-        Err(copy)
-    };
-    (0..length).map(again).collect()
 }

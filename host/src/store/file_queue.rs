@@ -10,7 +10,9 @@ use super::{
 };
 use crate::{
     Result,
-    driver::{Change, Disk, Effort, queue::QueueState, steady_millis, tables::instance_prefix},
+    driver::{
+        Change, Disk, Effort, queue::QueueState, repeat, steady_millis, tables::instance_prefix,
+    },
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -135,7 +137,7 @@ impl Queue for FileQueues {
         });
         match pushed.await {
             Ok(results) => results,
-            Err(error) => super::file::repeat(&error, elements.len()),
+            Err(error) => repeat(&error, elements.len()),
         }
     }
 

@@ -10,8 +10,6 @@ mod memory;
 mod open;
 
 pub use crate::driver::queue::{ID_WINDOW, ID_WINDOW_COUNT};
-pub(crate) use file::repeat;
-
 pub use file::FileObjects;
 pub use file_queue::FileQueues;
 pub use memory::MemoryStore;

@@ -1,14 +1,97 @@
-//! The HTTP door.
+//! The HTTP door: paths to handlers.
+//!
+//! In reading order: [`path`] finds the key in a raw path, [`query`] what a query says,
+//! [`headers`] carries everything beside the payload, [`body`] reads under a permit,
+//! [`receipt`] and [`problem`] are the answers; then the handlers, one group a file.
+
+mod path;
+mod query;
+
+mod body;
+mod headers;
+mod range;
+
+mod problem;
+mod receipt;
+
+mod listing;
+mod objects;
+mod streams;
+
+mod health;
+mod openapi;
+
+mod admin;
+mod auth;
+mod codecs;
 
 use crate::node::Node;
-use axum::Router;
+use axum::{
+    Router,
+    http::{Method, Uri},
+    middleware,
+    routing::{MethodRouter, get, post, put},
+};
+use problem::Problem;
 use std::sync::Arc;
 
-pub(crate) fn router(_node: Arc<Node>) -> Router {
-    Router::new()
+/// The door for everybody.
+pub(crate) fn router(node: Arc<Node>) -> Router {
+    assemble(routes()).with_state(node)
 }
 
-/// The admin door: with a token, requests must carry it.
-pub(crate) fn admin_router(_node: Arc<Node>, _token: Option<&str>) -> Router {
-    Router::new()
+/// The admin door: what the HTTP door has, and `/admin/*`. With a token, requests must carry it.
+pub(crate) fn admin_router(node: Arc<Node>, token: Option<&str>) -> Router {
+    let router = assemble(routes().into_iter().chain(admin_routes())).with_state(node);
+    match token {
+        Some(token) => {
+            let token = auth::Token::new(token);
+            router.layer(middleware::from_fn_with_state(token, auth::check))
+        }
+        None => router,
+    }
 }
+
+/// Every path as the description writes it. A key or a queue's name is the rest of its path,
+/// slashes included.
+fn routes() -> Vec<(&'static str, MethodRouter<Arc<Node>>)> {
+    vec![
+        ("/objects", get(listing::list).put(objects::put).post(objects::put)),
+        (
+            "/objects/{key}",
+            put(objects::put).get(objects::get).head(objects::head).delete(objects::delete),
+        ),
+        ("/streams/{queue}", post(streams::post).get(streams::length).delete(streams::delete)),
+        ("/healthz", get(health::healthz)),
+        ("/readyz", get(health::readyz)),
+        ("/metrics", get(health::metrics)),
+        ("/version", get(health::version)),
+        ("/openapi.json", get(openapi::openapi)),
+    ]
+}
+
+fn admin_routes() -> Vec<(&'static str, MethodRouter<Arc<Node>>)> {
+    vec![
+        ("/admin/node", get(admin::node)),
+        ("/admin/instances", get(admin::instances)),
+        ("/admin/plugins", get(admin::plugins)),
+        ("/admin/codecs", get(codecs::list)),
+        ("/admin/codecs/{digest}", axum::routing::delete(codecs::forget)),
+    ]
+}
+
+fn assemble(
+    routes: impl IntoIterator<Item = (&'static str, MethodRouter<Arc<Node>>)>,
+) -> Router<Arc<Node>> {
+    let router = routes.into_iter().fold(Router::new(), |router, (path, methods)| {
+        router.route(&path.replace('{', "{*"), methods)
+    });
+    router
+        .fallback(async |uri: Uri| Problem::no_such_path(uri.path()))
+        .method_not_allowed_fallback(async |method: Method, uri: Uri| {
+            Problem::wrong_method(&method, uri.path())
+        })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,20 +1,18 @@
 //! Routes in a data directory: what a commit has to write for one.
 
-use crate::{
-    Result,
-    driver::{
-        Change, disk_failure, older,
-        tables::{encode_route, expiry_key},
-    },
+use super::{
+    Change, older,
+    tables::{encode_route, expiry_key},
 };
+use crate::Result;
 use framedb_core::{Key, Route};
 use std::collections::HashMap;
 
 /// Routes that the batch in the making has changed: reads do not see them yet.
 #[derive(Debug, Default)]
-pub(crate) struct Pending(HashMap<Key, Option<Route>>);
+pub(crate) struct PendingRoutes(HashMap<Key, Option<Route>>);
 
-impl Pending {
+impl PendingRoutes {
     /// Registers a route, unless a newer one is registered.
     pub(crate) fn register(
         &mut self,
@@ -67,9 +65,4 @@ impl Pending {
             None => change.tables.route(key),
         }
     }
-}
-
-/// The error of a listing.
-pub(super) fn failed_list(cause: fjall::Error) -> crate::Error {
-    disk_failure("cannot list the routes on the disk", cause)
 }

@@ -1,0 +1,120 @@
+//! What the node costs, measured side by side in one run.
+//!
+//! These machines are noisy, so what is compared runs alternately, and what is published are
+//! medians of ratios; absolute rates stand beside them for orientation.
+
+mod door;
+mod evict;
+mod ready;
+mod stage;
+
+use crate::Result;
+use serde::Serialize;
+use std::{fmt, path::Path, time::Duration};
+
+/// One measured figure.
+#[derive(Debug, Clone, Serialize)]
+pub struct Row {
+    /// Its name, stable between releases.
+    pub name: String,
+    /// The figure.
+    pub value: f64,
+    /// Its unit; `ratio` has none.
+    pub unit: &'static str,
+}
+
+/// The figures of a run.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Report {
+    /// In the order in which they were measured.
+    pub rows: Vec<Row>,
+}
+
+/// How long a run measures.
+#[derive(Debug, Clone, Copy)]
+pub struct Effort {
+    /// Alternating rounds of what is compared.
+    pub rounds: usize,
+    /// Objects of a round over the door.
+    pub objects: usize,
+    /// Objects into the evicting instance.
+    pub evicted: usize,
+    /// Time for each figure of a stage.
+    pub stage: Duration,
+}
+
+impl Effort {
+    /// For published figures: about two minutes.
+    #[must_use]
+    pub fn full() -> Self {
+        Self {
+            rounds: 7,
+            objects: 200_000,
+            evicted: 1_000_000,
+            stage: Duration::from_millis(400),
+        }
+    }
+
+    /// For a look, and for tests: a few seconds.
+    #[must_use]
+    pub fn quick() -> Self {
+        Self { rounds: 1, objects: 5_000, evicted: 20_000, stage: Duration::from_millis(5) }
+    }
+}
+
+/// `framedb bench pipeline`: the path of objects, native and sandboxed.
+///
+/// `progress` is told what is being measured; `serve` is the program whose start is timed, with
+/// the arguments before `serve`, where there is one.
+///
+/// # Errors
+///
+/// When a node cannot be started, or an object is not stored.
+pub async fn pipeline(
+    scratch: &Path,
+    effort: Effort,
+    serve: Option<&Path>,
+    mut progress: impl FnMut(&str),
+) -> Result<Report> {
+    let mut report = Report::default();
+    progress("the streaming door: native identity, three sandboxed stages, a bare echo");
+    door::measure(scratch, effort, &mut report).await?;
+    progress("each stage by object size and batch size");
+    stage::measure(scratch, effort, &mut report).await?;
+    progress("an evicting instance");
+    evict::measure(scratch, effort, &mut report).await?;
+    if let Some(program) = serve {
+        progress("the start of `framedb serve`");
+        ready::measure(scratch, effort, program, &mut report).await?;
+    }
+    Ok(report)
+}
+
+impl Report {
+    fn add(&mut self, name: impl Into<String>, value: f64, unit: &'static str) {
+        self.rows.push(Row { name: name.into(), value, unit });
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
+        for Row { name, value, unit } in &self.rows {
+            let digits = if value.abs() >= 1000.0 { 0 } else { 3 };
+            writeln!(f, "{name:width$}  {value:>12.digits$} {unit}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The middle one of some figures.
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// CPU time of this process so far, in seconds.
+fn cpu_seconds() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}

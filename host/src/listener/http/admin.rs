@@ -1,0 +1,75 @@
+//! `/admin/node`, `/admin/instances`, `/admin/plugins`: what the commands show.
+
+use super::health::{check, describe};
+use crate::node::Node;
+use axum::{Json, extract::State};
+use framedb_core::Format;
+use futures::future::join_all;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Which node answers; commands hold it against the file that led them here.
+pub(super) async fn node(State(node): State<Arc<Node>>) -> Json<Value> {
+    Json(json!({
+        "success": true,
+        "name": "framedb-edge",
+        "version": env!("CARGO_PKG_VERSION"),
+        "pid": std::process::id(),
+        "ready": node.is_ready(),
+    }))
+}
+
+/// Where objects can be kept, and whether that works now.
+pub(super) async fn instances(State(node): State<Arc<Node>>) -> Json<Value> {
+    let instances = node.instances.iter().map(async |(id, instance)| {
+        let objects = &instance.objects;
+        let limits = objects.limits();
+        let health = check(objects.health()).await;
+        json!({
+            "id": &**id,
+            "description": objects.describe(),
+            "kinds": instance.kinds,
+            "durable": objects.durable(),
+            "synced": objects.synced(),
+            "max_value": limits.max_value,
+            "capacity": limits.capacity,
+            "health": describe(health),
+        })
+    });
+    let instances = join_all(instances).await;
+    Json(json!({
+        "success": true,
+        "instances": instances,
+        "registry": {
+            "description": node.registry.describe(),
+            "health": describe(check(node.registry.health()).await),
+        },
+    }))
+}
+
+/// The plugins that pipelines use.
+pub(super) async fn plugins(State(node): State<Arc<Node>>) -> Json<Value> {
+    let plugins = node.plugins.iter().map(|plugin| {
+        let stages = plugin.stages().map(|(stage, name, version)| {
+            json!({ "stage": stage.as_str(), "name": name, "version": version })
+        });
+        let pipelines = node.config.pipelines.iter().filter(|(_, pipeline)| {
+            let chain = pipeline.ingest.iter().chain(&pipeline.resolve).chain(&pipeline.serialize);
+            chain.into_iter().any(|name| name == plugin.name())
+        });
+        json!({
+            "name": plugin.name(),
+            "digest": plugin.digest(),
+            "size": plugin.bytes().len(),
+            "stages": stages.collect::<Vec<_>>(),
+            "reads": formats(plugin.reads()),
+            "writes": formats(plugin.writes()),
+            "pipelines": pipelines.map(|(name, _)| name).collect::<Vec<_>>(),
+        })
+    });
+    Json(json!({ "success": true, "plugins": plugins.collect::<Vec<_>>() }))
+}
+
+fn formats(formats: &[Format]) -> Vec<String> {
+    formats.iter().map(ToString::to_string).collect()
+}

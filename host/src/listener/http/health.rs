@@ -1,0 +1,87 @@
+//! `/healthz`, `/readyz`, `/metrics`, `/version`: what operators and their tools ask.
+
+use crate::{Result, node::Node};
+use axum::{
+    Json,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use futures::future::join_all;
+use serde_json::{Map, Value, json};
+use std::{sync::Arc, time::Duration};
+
+/// How long an engine may take to say that it can be used.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Whether every engine and the registry can be used now; the process is alive to say so.
+pub(super) async fn healthz(State(node): State<Arc<Node>>) -> Response {
+    let instances = node.instances.iter().map(async |(id, instance)| {
+        let health = check(instance.objects.health()).await;
+        (id.to_string(), health)
+    });
+    let (registry, instances) = tokio::join!(check(node.registry.health()), join_all(instances));
+    let well = registry.is_ok() && instances.iter().all(|(_, health)| health.is_ok());
+    let instances: Map<_, _> =
+        instances.into_iter().map(|(id, health)| (id, describe(health))).collect();
+    let mut body = json!({
+        "success": well,
+        "registry": describe(registry),
+        "instances": instances,
+        "uptime_seconds": node.started.elapsed().as_secs(),
+    });
+    if !well && let Some(body) = body.as_object_mut() {
+        body.insert("error".into(), "an engine cannot be used".into());
+    }
+    let status = if well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(body)).into_response()
+}
+
+/// Waits for a health check, but not for ever; an error in one line.
+pub(super) async fn check(
+    health: impl Future<Output = Result<()>>,
+) -> std::result::Result<(), String> {
+    match tokio::time::timeout(PATIENCE, health).await {
+        Ok(health) => health.map_err(|error| error.chain()),
+        Err(_) => Err(format!("no answer within {}", humantime::format_duration(PATIENCE))),
+    }
+}
+
+/// A health check's result as JSON.
+pub(super) fn describe(health: std::result::Result<(), String>) -> Value {
+    match health {
+        Ok(()) => json!({ "healthy": true }),
+        Err(error) => json!({ "healthy": false, "error": error }),
+    }
+}
+
+/// Whether the node takes objects.
+pub(super) async fn readyz(State(node): State<Arc<Node>>) -> Response {
+    if node.is_ready() {
+        return Json(json!({ "success": true })).into_response();
+    }
+    let body = json!({ "success": false, "error": "the node is starting or shutting down" });
+    (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+}
+
+/// The node's metrics in Prometheus' text format; values that nobody records are read now.
+pub(super) async fn metrics(State(node): State<Arc<Node>>) -> Response {
+    let gauge = |name, value: u64| node.telemetry.gauge(name, &[]).set(value as f64);
+    gauge("framedb_in_flight_bytes", node.ingress.admission().in_flight());
+    gauge("framedb_uptime_seconds", node.started.elapsed().as_secs());
+    if let Ok(Ok(routes)) = tokio::time::timeout(PATIENCE, node.registry.count()).await {
+        gauge("framedb_routes", routes);
+    }
+    let text = "text/plain; version=0.0.4; charset=utf-8";
+    ([(header::CONTENT_TYPE, text)], node.telemetry.render()).into_response()
+}
+
+/// What this is.
+pub(super) async fn version() -> Json<Value> {
+    Json(json!({
+        "success": true,
+        "name": "framedb-edge",
+        "version": env!("CARGO_PKG_VERSION"),
+        "contract": "framedb:edge@0.1.0",
+    }))
+}
