@@ -22,12 +22,12 @@ builtin!(
 
 /// The component of a built-in plugin.
 #[must_use]
-pub(crate) fn component(name: &str) -> Option<Bytes> {
+pub fn component(name: &str) -> Option<Bytes> {
     let (_, bytes) = BUILTIN.iter().find(|(builtin, _)| *builtin == name)?;
     Some(Bytes::from_static(bytes))
 }
 
 /// The names of the built-in plugins.
-pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+pub fn names() -> impl Iterator<Item = &'static str> {
     BUILTIN.iter().map(|(name, _)| *name)
 }

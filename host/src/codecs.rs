@@ -71,7 +71,11 @@ impl Codecs {
         .await
         .unwrap_or_else(|error| Err(io::Error::other(error)));
         written.map_err(|source| {
-            let message = format!("cannot keep the codec of plugin `{}` in {}", plugin.name(), path.display());
+            let message = format!(
+                "cannot keep the codec of plugin `{}` in {}",
+                plugin.name(),
+                path.display()
+            );
             Error::new(ErrorKind::Unavailable, message).with_source(source)
         })?;
         kept.insert(digest);
@@ -174,8 +178,7 @@ impl Codecs {
             return Err(Error::new(ErrorKind::Corrupt, message));
         }
         let name = format!("{} {}", codec.format, codec.digest);
-        let plugin =
-            Plugin::load(&self.engine, &name, bytes, &PluginConfig::default()).await?;
+        let plugin = Plugin::load(&self.engine, &name, bytes, &PluginConfig::default()).await?;
         Ok(Some(Arc::new(plugin)))
     }
 

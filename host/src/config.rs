@@ -69,7 +69,9 @@ pub struct Config {
 pub struct Address(pub Option<SocketAddr>);
 
 /// How logs are written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum LogFormat {
     /// Lines for people.
@@ -153,7 +155,12 @@ impl InstanceConfig {
     /// An instance at `url` with the engine's defaults.
     #[must_use]
     pub fn at(url: &str) -> Self {
-        Self { url: url.into(), max_bytes: None, eviction: Eviction::default(), sync: SyncMode::default() }
+        Self {
+            url: url.into(),
+            max_bytes: None,
+            eviction: Eviction::default(),
+            sync: SyncMode::default(),
+        }
     }
 }
 
@@ -211,15 +218,18 @@ impl Config {
             let message = format!("cannot read the configuration {}", path.display());
             Error::new(ErrorKind::Config, message).with_source(source)
         })?;
-        let mut config = Self::parse(&text).map_err(|problems| {
-            report(&format!("the configuration {}", path.display()), problems)
-        })?;
+        let (mut config, mut problems) = Self::read_all(&text);
         // Components are named relative to the file that names them.
         let folder = path.parent().unwrap_or(Path::new("."));
         for component in config.plugins.values_mut().filter_map(|p| p.component.as_mut()) {
             *component = folder.join(&component);
         }
-        Ok(config)
+        if problems.is_empty() {
+            return Ok(config);
+        }
+        // What the rest of the file gets wrong is said in the same breath.
+        problems.extend(config.problems(&|_| false));
+        Err(report(&format!("the configuration {}", path.display()), problems))
     }
 
     /// Reads TOML; the defaults stand for what it does not say.
@@ -228,7 +238,16 @@ impl Config {
     ///
     /// All its problems, each a line.
     pub fn parse(text: &str) -> std::result::Result<Self, Vec<String>> {
-        let mut table: toml::Table = toml::from_str(text).map_err(|e| vec![e.to_string()])?;
+        let (config, problems) = Self::read_all(text);
+        if problems.is_empty() { Ok(config) } else { Err(problems) }
+    }
+
+    /// What of TOML can be read, and the problems of the rest.
+    fn read_all(text: &str) -> (Self, Vec<String>) {
+        let mut table: toml::Table = match toml::from_str(text) {
+            Ok(table) => table,
+            Err(error) => return (Self::default(), vec![error.to_string()]),
+        };
         let mut problems = Vec::new();
         // A problem ends the reading, so its key is noted and taken out, until nothing is wrong.
         let config = loop {
@@ -244,7 +263,7 @@ impl Config {
                 }
             }
         };
-        if problems.is_empty() { Ok(config.completed()) } else { Err(problems) }
+        (config.completed(), problems)
     }
 
     /// Adds the default instances and pipeline where the file has others only.
@@ -269,12 +288,17 @@ impl Config {
 
     /// As [`Config::check`], where some plugins' components are at hand.
     pub(crate) fn check_with(&self, at_hand: &dyn Fn(&str) -> bool) -> Result<()> {
+        let problems = self.problems(at_hand);
+        if problems.is_empty() { Ok(()) } else { Err(report("the configuration", problems)) }
+    }
+
+    fn problems(&self, at_hand: &dyn Fn(&str) -> bool) -> Vec<String> {
         let mut problems = Vec::new();
         self.check_doors(&mut problems);
         self.check_sizes(&mut problems);
         self.check_instances(&mut problems);
         self.check_pipelines(at_hand, &mut problems);
-        if problems.is_empty() { Ok(()) } else { Err(report("the configuration", problems)) }
+        problems
     }
 
     fn check_doors(&self, problems: &mut Vec<String>) {
@@ -334,9 +358,17 @@ impl Config {
         }
         for kind in [Kind::InMemory, Kind::Storage, Kind::Stream] {
             let id = self.defaults.instance(kind);
-            if !self.instances.contains_key(id) {
+            let Some(instance) = self.instances.get(id) else {
                 let near = nearest(id, self.instances.keys().map(String::as_str));
                 problems.push(format!("defaults.{kind}: there is no instance `{id}`{near}"));
+                continue;
+            };
+            let volatile = instance.url.starts_with("memory:");
+            if (kind == Kind::Storage && volatile) || (kind == Kind::InMemory && !volatile) {
+                problems.push(format!(
+                    "defaults.{kind}: the instance `{id}` ({}) keeps no {kind} objects",
+                    instance.url
+                ));
             }
         }
     }
@@ -344,10 +376,8 @@ impl Config {
     fn check_pipelines(&self, at_hand: &dyn Fn(&str) -> bool, problems: &mut Vec<String>) {
         for (name, plugin) in self.plugins.iter().filter(|(name, _)| !at_hand(name)) {
             match &plugin.component {
-                Some(path) if !path.is_file() => problems.push(format!(
-                    "plugins.{name}.component: there is no file {}",
-                    path.display()
-                )),
+                Some(path) if !path.is_file() => problems
+                    .push(format!("plugins.{name}.component: there is no file {}", path.display())),
                 None if builtin::component(name).is_none() => {
                     let near = nearest(name, builtin::names());
                     problems.push(format!(
@@ -478,9 +508,15 @@ mod tests {
         let all = problems.join("\n");
         assert_eq!(problems.len(), 4, "{all}");
         assert!(all.contains("unknown key `htp`; did you mean `http`?"), "{all}");
-        assert!(all.contains("unknown key `limits.max-objekt`; did you mean `max-object`?"), "{all}");
+        assert!(
+            all.contains("unknown key `limits.max-objekt`; did you mean `max-object`?"),
+            "{all}"
+        );
         assert!(all.contains("limits.deadline: "), "{all}");
-        assert!(all.contains("`pipelines.default.batch.objetcs`; did you mean `objects`?"), "{all}");
+        assert!(
+            all.contains("`pipelines.default.batch.objetcs`; did you mean `objects`?"),
+            "{all}"
+        );
     }
 
     #[test]

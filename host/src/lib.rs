@@ -19,7 +19,7 @@
 //! ```
 
 pub mod bench;
-mod builtin;
+pub mod builtin;
 mod codecs;
 mod config;
 pub mod driver;
@@ -40,6 +40,7 @@ pub use codecs::Codecs;
 pub use config::{Address, Config, DEFAULT_PIPELINE, InstanceConfig, LogFormat, NodeLimits};
 pub use error::{Error, ErrorKind, Result};
 pub use instances::Instances;
+pub use listener::AdminDoor;
 pub use node::Node;
 pub use reader::{Element, Found, Reader};
 pub use telemetry::Telemetry;

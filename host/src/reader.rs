@@ -235,8 +235,7 @@ impl Reader {
         let Some(route) = self.route(key).await? else { return Ok(None) };
         if route.kind != Kind::Stream {
             let message = format!("`{key}` is an object, not a queue");
-            return Err(Error::new(ErrorKind::Conflict, message)
-                .with_hint("read it with get"));
+            return Err(Error::new(ErrorKind::Conflict, message).with_hint("read it with get"));
         }
         let queue = self.instances.queue(&route.framedb_id)?.clone();
         Ok(Some((route, queue)))

@@ -5,15 +5,16 @@
 
 use framedb_core::{Outcome, Stage};
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics_exporter_prometheus::{
+    Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
+};
 use std::{fmt, sync::Arc, time::Duration};
 
 const METADATA: Metadata<'_> = Metadata::new(module_path!(), Level::INFO, None);
 
 /// Upper bounds of the histograms of seconds: 1 µs to 10 s, a step of about three.
-const SECONDS: &[f64] = &[
-    1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0, 3.0, 10.0,
-];
+const SECONDS: &[f64] =
+    &[1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0, 3.0, 10.0];
 
 /// The node's metrics.
 #[derive(Clone)]
@@ -125,8 +126,7 @@ impl PoolMetrics {
 
     /// Counts an instance that is not used again.
     pub(crate) fn retired(&self, cause: &str) {
-        let labels =
-            [("pipeline", &*self.pipeline), ("plugin", &*self.plugin), ("cause", cause)];
+        let labels = [("pipeline", &*self.pipeline), ("plugin", &*self.plugin), ("cause", cause)];
         self.telemetry.counter("framedb_plugin_instances_retired_total", &labels).increment(1);
     }
 

@@ -72,6 +72,20 @@ impl Worker {
         Builder { config, components: HashMap::new() }.build().await
     }
 
+    /// Holds a configuration against everything but its data: its settings against each other,
+    /// and every plugin that a pipeline names by loading it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Worker::new`].
+    pub async fn check(config: &Config) -> Result<Vec<Arc<Plugin>>> {
+        config.check()?;
+        // A look at a configuration makes no folders.
+        let cache = Some(config.cache_dir()).filter(|folder| folder.is_dir());
+        let engine = Engine::new(cache.as_deref())?;
+        Ok(load(&engine, config, &HashMap::new()).await?.into_values().collect())
+    }
+
     /// The way in: ingests objects from code.
     #[must_use]
     pub fn ingress(&self) -> &Ingress {
@@ -207,12 +221,7 @@ impl Builder {
 
     /// Adds a plugin whose component is at hand; `config.component` is not read.
     #[must_use]
-    pub fn plugin(
-        mut self,
-        name: &str,
-        component: impl Into<Bytes>,
-        config: PluginConfig,
-    ) -> Self {
+    pub fn plugin(mut self, name: &str, component: impl Into<Bytes>, config: PluginConfig) -> Self {
         self.components.insert(name.into(), component.into());
         self.config.plugins.insert(name.into(), config);
         self
@@ -284,6 +293,7 @@ impl Builder {
                 pipelines: pipelines.clone(),
                 admission: Admission::new(config.limits.in_flight.as_u64(), max_object),
                 instances: instances.clone(),
+                registry: registry.clone(),
                 order: order.clone(),
                 deadline: config.limits.deadline,
             },
@@ -350,11 +360,7 @@ async fn load(
     Ok(plugins)
 }
 
-fn open_instances(
-    config: &Config,
-    arena: &Arc<Arena>,
-    disks: &Arc<Disks>,
-) -> Result<Instances> {
+fn open_instances(config: &Config, arena: &Arc<Arena>, disks: &Arc<Disks>) -> Result<Instances> {
     let mut instances = Instances::default();
     for (id, instance) in &config.instances {
         let framedb_id: Arc<str> = id.as_str().into();

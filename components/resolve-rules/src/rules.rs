@@ -45,7 +45,7 @@ impl Rules {
     fn decide(&self, envelope: Envelope) -> Verdict {
         let facts = Facts {
             key: &envelope.key,
-            source: &envelope.source,
+            source: envelope.source_text(),
             kind: envelope.kind.map(from_wire),
             framedb_id: envelope.framedb_id.as_deref(),
             content_type: envelope.content_type.as_deref(),

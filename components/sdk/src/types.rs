@@ -12,6 +12,26 @@ impl Attribute {
     }
 }
 
+impl Envelope {
+    /// The sender's metadata; empty when there is none.
+    #[must_use]
+    pub fn metadata_text(&self) -> &str {
+        self.metadata.as_deref().unwrap_or_default()
+    }
+
+    /// Who produced the object; empty when nobody said.
+    #[must_use]
+    pub fn source_text(&self) -> &str {
+        self.source.as_deref().unwrap_or_default()
+    }
+
+    /// What plugins have added so far.
+    #[must_use]
+    pub fn attribute_list(&self) -> &[Attribute] {
+        self.attributes.as_deref().unwrap_or_default()
+    }
+}
+
 impl Retry {
     /// A retry at the time that the node's backoff chooses.
     #[must_use]

@@ -25,8 +25,8 @@ const FRAME: usize = 128;
 /// Says which part cannot be written.
 pub(crate) fn write(object: &Object) -> Result<Vec<u8>, String> {
     let envelope = &object.envelope;
-    let texts = envelope.key.len() + envelope.source.len() + envelope.metadata.len();
-    let room = FRAME + texts + 64 * envelope.attributes.len() + object.data.len();
+    let texts = envelope.key.len() + envelope.source_text().len() + envelope.metadata_text().len();
+    let room = FRAME + texts + 64 * envelope.attribute_list().len() + object.data.len();
     let mut encoder = Encoder::new(Vec::with_capacity(room));
     parts(&mut encoder, object).map_err(|error| format!("write the CBOR document: {error}"))?;
     Ok(encoder.into_writer())
@@ -36,15 +36,15 @@ fn parts(encoder: &mut Encoder<Vec<u8>>, object: &Object) -> Result<(), Error<In
     let envelope = &object.envelope;
     encoder.tag(Tag::new(SELF_DESCRIBED))?.map(6)?;
     encoder.str("key")?.str(&envelope.key)?;
-    encoder.str("source")?.str(&envelope.source)?;
+    encoder.str("source")?.str(envelope.source_text())?;
     encoder.str("content-type")?;
     match &envelope.content_type {
         Some(content_type) => encoder.str(content_type)?,
         None => encoder.null()?,
     };
-    encoder.str("metadata")?.str(&envelope.metadata)?;
-    encoder.str("attributes")?.map(envelope.attributes.len() as u64)?;
-    for attribute in &envelope.attributes {
+    encoder.str("metadata")?.str(envelope.metadata_text())?;
+    encoder.str("attributes")?.map(envelope.attribute_list().len() as u64)?;
+    for attribute in envelope.attribute_list() {
         encoder.str(&attribute.name)?;
         match &attribute.value {
             Value::Text(text) => encoder.str(text)?,
@@ -106,12 +106,12 @@ mod tests {
             id: "1".into(),
             attempt: 1,
             key: "cam/1".into(),
-            source: "cam".into(),
+            source: Some("cam".into()),
             kind: None,
             framedb_id: None,
             content_type: None,
-            metadata: "{}".into(),
-            attributes,
+            metadata: Some("{}".into()),
+            attributes: Some(attributes),
             size: 3,
         };
         Object { envelope, data: vec![1, 2, 3] }

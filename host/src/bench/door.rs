@@ -6,15 +6,23 @@ use crate::{
     Error, ErrorKind, Result, Worker,
     config::{Address, Config, DEFAULT_PIPELINE},
     listener::grpc::edge_v1::{
-        self as pb, ingest_client::IngestClient, ingest_server::{Ingest, IngestServer},
+        self as pb,
+        ingest_client::IngestClient,
+        ingest_server::{Ingest, IngestServer},
     },
     pipeline::PipelineConfig,
 };
 use bytes::Bytes;
 use std::{net::SocketAddr, path::Path, time::Instant};
-use tokio::{net::TcpListener, sync::{mpsc, oneshot}};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, oneshot},
+};
 use tokio_stream::{StreamExt, wrappers::ReceiverStream};
-use tonic::{Request, Response, Status, Streaming, transport::{Server, server::TcpIncoming}};
+use tonic::{
+    Request, Response, Status, Streaming,
+    transport::{Server, server::TcpIncoming},
+};
 
 /// Bytes of a payload.
 const SIZE: usize = 1 << 10;
@@ -65,14 +73,19 @@ pub(super) async fn measure(scratch: &Path, effort: Effort, report: &mut Report)
     sandboxed.stop().await;
     echo.stop();
     let [native, sandboxed, echo] = sides;
-    let ratios = |a: &Side, b: &Side| median(a.rates.iter().zip(&b.rates).map(|(a, b)| a / b).collect());
+    let ratios =
+        |a: &Side, b: &Side| median(a.rates.iter().zip(&b.rates).map(|(a, b)| a / b).collect());
     let taxes = sandboxed.cpu.iter().zip(&native.cpu).map(|(s, n)| (s - n) * 1e6).collect();
     report.add("sandbox-tax", ratios(&sandboxed, &native), "ratio");
     report.add("door-vs-echo", ratios(&native, &echo), "ratio");
     report.add("sandbox-us", median(taxes), "µs CPU an object, three stages");
     for side in [native, sandboxed, echo] {
         report.add(format!("rate-{}", side.name), median(side.rates), "objects/s");
-        report.add(format!("cpu-{}", side.name), median(side.cpu) * 1e6, "µs CPU an object, client included");
+        report.add(
+            format!("cpu-{}", side.name),
+            median(side.cpu) * 1e6,
+            "µs CPU an object, client included",
+        );
     }
     Ok(())
 }
@@ -243,7 +256,10 @@ impl Ingest for EchoService {
         Err(Status::unimplemented("the echo streams only"))
     }
 
-    async fn list(&self, _: Request<pb::ListRequest>) -> Result<Response<pb::ListResponse>, Status> {
+    async fn list(
+        &self,
+        _: Request<pb::ListRequest>,
+    ) -> Result<Response<pb::ListResponse>, Status> {
         Err(Status::unimplemented("the echo streams only"))
     }
 }

@@ -70,7 +70,11 @@ pub(super) async fn measure(scratch: &Path, effort: Effort, report: &mut Report)
     report.add("evict-objects", sent as f64, "objects of 1 KiB into 64 MiB");
     report.add("evict-rate", sent as f64 / started.elapsed().as_secs_f64(), "objects/s, from code");
     report.add("evict-routes", routes as f64, "routes at the end");
-    report.add("evict-routes-growth", routes as f64 / routes_then.max(1) as f64, "ratio, end ÷ a fifth");
+    report.add(
+        "evict-routes-growth",
+        routes as f64 / routes_then.max(1) as f64,
+        "ratio, end ÷ a fifth",
+    );
     report.add("evict-memory-growth", resident() / resident_then, "ratio, end ÷ a fifth");
     worker.drain(std::time::Duration::from_secs(5)).await;
     Ok(())

@@ -22,7 +22,11 @@ pub(super) async fn measure(
         .map(|_| tokio::task::block_in_place(start).map(|time| time.as_secs_f64() * 1e3))
         .collect::<Result<Vec<_>>>()?;
     report.add("ready-ms", median(warm), "ms from start to ready, plugins cached");
-    report.add("ready-cold-ms", cold.as_secs_f64() * 1e3, "ms from start to ready, plugins compiled");
+    report.add(
+        "ready-cold-ms",
+        cold.as_secs_f64() * 1e3,
+        "ms from start to ready, plugins compiled",
+    );
     Ok(())
 }
 
@@ -40,7 +44,10 @@ fn start(program: &Path, data_dir: &Path) -> Result<Duration> {
         .spawn()
         .map_err(|source| failed("start").with_source(source))?;
     let ready = node.stdout.take().is_some_and(|stdout| {
-        BufReader::new(stdout).lines().map_while(std::io::Result::ok).any(|l| l.starts_with("ready"))
+        BufReader::new(stdout)
+            .lines()
+            .map_while(std::io::Result::ok)
+            .any(|l| l.starts_with("ready"))
     });
     let took = started.elapsed();
     let _ = node.kill();

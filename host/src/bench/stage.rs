@@ -40,7 +40,8 @@ pub(super) async fn measure(scratch: &Path, effort: Effort, report: &mut Report)
             let batch = batch(objects, size)?;
             for stage in [Stage::Ingest, Stage::Resolve, Stage::Encode] {
                 let native = time(effort, objects, async || stage.native(&batch)).await;
-                let sandboxed = time(effort, objects, async || stage.call(&warm, &batch).await).await;
+                let sandboxed =
+                    time(effort, objects, async || stage.call(&warm, &batch).await).await;
                 let more = micros(sandboxed) - micros(native);
                 if (objects, size) == (64, 1 << 10) {
                     worst = worst.max(more);
@@ -95,13 +96,11 @@ impl Stage {
     }
 
     async fn call(self, pool: &Pool, batch: &[Object]) {
+        let batch: Vec<_> = batch.iter().collect();
         match self {
-            Self::Ingest => drop(black_box(pool.ingest(batch.iter()).await)),
-            Self::Resolve => {
-                let envelopes = batch.iter().map(|o| (&o.envelope, o.data.len() as u64));
-                drop(black_box(pool.resolve(envelopes).await));
-            }
-            Self::Encode => drop(black_box(pool.encode(batch.iter()).await)),
+            Self::Ingest => drop(black_box(pool.ingest(&batch).await)),
+            Self::Resolve => drop(black_box(pool.resolve(&batch).await)),
+            Self::Encode => drop(black_box(pool.encode(&batch).await)),
         }
     }
 

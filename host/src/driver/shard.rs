@@ -1,9 +1,10 @@
 //! `Shard`: a part of a space's objects, under one lock.
 
+use ahash::RandomState;
 use bytes::Bytes;
 use framedb_core::{Key, Route};
 use indexmap::IndexMap;
-use std::{collections::BTreeSet, hash::RandomState};
+use std::collections::BTreeSet;
 
 /// What an object takes beside its key and its bytes: allocations, the map and the route.
 const OVERHEAD: u64 = 512;

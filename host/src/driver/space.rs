@@ -5,6 +5,7 @@ use super::{
     space_routes::MemoryQueue,
 };
 use crate::{Error, ErrorKind, Result};
+use ahash::RandomState;
 use bytes::Bytes;
 use framedb_core::{Key, Route};
 use parking_lot::{Mutex, RwLock};
@@ -12,7 +13,6 @@ use serde::{Deserialize, Serialize};
 use std::{
     cmp::Reverse,
     collections::HashMap,
-    hash::{BuildHasher, RandomState},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},

@@ -14,6 +14,10 @@ use tokio_util::sync::CancellationToken;
 /// connection open.
 const HEADERS_WITHIN: Duration = Duration::from_secs(30);
 
+/// Bytes of headers: metadata has up to 64 KiB, three times as much when it is percent-encoded.
+/// HTTP/1.1 takes as much without being told.
+const MAX_HEADERS: u32 = 256 << 10;
+
 /// How long to wait after the operating system refused a connection, when it has too many.
 const AFTER_REFUSAL: Duration = Duration::from_millis(100);
 
@@ -31,7 +35,11 @@ impl Http {
     pub(super) async fn serve(self, listener: TcpListener, closing: CancellationToken) {
         let mut server = auto::Builder::new(TokioExecutor::new());
         server.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN);
-        server.http2().timer(TokioTimer::new()).keep_alive_interval(HEADERS_WITHIN);
+        server
+            .http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(HEADERS_WITHIN)
+            .max_header_list_size(MAX_HEADERS);
         let graceful = GracefulShutdown::new();
         loop {
             let accepted = tokio::select! {

@@ -1,11 +1,7 @@
 //! Arrivals become objects: the rules of every door, in one place.
 
-use super::{
-    Admission, Answer, Permit, Pipeline, Reply,
-    item::Item,
-    order::Order,
-};
-use crate::instances::Instances;
+use super::{Admission, Answer, Permit, Pipeline, Reply, item::Item, order::Order};
+use crate::{instances::Instances, registry::Registry};
 use bytes::Bytes;
 use framedb_core::{
     Envelope, Failure, FailureClass, Key, Kind, Object, Outcome, Receipt, Stage, check_metadata,
@@ -44,6 +40,7 @@ pub struct Ingress {
     pub(crate) pipelines: Arc<[Arc<Pipeline>]>,
     pub(crate) admission: Admission,
     pub(crate) instances: Arc<Instances>,
+    pub(crate) registry: Arc<dyn Registry>,
     pub(crate) order: Arc<Order>,
     pub(crate) deadline: Duration,
 }
@@ -87,11 +84,12 @@ impl Ingress {
     /// a rule.
     pub async fn submit(&self, arrival: Arrival, permit: Permit, reply: Reply) {
         match self.object(&arrival) {
-            Ok(object) => {
+            Ok(mut object) => {
+                self.join_queue(&mut object.envelope).await;
                 let place = self.order.enter(&object.envelope.key);
                 let pipeline = self.pipeline(&object);
-                let deadline = Instant::now() + self.deadline;
-                let item = Item::new(object, place, deadline, permit, reply);
+                let now = Instant::now();
+                let item = Item::new(object, place, now, now + self.deadline, permit, reply);
                 if let Err(item) = pipeline.try_accept(item) {
                     pipeline.accept(item).await;
                 }
@@ -104,6 +102,20 @@ impl Ingress {
                     Reply::Parent(_) => {}
                 }
             }
+        }
+    }
+
+    /// A push that names no instance joins its queue where that is.
+    async fn join_queue(&self, envelope: &mut Envelope) {
+        if envelope.kind != Some(Kind::Stream) || envelope.framedb_id.is_some() {
+            return;
+        }
+        // Where the registry fails, the write will say so.
+        if let Ok(routes) = self.registry.lookup(std::slice::from_ref(&envelope.key)).await
+            && let Some(Some(route)) = routes.into_iter().next()
+            && route.kind == Kind::Stream
+        {
+            envelope.framedb_id = Some(route.framedb_id);
         }
     }
 

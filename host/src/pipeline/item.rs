@@ -6,6 +6,7 @@ use framedb_core::{
     Codec, Envelope, Failure, Format, Kind, Object, Outcome, Placement, Receipt, Stage, StageTimes,
 };
 use std::{
+    ops::{Deref, DerefMut},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -56,9 +57,14 @@ impl Step {
     }
 }
 
-/// An object on its way.
+/// An object on its way. It moves between tasks, channels and batches, so it is a pointer to
+/// its state.
 #[derive(Debug)]
-pub(crate) struct Item {
+pub(crate) struct Item(Box<InFlight>);
+
+/// What is known of an object on its way.
+#[derive(Debug)]
+pub(crate) struct InFlight {
     /// The object; its key is the one under which it is stored, once it is resolved.
     pub(crate) object: Object,
     /// Where it belongs, once it is resolved.
@@ -91,11 +97,12 @@ impl Item {
     pub(crate) fn new(
         object: Object,
         place: Place,
+        arrived: Instant,
         deadline: Instant,
         permit: Permit,
         reply: Reply,
     ) -> Self {
-        Self {
+        Self(Box::new(InFlight {
             object,
             placement: None,
             encoded: None,
@@ -105,10 +112,10 @@ impl Item {
             backoff: Backoff::until(deadline),
             times: StageTimes::default(),
             written: false,
-            arrived: Instant::now(),
+            arrived,
             permit,
             reply,
-        }
+        }))
     }
 
     /// A part of an object that was split.
@@ -118,7 +125,8 @@ impl Item {
         deadline: Instant,
         parent: Arc<Parent>,
     ) -> Self {
-        Self::new(object, place, deadline, Permit::default(), Reply::Parent(parent))
+        let now = Instant::now();
+        Self::new(object, place, now, deadline, Permit::default(), Reply::Parent(parent))
     }
 
     pub(crate) fn envelope(&self) -> &Envelope {
@@ -141,7 +149,7 @@ impl Item {
 
     /// Ends the item: its successors in line may go on, and its sender learns what became of it.
     pub(crate) fn end(self, outcome: Outcome, written: Option<Written>) -> Outcome {
-        let Self { object, placement, encoded, place, times, permit, reply, .. } = self;
+        let InFlight { object, placement, encoded, place, times, permit, reply, .. } = *self.0;
         let stored = matches!(outcome, Outcome::Stored);
         let format: Option<Format> = encoded.filter(|_| stored).map(|(codec, _)| codec.format);
         let receipt = Receipt {
@@ -163,7 +171,7 @@ impl Item {
 
     /// Gives up the item in favour of the parts it was split into.
     pub(crate) fn into_parent(self, parts: usize) -> (Arc<Parent>, Envelope, Place, Instant) {
-        let Self { object, place, times, permit, reply, deadline, .. } = self;
+        let InFlight { object, place, times, permit, reply, deadline, .. } = *self.0;
         let envelope = object.envelope.clone();
         let parent = Parent {
             envelope: object.envelope,
@@ -177,6 +185,20 @@ impl Item {
             }),
         };
         (Arc::new(parent), envelope, place, deadline)
+    }
+}
+
+impl Deref for Item {
+    type Target = InFlight;
+
+    fn deref(&self) -> &InFlight {
+        &self.0
+    }
+}
+
+impl DerefMut for Item {
+    fn deref_mut(&mut self) -> &mut InFlight {
+        &mut self.0
     }
 }
 

@@ -27,11 +27,7 @@ use framedb_core::{Failure, FailureClass, Outcome, Rule, Stage};
 use item::{Item, Step, Written};
 use order::Order;
 use sink::Sink;
-use std::{
-    fmt,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
@@ -259,8 +255,7 @@ async fn gather(
     let mut gathered: Vec<Item> = Vec::new();
     loop {
         let Ok(slot) = slots.clone().acquire_owned().await else { return };
-        if gathered.is_empty()
-            && waiting.recv_many(&mut gathered, config.objects.max(1)).await == 0
+        if gathered.is_empty() && waiting.recv_many(&mut gathered, config.objects.max(1)).await == 0
         {
             return;
         }

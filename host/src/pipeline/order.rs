@@ -1,10 +1,10 @@
 //! `Order`: objects of one key, or elements of one queue, are written in the order in which
 //! they came through the door.
 
+use ahash::RandomState;
 use framedb_core::Key;
 use std::{
     collections::HashMap,
-    hash::{BuildHasher, RandomState},
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -20,8 +20,10 @@ const SHARDS: usize = 64;
 pub(crate) struct Order {
     hasher: RandomState,
     // Each held for one map operation; never across an await.
-    lines: Vec<Mutex<HashMap<Key, Arc<Ticket>>>>,
+    lines: Vec<Mutex<Line>>,
 }
+
+type Line = HashMap<Key, Arc<Ticket>, RandomState>;
 
 /// An object's place in the line of its key, given up when dropped.
 #[derive(Debug)]
@@ -56,7 +58,7 @@ impl Order {
     }
 
     #[allow(clippy::indexing_slicing, reason = "the index is taken modulo the length")]
-    fn line(&self, key: &Key) -> MutexGuard<'_, HashMap<Key, Arc<Ticket>>> {
+    fn line(&self, key: &Key) -> MutexGuard<'_, Line> {
         let shard = self.hasher.hash_one(key) as usize % SHARDS;
         self.lines[shard].lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -8,7 +8,7 @@
 
 use super::item::Written;
 use crate::{
-    Error, Result,
+    Error, ErrorKind, Result,
     instances::Instances,
     registry::{Generations, Intent, Intents, Recovery, Registry},
     store::{Element, ObjectStore, Record},
@@ -55,28 +55,31 @@ pub(crate) struct Sink {
 impl Sink {
     /// Writes objects of one instance, or successive elements of one queue; one answer each, in
     /// order, and the time that data and routes took.
-    pub(crate) async fn write(&self, writes: &[Write]) -> (Vec<Result<Written>>, StageTimes) {
+    pub(crate) async fn write(&self, writes: Vec<Write>) -> (Vec<Result<Written>>, StageTimes) {
         let mut times = StageTimes::default();
-        for write in writes {
+        for write in &writes {
             self.recovery.wait(&write.key).await;
         }
         let results = match writes.first() {
             None => Vec::new(),
             Some(first) if first.kind == Kind::Stream => {
-                self.push(first, writes, &mut times).await
+                self.push(first, &writes, &mut times).await
             }
-            Some(first) => self.put(first, writes, &mut times).await,
+            Some(first) => {
+                let framedb_id = first.framedb_id.clone();
+                self.put(&framedb_id, writes, &mut times).await
+            }
         };
         (results, times)
     }
 
     async fn put(
         &self,
-        first: &Write,
-        writes: &[Write],
+        framedb_id: &str,
+        writes: Vec<Write>,
         times: &mut StageTimes,
     ) -> Vec<Result<Written>> {
-        let store = match self.instances.store(&first.framedb_id) {
+        let store = match self.instances.store(framedb_id) {
             Ok(store) => store,
             Err(error) => return repeat(&error, writes.len()),
         };
@@ -86,11 +89,11 @@ impl Sink {
             Err(error) => return repeat(&error, writes.len()),
         };
         let now = SystemTime::now();
-        let pairs: Vec<_> = writes.iter().map(|write| self.pair(write, now)).collect();
+        let pairs: Vec<_> = writes.into_iter().map(|write| self.pair(write, now)).collect();
         let shared = store.domain().is_some_and(|domain| self.registry.shares(&domain));
         let intents = match self.declare(store.as_ref(), &pairs, &previous, shared).await {
             Ok(intents) => intents,
-            Err(error) => return repeat(&error, writes.len()),
+            Err(error) => return repeat(&error, pairs.len()),
         };
         let results = if shared {
             let started = Instant::now();
@@ -101,15 +104,15 @@ impl Sink {
             self.put_then_register(store.as_ref(), &pairs, &previous, times).await
         };
         let synced = store.synced();
-        let moved = self.delete_moved(first, &pairs, &previous, &results).await;
+        let moved = self.delete_moved(&pairs, &previous, &results).await;
         self.settle(&intents, &results).await;
         results
             .into_iter()
-            .zip(writes)
+            .zip(pairs)
             .zip(moved)
-            .map(|((result, write), moved)| {
+            .map(|((result, (record, _)), moved)| {
                 result.and(moved)?;
-                Ok(Written { size: write.data.len() as u64, synced })
+                Ok(Written { size: record.data.len() as u64, synced })
             })
             .collect()
     }
@@ -131,10 +134,12 @@ impl Sink {
             .filter_map(|((record, route), previous)| {
                 let mut old = previous.clone()?;
                 let recoded = old.codec.is_some() || route.codec.is_some();
-                (recoded && old.framedb_id == route.framedb_id && old.kind == route.kind).then(|| {
-                    old.next = route.codec.clone();
-                    (record.key.clone(), old)
-                })
+                (recoded && old.framedb_id == route.framedb_id && old.kind == route.kind).then(
+                    || {
+                        old.next = route.codec.clone();
+                        (record.key.clone(), old)
+                    },
+                )
             })
             .collect();
         if !announced.is_empty()
@@ -207,9 +212,12 @@ impl Sink {
         let previous =
             self.registry.lookup(std::slice::from_ref(&first.key)).await?.pop().flatten();
         let last = writes.last().unwrap_or(first);
-        let mut route = self.route(last, SystemTime::now());
+        let mut route = self.route(last.clone(), SystemTime::now());
         route.size = 0;
         let moved = previous.as_ref().is_some_and(|old| moves(old, &route));
+        if moved && let Some(old) = previous.as_ref().filter(|old| old.kind == Kind::Stream) {
+            self.check_empty(&first.key, old).await?;
+        }
         let same = previous.as_ref().is_some_and(|old| {
             !moved
                 && old.metadata == route.metadata
@@ -225,23 +233,38 @@ impl Sink {
         Ok((queue, instance.objects.synced(), previous.filter(|_| moved)))
     }
 
-    fn pair(&self, write: &Write, now: SystemTime) -> (Record, Route) {
+    /// A queue that holds elements does not move: they would be lost.
+    async fn check_empty(&self, key: &Key, old: &Route) -> Result<()> {
+        let length = self.instances.queue(&old.framedb_id)?.length(key).await?;
+        let elements = length.ready + length.leased;
+        if elements == 0 {
+            return Ok(());
+        }
+        let message = format!(
+            "the queue `{key}` holds {elements} elements on `{}` and does not move",
+            old.framedb_id
+        );
+        Err(Error::new(ErrorKind::Invalid, message)
+            .with_hint("push to that instance, or take the elements out first"))
+    }
+
+    fn pair(&self, write: Write, now: SystemTime) -> (Record, Route) {
         let expires_at = write.time_to_live.map(|period| now + period);
         let record = Record { key: write.key.clone(), data: write.data.clone(), expires_at };
         (record, self.route(write, now))
     }
 
-    fn route(&self, write: &Write, now: SystemTime) -> Route {
-        let record = |codec: &Codec| CodecRecord::of(codec.clone(), &write.data);
+    fn route(&self, write: Write, now: SystemTime) -> Route {
+        let record = |codec: Codec| CodecRecord::of(codec, &write.data);
         Route {
-            framedb_id: write.framedb_id.clone(),
+            framedb_id: write.framedb_id,
             kind: write.kind,
             size: write.size,
-            metadata: write.metadata.clone(),
-            content_type: write.content_type.clone(),
-            attributes: write.attributes.clone(),
+            metadata: write.metadata,
+            content_type: write.content_type,
+            attributes: write.attributes,
             // Queue elements carry their codec themselves.
-            codec: write.codec.as_ref().filter(|_| write.kind != Kind::Stream).map(record),
+            codec: write.codec.filter(|_| write.kind != Kind::Stream).map(record),
             next: None,
             unframed: write.unframed,
             generation: self.generations.next(),
@@ -302,7 +325,6 @@ impl Sink {
     /// Deletes the old copies of keys that moved.
     async fn delete_moved(
         &self,
-        first: &Write,
         pairs: &[(Record, Route)],
         previous: &[Option<Route>],
         results: &[Result<()>],
@@ -314,7 +336,7 @@ impl Sink {
             let old = previous.as_ref().filter(|old| result.is_ok() && moves(old, route));
             outcome.push(match old {
                 Some(old) if done.insert(&record.key) => {
-                    tracing::debug!(key = %record.key, from = %old.framedb_id, to = %first.framedb_id, "moved");
+                    tracing::debug!(key = %record.key, from = %old.framedb_id, to = %route.framedb_id, "moved");
                     self.delete_copy(&record.key, old).await
                 }
                 _ => Ok(()),
@@ -349,4 +371,3 @@ fn repeat<T>(error: &Error, count: usize) -> Vec<Result<T>> {
     };
     (0..count).map(|_| one()).collect()
 }
-

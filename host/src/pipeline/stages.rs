@@ -28,7 +28,7 @@ impl Pipeline {
     pub(super) async fn ingest(self: &Arc<Self>, index: usize, items: Vec<Item>) -> Vec<Item> {
         let Some(pool) = self.ingest_pools().get(index) else { return items };
         let started = Instant::now();
-        let verdicts = pool.ingest(items.iter().map(|item| &item.object)).await;
+        let verdicts = pool.ingest(&objects(&items)).await;
         let mut next = Vec::with_capacity(items.len());
         let took = self.took(Stage::Ingest, started);
         for (mut item, verdict) in items.into_iter().zip(verdicts) {
@@ -77,8 +77,7 @@ impl Pipeline {
             }
             return next;
         };
-        let envelopes = items.iter().map(|item| (item.envelope(), item.object.data.len() as u64));
-        let verdicts = pool.resolve(envelopes).await;
+        let verdicts = pool.resolve(&objects(&items)).await;
         let mut next = Vec::with_capacity(items.len());
         let took = self.took(Stage::Resolve, started);
         for (mut item, verdict) in items.into_iter().zip(verdicts) {
@@ -108,7 +107,7 @@ impl Pipeline {
     pub(super) async fn serialize(self: &Arc<Self>, items: Vec<Item>) -> Vec<Item> {
         let Some(pool) = self.serialize_pool() else { return items };
         let started = Instant::now();
-        let verdicts = pool.encode(items.iter().map(|item| &item.object)).await;
+        let verdicts = pool.encode(&objects(&items)).await;
         let mut next = Vec::with_capacity(items.len());
         let changes = verdicts.iter().any(|v| matches!(v, Ok(Encoded::Bytes { .. })));
         // Before the first record of a codec is acknowledged, its component is kept.
@@ -144,7 +143,8 @@ impl Pipeline {
             return self.end(item, Outcome::Dropped("split into no objects".into()), None);
         }
         if children.len() > MAX_PARTS {
-            let how = format!("it split an object into {} parts, more than {MAX_PARTS}", children.len());
+            let how =
+                format!("it split an object into {} parts, more than {MAX_PARTS}", children.len());
             return self.fail(item, broke_contract(pool, Stage::Ingest, &how));
         }
         let mut keys = Vec::with_capacity(children.len());
@@ -208,6 +208,10 @@ impl Pipeline {
         self.metrics().stage(stage, took);
         took
     }
+}
+
+fn objects(items: &[Item]) -> Vec<&Object> {
+    items.iter().map(|item| &item.object).collect()
 }
 
 /// Adds what a plugin found.

@@ -64,7 +64,7 @@ impl Pipeline {
         for item in &mut items {
             item.step = Step::Write;
         }
-        let written = tokio::time::timeout_at(deadline, self.sink().write(&writes)).await;
+        let written = tokio::time::timeout_at(deadline, self.sink().write(writes)).await;
         let Ok((results, times)) = written else {
             for item in items {
                 self.fail(item, unknown());
@@ -92,13 +92,12 @@ impl Pipeline {
         let instance = item.placement.as_ref().map(|p| p.framedb_id.clone()).unwrap_or_default();
         self.metrics().engine_error(&instance, &format!("{:?}", error.kind()).to_lowercase());
         if error.is_temporary() {
-            item.written = true;
+            // A full engine has refused the object; of everything else the answer may be lost.
+            item.written |= error.kind() != ErrorKind::Full;
             return self.retry(item, error.chain(), None);
         }
         let failure = match error.kind() {
-            ErrorKind::TooLarge => {
-                Failure::new(FailureClass::TooLarge, Stage::Sink, error.chain())
-            }
+            ErrorKind::TooLarge => Failure::new(FailureClass::TooLarge, Stage::Sink, error.chain()),
             ErrorKind::Invalid => Failure::new(FailureClass::Invalid, Stage::Sink, error.chain()),
             _ => unavailable(Stage::Sink, error),
         };
@@ -181,4 +180,3 @@ fn groups(items: impl Iterator<Item = Item>) -> Vec<Vec<Item>> {
 fn target(item: &Item) -> Option<(Arc<str>, Kind)> {
     item.placement.as_ref().map(|placement| (placement.framedb_id.clone(), placement.kind))
 }
-

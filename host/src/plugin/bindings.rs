@@ -56,7 +56,7 @@ pub(crate) struct Envelope {
     #[component(name = "key")]
     key: Arc<str>,
     #[component(name = "source")]
-    source: Arc<str>,
+    source: Option<Arc<str>>,
     #[component(name = "kind")]
     kind: Option<Kind>,
     #[component(name = "framedb-id")]
@@ -64,9 +64,9 @@ pub(crate) struct Envelope {
     #[component(name = "content-type")]
     content_type: Option<Arc<str>>,
     #[component(name = "metadata")]
-    metadata: Arc<str>,
+    metadata: Option<Arc<str>>,
     #[component(name = "attributes")]
-    attributes: Vec<Attribute>,
+    attributes: Option<Vec<Attribute>>,
     #[component(name = "size")]
     size: u64,
 }
@@ -284,15 +284,21 @@ impl Envelope {
             id: envelope.id.clone(),
             attempt: envelope.attempt,
             key: envelope.key.shared(),
-            source: envelope.source.clone(),
+            source: present(&envelope.source),
             kind: envelope.kind.map(Into::into),
             framedb_id: envelope.framedb_id.clone(),
             content_type: envelope.content_type.clone(),
-            metadata: envelope.metadata.clone(),
-            attributes: envelope.attributes.iter().map(Into::into).collect(),
+            metadata: present(&envelope.metadata),
+            attributes: (!envelope.attributes.is_empty())
+                .then(|| envelope.attributes.iter().map(Into::into).collect()),
             size,
         }
     }
+}
+
+/// A text, unless it is empty: an absent one costs nothing on the way into the sandbox.
+fn present(text: &Arc<str>) -> Option<Arc<str>> {
+    (!text.is_empty()).then(|| text.clone())
 }
 
 impl Object {

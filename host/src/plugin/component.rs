@@ -185,17 +185,11 @@ impl Plugin {
         let broken = |stage: Stage| {
             let refuse = &refuse;
             let name = name.clone();
-            move |broken: super::failure::Broken| {
-                refuse(broken.into_failure(&name, stage).message)
-            }
+            move |broken: super::failure::Broken| refuse(broken.into_failure(&name, stage).message)
         };
-        let budget = Budget {
-            time: self.limits.batch_time,
-            cpu: self.limits.batch_cpu,
-            output: 1 << 20,
-        };
-        let mut instance =
-            Instance::new(self, budget).await.map_err(broken(Stage::Admission))?;
+        let budget =
+            Budget { time: self.limits.batch_time, cpu: self.limits.batch_cpu, output: 1 << 20 };
+        let mut instance = Instance::new(self, budget).await.map_err(broken(Stage::Admission))?;
         if instance.exports().ingest.is_some() {
             let call = instance.call(|e| e.ingest.map(|i| i.describe), (), budget).await;
             let (description,) = call.map_err(broken(Stage::Ingest))?;
@@ -244,8 +238,7 @@ impl Interfaces {
         };
         let [ingest, resolve, serialize] = STAGES;
         Ok(Self {
-            ingest: functions(ingest, &["describe", "process"])?
-                .and_then(|f| f.try_into().ok()),
+            ingest: functions(ingest, &["describe", "process"])?.and_then(|f| f.try_into().ok()),
             resolve: functions(resolve, &["describe", "place"])?.and_then(|f| f.try_into().ok()),
             serialize: functions(serialize, &["describe", "encode", "decode"])?
                 .and_then(|f| f.try_into().ok()),
@@ -283,8 +276,10 @@ pub(super) async fn compile(
                 .with_hint("build it with `cargo build --target wasm32-wasip2 --release`"));
         }
         _ => {
-            return Err(refuse("is not a WebAssembly component: it does not begin like one".into())
-                .with_hint("build it with `cargo build --target wasm32-wasip2 --release`"));
+            return Err(refuse(
+                "is not a WebAssembly component: it does not begin like one".into(),
+            )
+            .with_hint("build it with `cargo build --target wasm32-wasip2 --release`"));
         }
     }
     let (engine, bytes) = (engine.wasmtime().clone(), bytes.clone());

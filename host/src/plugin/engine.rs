@@ -68,7 +68,8 @@ impl Engine {
             .wasm_component_model_async(true);
         if let Some(folder) = cache {
             let mut settings = CacheConfig::new();
-            settings.with_directory(folder);
+            // The cache takes no path that depends on the current folder.
+            settings.with_directory(std::path::absolute(folder).unwrap_or_else(|_| folder.into()));
             config.cache(Some(Cache::new(settings).map_err(failed)?));
         }
         let inner = wasmtime::Engine::new(&config).map_err(failed)?;

@@ -101,7 +101,7 @@ impl Inspection {
 fn offered(import: &str) -> bool {
     // Interfaces that carry only types are part of whatever uses them.
     import == "framedb:edge/types@0.1.0"
-        || OFFERED.iter().any(|(name, _)| {
-            import == *name || (name.ends_with('/') && import.starts_with(name))
-        })
+        || OFFERED
+            .iter()
+            .any(|(name, _)| import == *name || (name.ends_with('/') && import.starts_with(name)))
 }

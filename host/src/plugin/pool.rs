@@ -10,8 +10,7 @@ use super::{
 };
 use crate::telemetry::PoolMetrics;
 use framedb_core::{
-    Decoded, Encoded, Envelope, Failure, FailureClass, Format, Ingested, Object, Resolved, Stage,
-    allowance,
+    Decoded, Encoded, Failure, FailureClass, Format, Ingested, Object, Resolved, Stage, allowance,
 };
 use futures::{StreamExt, stream};
 use std::{
@@ -112,11 +111,9 @@ impl Pool {
     }
 
     /// The ingest stage over a batch.
-    pub(crate) async fn ingest<'a>(
-        &self,
-        batch: impl Iterator<Item = &'a Object>,
-    ) -> Verdicts<Ingested> {
-        let verdicts = self.judge::<Process>(batch.map(wit::Object::new).collect()).await;
+    pub(crate) async fn ingest(&self, batch: &[&Object]) -> Verdicts<Ingested> {
+        let input = |n: usize| batch.get(n).map(|object| wit::Object::new(object));
+        let verdicts = self.judge::<Process>(batch.len(), input).await;
         let most = self.plugin.limits().output_for(self.max_object);
         let check = |verdict: Ingested| match &verdict {
             Ingested::Changed { data, .. } if data.len() as u64 > self.max_object.min(most) => {
@@ -135,22 +132,19 @@ impl Pool {
         verdicts.into_iter().map(|verdict| verdict.map(Into::into).and_then(check)).collect()
     }
 
-    /// The resolve stage over a batch of envelopes with the sizes of their payloads.
-    pub(crate) async fn resolve<'a>(
-        &self,
-        batch: impl Iterator<Item = (&'a Envelope, u64)>,
-    ) -> Verdicts<Resolved> {
-        let batch = batch.map(|(envelope, size)| wit::Envelope::new(envelope, size)).collect();
-        let verdicts = self.judge::<Place>(batch).await;
+    /// The resolve stage over a batch, of which it sees the envelopes.
+    pub(crate) async fn resolve(&self, batch: &[&Object]) -> Verdicts<Resolved> {
+        let envelope =
+            |object: &&Object| wit::Envelope::new(&object.envelope, object.data.len() as u64);
+        let input = |n: usize| batch.get(n).map(envelope);
+        let verdicts = self.judge::<Place>(batch.len(), input).await;
         verdicts.into_iter().map(|verdict| verdict.map(Into::into)).collect()
     }
 
     /// The serialize stage over a batch.
-    pub(crate) async fn encode<'a>(
-        &self,
-        batch: impl Iterator<Item = &'a Object>,
-    ) -> Verdicts<Encoded> {
-        let verdicts = self.judge::<Encode>(batch.map(wit::Object::new).collect()).await;
+    pub(crate) async fn encode(&self, batch: &[&Object]) -> Verdicts<Encoded> {
+        let input = |n: usize| batch.get(n).map(|object| wit::Object::new(object));
+        let verdicts = self.judge::<Encode>(batch.len(), input).await;
         let most = self.plugin.limits().output_for(self.max_object);
         let check = |verdict: wit::SerializeVerdict| {
             let encoded = verdict.declared(self.plugin.writes()).map_err(|format| {
@@ -178,7 +172,7 @@ impl Pool {
         data: bytes::Bytes,
     ) -> Result<Decoded, Failure> {
         let stored = wit::Stored { key, format: format.to_string(), data };
-        match self.judge::<Decode>(vec![stored]).await.pop() {
+        match self.judge::<Decode>(1, |_| Some(stored.clone())).await.pop() {
             Some(verdict) => verdict.map(Into::into),
             None => Err(self.broke_contract(Stage::Serialize, "it answered nothing")),
         }
@@ -186,14 +180,21 @@ impl Pool {
 
     /// One answer per input: the whole batch in one call, or what is left of it after the
     /// objects that make calls fail were found.
-    async fn judge<C: Call>(&self, batch: Vec<C::In>) -> Verdicts<C::Out> {
-        let whole = 0..batch.len();
+    ///
+    /// `input` makes the input with an index; it is asked again in a replay, so that a batch
+    /// that does not fail is never copied.
+    async fn judge<C: Call>(
+        &self,
+        count: usize,
+        input: impl Fn(usize) -> Option<C::In> + Sync,
+    ) -> Verdicts<C::Out> {
+        let whole = 0..count;
         match self.isolation {
-            Isolation::Pipeline => self.judge_group::<C>(&batch, whole).await,
+            Isolation::Pipeline => self.judge_group::<C>(&input, whole).await,
             Isolation::Object => {
                 let at_once = self.plugin.limits().instances();
                 stream::iter(whole)
-                    .map(|n| self.judge_group::<C>(&batch, n..n + 1))
+                    .map(|n| self.judge_group::<C>(&input, n..n + 1))
                     .buffered(at_once)
                     .concat()
                     .await
@@ -203,14 +204,14 @@ impl Pool {
 
     async fn judge_group<C: Call>(
         &self,
-        batch: &[C::In],
+        input: &(impl Fn(usize) -> Option<C::In> + Sync),
         whole: Range<usize>,
     ) -> Verdicts<C::Out> {
         let mut answers = Vec::with_capacity(whole.len());
         // The last group is the next in order, so that answers come in the batch's order.
         let mut groups = vec![whole.clone()];
         while let Some(group) = groups.pop() {
-            let inputs = batch.get(group.clone()).unwrap_or_default().to_vec();
+            let inputs = group.clone().filter_map(input).collect();
             let fresh = group.len() < whole.len() || self.isolation == Isolation::Object;
             let budget = self.budget(group.len(), whole.len());
             match self.call::<C>(inputs, budget, fresh).await {
@@ -248,7 +249,6 @@ impl Pool {
         let mut lease = self.lease(budget, fresh).await?;
         let (verdicts,) = lease.instance.call(C::function, (inputs,), budget).await?;
         if verdicts.len() != expected {
-            self.metrics.retired("wrong-count");
             return Err(Broken::Trap(format!(
                 "it answered {} verdicts for {expected} objects",
                 verdicts.len()

@@ -12,12 +12,12 @@ fn envelope(key: &str) -> Envelope {
         id: "1".into(),
         attempt: 1,
         key: key.into(),
-        source: "cam-1".into(),
+        source: Some("cam-1".into()),
         kind: None,
         framedb_id: None,
         content_type: Some("image/jpeg".into()),
-        metadata: String::new(),
-        attributes: Vec::new(),
+        metadata: None,
+        attributes: None,
         size: 10,
     }
 }
@@ -47,7 +47,7 @@ fn the_first_rule_that_fits_counts() {
     assert_eq!((placement.framedb_id.as_str(), placement.kind), ("b", Wire::InMemory));
     assert_eq!(placement.key.as_deref(), Some("x/k"));
     assert_eq!(placement.time_to_live, Some(2_000_000));
-    let other = Envelope { source: String::new(), ..envelope("k") };
+    let other = Envelope { source: None, ..envelope("k") };
     assert_eq!(placed(rules.decide(other)).framedb_id, "c");
 }
 

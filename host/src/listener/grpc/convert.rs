@@ -21,9 +21,12 @@ pub(super) fn arrival(put: pb::PutRequest) -> Result<Arrival, (Arrival, String)>
     };
     match kind {
         Ok(_) => Ok(arrival),
-        Err(number) => {
-            Err((arrival, format!("unknown kind {number}: one of KIND_IN_MEMORY (1), KIND_STORAGE (2), KIND_STREAM (3)")))
-        }
+        Err(number) => Err((
+            arrival,
+            format!(
+                "unknown kind {number}: one of KIND_IN_MEMORY (1), KIND_STORAGE (2), KIND_STREAM (3)"
+            ),
+        )),
     }
 }
 

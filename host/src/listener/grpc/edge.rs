@@ -39,10 +39,7 @@ impl Ingest for Edge {
         Ok(Response::new(receipts))
     }
 
-    async fn put(
-        &self,
-        request: Request<pb::PutRequest>,
-    ) -> Result<Response<pb::Receipt>, Status> {
+    async fn put(&self, request: Request<pb::PutRequest>) -> Result<Response<pb::Receipt>, Status> {
         let put = request.into_inner();
         if put.more {
             return Err(Status::invalid_argument(

@@ -54,8 +54,10 @@ pub(super) async fn serve(node: Arc<Node>, listener: TcpListener, closing: Cance
         )
         .await;
     health.set_serving::<edge_v1::ingest_server::IngestServer<edge::Edge>>().await;
-    let reflection =
-        || tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS);
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(DESCRIPTORS)
+    };
     let (reflection, reflection_alpha) =
         (reflection().build_v1().ok(), reflection().build_v1alpha().ok());
     let closed = async move {
@@ -70,10 +72,7 @@ pub(super) async fn serve(node: Arc<Node>, listener: TcpListener, closing: Cance
         .add_service(health_service)
         .add_optional_service(reflection)
         .add_optional_service(reflection_alpha)
-        .serve_with_incoming_shutdown(
-            TcpIncoming::from(listener).with_nodelay(Some(true)),
-            closed,
-        )
+        .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), closed)
         .await;
     if let Err(error) = served {
         tracing::error!(%error, "the gRPC door failed");

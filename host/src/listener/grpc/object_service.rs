@@ -122,13 +122,13 @@ impl ObjectService for Objects {
 
 /// Says where an object that default clients could not receive can be read.
 fn too_large(what: &str, key: &Key, route: &Route) -> String {
-    let name = percent_encoding::utf8_percent_encode(
-        key.as_str(),
-        percent_encoding::NON_ALPHANUMERIC,
-    );
+    let name =
+        percent_encoding::utf8_percent_encode(key.as_str(), percent_encoding::NON_ALPHANUMERIC);
     let path = match route.kind {
         Kind::Stream => format!("POST /streams/{name}/pop"),
         _ => format!("GET /objects/{name}"),
     };
-    format!("{what}, more than the 4 MiB that gRPC clients receive by default: use {path} over HTTP")
+    format!(
+        "{what}, more than the 4 MiB that gRPC clients receive by default: use {path} over HTTP"
+    )
 }

@@ -50,8 +50,7 @@ pub(super) fn start(
     closing: CancellationToken,
 ) -> Receipts {
     let (answers, receiver) = mpsc::unbounded_channel();
-    let reader =
-        Reader { ingress, answers, partial: HashMap::new(), skipped: HashSet::new() };
+    let reader = Reader { ingress, answers, partial: HashMap::new(), skipped: HashSet::new() };
     let reading = tokio::spawn(reader.read(incoming, closing));
     Receipts { answers: receiver, reading: Some(reading) }
 }
@@ -183,7 +182,9 @@ impl Reader {
                 return;
             }
             let arrival = Arrival { id: chunk.id, ..Arrival::default() };
-            let failure = Failure::invalid("a chunk continues no object: no put with its id and `more` came before it");
+            let failure = Failure::invalid(
+                "a chunk continues no object: no put with its id and `more` came before it",
+            );
             self.refuse(&arrival, failure, Permit::default());
             return self.skip(!chunk.last, arrival);
         };

@@ -85,7 +85,9 @@ fn truncated(read: u64, length: Option<u64>) -> Failure {
 fn stalled(read: u64, length: Option<u64>) -> Failure {
     let of = length.map(|length| format!(" of {length}")).unwrap_or_default();
     let pause = humantime::format_duration(LONGEST_PAUSE);
-    Failure::invalid(format_args!("the body stalled after {read}{of} bytes: nothing came for {pause}"))
+    Failure::invalid(format_args!(
+        "the body stalled after {read}{of} bytes: nothing came for {pause}"
+    ))
 }
 
 #[cfg(test)]
@@ -105,10 +107,12 @@ mod tests {
     #[tokio::test]
     async fn a_body_of_many_pieces_is_put_together() {
         let admission = Admission::new(10_000, 1_000);
-        let (data, permit) = read(chunks(&[b"ab", b"", b"c"]), &declared(3), &admission).await.unwrap();
+        let (data, permit) =
+            read(chunks(&[b"ab", b"", b"c"]), &declared(3), &admission).await.unwrap();
         assert_eq!((&*data, admission.in_flight()), (&b"abc"[..], 3 + 1024));
         drop(permit);
-        let (data, _permit) = read(chunks(&[b"ab", b"c"]), &HeaderMap::new(), &admission).await.unwrap();
+        let (data, _permit) =
+            read(chunks(&[b"ab", b"c"]), &HeaderMap::new(), &admission).await.unwrap();
         assert_eq!(&*data, b"abc");
     }
 

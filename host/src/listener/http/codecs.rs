@@ -62,7 +62,8 @@ pub(super) async fn forget(
     }
     if uses.queues > 0 {
         let queues = uses.queues;
-        let error = format_args!("{queues} queues have elements, which may need the codec {digest}");
+        let error =
+            format_args!("{queues} queues have elements, which may need the codec {digest}");
         return Err(Problem::conflict(error).with_hint("try again when they are empty"));
     }
     node.codecs.forget(&digest).await?;

@@ -47,10 +47,7 @@ pub(super) fn text(headers: &HeaderMap, name: &HeaderName) -> Result<String, Pro
         .map_err(|_| Problem::invalid(format_args!("the header {name} is not UTF-8")))
 }
 
-fn once<'a>(
-    headers: &'a HeaderMap,
-    name: &HeaderName,
-) -> Result<Option<&'a HeaderValue>, Problem> {
+fn once<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a HeaderValue>, Problem> {
     let mut values = headers.get_all(name).iter();
     let value = values.next();
     match values.next() {

@@ -15,10 +15,7 @@ const LONGEST_PAGE: usize = 10_000;
 
 /// A page of objects and queues in byte order of their keys. `next`, where there is more, is
 /// the `after` of the next page.
-pub(super) async fn list(
-    State(node): State<Arc<Node>>,
-    uri: Uri,
-) -> Result<Json<Value>, Problem> {
+pub(super) async fn list(State(node): State<Arc<Node>>, uri: Uri) -> Result<Json<Value>, Problem> {
     let query: query::List = query::parse(&uri)?;
     let limit = match query.limit {
         Some(0) => return Err(Problem::invalid("limit=0 would be a page without objects")),

@@ -25,6 +25,10 @@ mod admin;
 mod auth;
 mod codecs;
 
+mod client;
+
+pub use client::AdminDoor;
+
 use crate::node::Node;
 use axum::{
     Router,
@@ -86,11 +90,9 @@ fn assemble(
     let router = routes.into_iter().fold(Router::new(), |router, (path, methods)| {
         router.route(&path.replace('{', "{*"), methods)
     });
-    router
-        .fallback(async |uri: Uri| Problem::no_such_path(uri.path()))
-        .method_not_allowed_fallback(async |method: Method, uri: Uri| {
-            Problem::wrong_method(&method, uri.path())
-        })
+    router.fallback(async |uri: Uri| Problem::no_such_path(uri.path())).method_not_allowed_fallback(
+        async |method: Method, uri: Uri| Problem::wrong_method(&method, uri.path()),
+    )
 }
 
 #[cfg(test)]

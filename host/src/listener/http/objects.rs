@@ -4,7 +4,8 @@ use super::{
     body, headers,
     path::{self, rest},
     problem::Problem,
-    query, range::{self, Part},
+    query,
+    range::{self, Part},
     receipt,
 };
 use crate::{
@@ -103,10 +104,7 @@ pub(super) async fn get(
 }
 
 /// The headers of [`get`], by the route alone: nothing is read or decoded.
-pub(super) async fn head(
-    State(node): State<Arc<Node>>,
-    uri: Uri,
-) -> Result<Response, Problem> {
+pub(super) async fn head(State(node): State<Arc<Node>>, uri: Uri) -> Result<Response, Problem> {
     let query::Nothing {} = query::parse(&uri)?;
     let key = path::key(rest(&uri))?;
     let route = node.reader.route(&key).await.map_err(Problem::of_reading)?;
@@ -120,10 +118,7 @@ pub(super) async fn head(
 }
 
 /// Removes what has the key: an object, or a queue with all its elements.
-pub(super) async fn delete(
-    State(node): State<Arc<Node>>,
-    uri: Uri,
-) -> Result<Response, Problem> {
+pub(super) async fn delete(State(node): State<Arc<Node>>, uri: Uri) -> Result<Response, Problem> {
     let query::Nothing {} = query::parse(&uri)?;
     let key = path::key(rest(&uri))?;
     if node.reader.delete(&key).await.map_err(Problem::of_reading)? {

@@ -6,7 +6,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use framedb_core::{Attribute, Failure, Outcome, Receipt};
+use framedb_core::{Attribute, Failure, Outcome, Receipt, Stage};
 use serde_json::{Map, Value, json};
 
 /// The answer to a sender.
@@ -30,7 +30,9 @@ fn body(receipt: &Receipt) -> Value {
     let mut add = |name: &str, value: Value| body.insert(name.into(), value);
     add("success", receipt.outcome.is_success().into());
     add("outcome", receipt.outcome.as_str().into());
-    add("id", (*receipt.id).into());
+    if !receipt.id.is_empty() {
+        add("id", (*receipt.id).into());
+    }
     add("key", (*receipt.key).into());
     match &receipt.outcome {
         Outcome::Stored => {
@@ -49,6 +51,10 @@ fn body(receipt: &Receipt) -> Value {
             add("stage", failure.stage.as_str().into());
         }
     }
+    // An object that did not get past the door spent no time, and no plugin saw it.
+    if matches!(&receipt.outcome, Outcome::Failed(f) if f.stage == Stage::Admission) {
+        return Value::Object(body);
+    }
     add("attributes", attributes(&receipt.attributes));
     let times = receipt.times.iter().map(|(stage, time)| {
         (stage.as_str().to_owned(), u64::try_from(time.as_micros()).unwrap_or(u64::MAX).into())
@@ -65,7 +71,7 @@ pub(super) fn attributes(attributes: &[Attribute]) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use framedb_core::{FailureClass, Kind, Stage, Value as Attr};
+    use framedb_core::{FailureClass, Kind, Value as Attr};
     use std::{sync::Arc, time::Duration};
 
     fn receipt(outcome: Outcome) -> Receipt {

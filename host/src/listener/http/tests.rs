@@ -56,7 +56,7 @@ async fn the_description_names_every_route_and_no_other() {
         // The actions share a route, which takes no other methods than POST for them.
         if path.ends_with("}") || !path.starts_with("/streams") {
             for method in ["get", "put", "post", "delete", "patch"] {
-                let path = path.replace('{', "").replace('}', "");
+                let path = path.replace(['{', '}'], "");
                 let answer = send(&door, &method.to_uppercase(), &path, "").await;
                 let taken = answer.status() != StatusCode::METHOD_NOT_ALLOWED;
                 assert_eq!(taken, methods.get(method).is_some(), "{method} {path}");

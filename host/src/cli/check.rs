@@ -1,0 +1,104 @@
+//! `framedb check`: would this configuration work?
+
+use super::{keys, node_args::NodeArgs, output};
+use anyhow::Result;
+use clap::Args;
+use framedb_host::{Config, Worker, pipeline::PipelineConfig, plugin::Plugin};
+use std::sync::Arc;
+
+/// Check a configuration and say what would run.
+///
+/// Reads the file, holds its settings against each other and loads every plugin; nothing is
+/// opened and nothing is written.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    node: NodeArgs,
+
+    /// Print the reference of every configuration key instead, as Markdown.
+    #[arg(long)]
+    keys: bool,
+}
+
+impl Check {
+    pub(super) async fn run(self) -> Result<()> {
+        if self.keys {
+            return output::data(keys::reference().trim_end());
+        }
+        let config = self.node.config()?;
+        let plugins = Worker::check(&config).await?;
+        for line in summary(&config, &plugins) {
+            output::data(&line)?;
+        }
+        output::note("the configuration is good");
+        Ok(())
+    }
+}
+
+fn summary(config: &Config, plugins: &[Arc<Plugin>]) -> Vec<String> {
+    let mut lines = vec![
+        format!("data      {}", config.data_dir.display()),
+        format!("gRPC      {}", String::from(config.grpc)),
+        format!("HTTP      {}", String::from(config.http)),
+        format!(
+            "limits    objects up to {}, {} in flight, {} each",
+            config.limits.max_object,
+            config.limits.in_flight,
+            humantime::format_duration(config.limits.deadline),
+        ),
+    ];
+    for (id, instance) in &config.instances {
+        lines.push(format!("instance  {id}: {}", without_secrets(&instance.url)));
+    }
+    for plugin in plugins {
+        let stages: Vec<_> = plugin
+            .stages()
+            .map(|(stage, name, version)| format!("{stage} ({name} {version})"))
+            .collect();
+        lines.push(format!("plugin    {}: {}", plugin.name(), stages.join(", ")));
+    }
+    for (name, pipeline) in &config.pipelines {
+        lines.push(format!("pipeline  {name}: {}", chain(pipeline)));
+    }
+    lines
+}
+
+/// A pipeline's plugins in order; what has none is the node's own.
+pub(super) fn chain(pipeline: &PipelineConfig) -> String {
+    let ingest = match pipeline.ingest.as_slice() {
+        [] => "ingest (native)".to_owned(),
+        plugins => plugins.join(" → "),
+    };
+    let resolve = pipeline.resolve.as_deref().unwrap_or("resolve (native)");
+    let serialize = pipeline.serialize.as_deref().unwrap_or("serialize (native)");
+    format!("{ingest} → {resolve} → {serialize}")
+}
+
+/// A URL without the user and the password that it may hold.
+fn without_secrets(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, rest)) => match rest.rsplit_once('@') {
+            Some((_, host)) => format!("{scheme}://…@{host}"),
+            None => url.to_owned(),
+        },
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_shown_without_secrets() {
+        assert_eq!(without_secrets("file:"), "file:");
+        assert_eq!(without_secrets("redis://u:p@host:6379/0"), "redis://…@host:6379/0");
+    }
+
+    #[test]
+    fn a_chain_names_plugins_and_native_stages() {
+        let pipeline =
+            PipelineConfig { serialize: Some("lz4".into()), ..PipelineConfig::default() };
+        assert_eq!(chain(&pipeline), "ingest (native) → resolve (native) → lz4");
+    }
+}

@@ -1,0 +1,32 @@
+//! Logs, which only the binary installs.
+
+use anyhow::Result;
+use framedb_host::{Error, ErrorKind, LogFormat};
+use std::io::{self, IsTerminal as _};
+use tracing_subscriber::EnvFilter;
+
+/// The embedded database says more than an operator asked for, unless the filter names it.
+const QUIETER: &str = "fjall=warn,lsm_tree=warn";
+
+/// Logs of a node.
+pub(super) fn install(filter: &str, format: LogFormat) -> Result<()> {
+    let parsed = EnvFilter::try_new(format!("{QUIETER},{filter}")).map_err(|source| {
+        Error::new(ErrorKind::Config, format!("{filter:?} is not a log filter"))
+            .with_source(source)
+            .with_hint(
+                "use a level, as in --log info, or directives, as in framedb_host=debug,warn",
+            )
+    })?;
+    let builder = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(io::stderr);
+    match format {
+        LogFormat::Text => builder.with_ansi(io::stderr().is_terminal()).init(),
+        LogFormat::Json => builder.json().init(),
+    }
+    Ok(())
+}
+
+/// Warnings only, for commands that open a data directory.
+pub(super) fn quiet() {
+    let builder = tracing_subscriber::fmt().with_env_filter(EnvFilter::new("warn"));
+    builder.with_ansi(io::stderr().is_terminal()).with_writer(io::stderr).init();
+}

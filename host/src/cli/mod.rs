@@ -1,0 +1,126 @@
+//! The command line: one command a file.
+//!
+//! Data goes to the standard output, everything else to the standard error. Doc comments are
+//! the help text.
+
+mod error;
+mod node_args;
+mod output;
+
+mod connection;
+mod request;
+
+mod logs;
+mod serve;
+
+mod get;
+mod instances;
+mod ls;
+mod pop;
+mod progress;
+mod put;
+mod rm;
+mod sink;
+mod volatile;
+
+mod codecs;
+mod plugin;
+
+mod check;
+mod keys;
+
+mod bench;
+
+pub(crate) use error::{Exit, report};
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, Subcommand};
+
+/// FrameDB Edge: takes objects into FrameDB, through plugins in a sandbox.
+///
+/// Exit codes: 0 done, 1 failed, 2 misused.
+#[derive(Debug, Parser)]
+#[command(name = "framedb", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Serve),
+    Put(put::Put),
+    Get(get::Get),
+    Ls(ls::Ls),
+    Rm(rm::Rm),
+    Pop(pop::Pop),
+    Instances(instances::Instances),
+    Check(check::Check),
+    #[command(subcommand)]
+    Plugin(plugin::Plugin),
+    #[command(subcommand)]
+    Codecs(codecs::Codecs),
+    #[command(subcommand)]
+    Bench(bench::Bench),
+}
+
+impl Cli {
+    /// Does what was asked.
+    pub(crate) fn run(self) -> Result<()> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        let runtime = runtime.context("cannot start the runtime")?;
+        let done = runtime.block_on(async {
+            if !matches!(self.command, Command::Serve(_)) {
+                logs::quiet();
+            }
+            match self.command {
+                Command::Serve(command) => command.run().await,
+                Command::Put(command) => command.run().await,
+                Command::Get(command) => command.run().await,
+                Command::Ls(command) => command.run().await,
+                Command::Rm(command) => command.run().await,
+                Command::Pop(command) => command.run().await,
+                Command::Instances(command) => command.run().await,
+                Command::Check(command) => command.run().await,
+                Command::Plugin(command) => command.run().await,
+                Command::Codecs(command) => command.run().await,
+                Command::Bench(command) => command.run().await,
+            }
+        });
+        // A read of the standard input that nobody waits for any more must not hold the exit.
+        runtime.shutdown_background();
+        done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn verify_cli() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_forms_of_the_readme_are_understood() {
+        for line in [
+            "framedb serve --config f.toml --data-dir d --grpc off --http 127.0.0.1:0 --public",
+            "framedb put frame.jpg --to memory --key cam-1/frame-1 --meta source=cam-1",
+            "framedb put - --key k --type stream",
+            "framedb get cam-1/frame-1 -o out.jpg",
+            "framedb ls cam-1/ --type storage --long",
+            "framedb rm a b",
+            "framedb pop q",
+            "framedb instances --json",
+            "framedb plugin inspect serialize-lz4",
+            "framedb codecs prune --yes",
+            "framedb check --keys",
+        ] {
+            Cli::try_parse_from(line.split(' ')).unwrap_or_else(|e| panic!("{line}: {e}"));
+        }
+        assert!(Cli::try_parse_from(["framedb", "put", "f", "--type", "queue"]).is_err());
+        assert!(Cli::try_parse_from(["framedb", "rm"]).is_err());
+    }
+}

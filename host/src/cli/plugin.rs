@@ -1,0 +1,95 @@
+//! `framedb plugin`: components, without a node.
+
+use super::output;
+use anyhow::Result;
+use bytes::Bytes;
+use clap::Subcommand;
+use framedb_host::{
+    Error, ErrorKind, builtin,
+    plugin::{Engine, Inspection, Plugin as Loaded, PluginConfig, digest},
+};
+use std::path::Path;
+
+/// Look at plugins.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Plugin {
+    /// Show what a component imports and exports, and whether this node can run it.
+    ///
+    /// Fails where the node could not run it, and says why.
+    Inspect {
+        /// A component file, or the name of a built-in plugin.
+        #[arg(value_name = "FILE|BUILTIN")]
+        plugin: String,
+    },
+}
+
+impl Plugin {
+    pub(super) async fn run(self) -> Result<()> {
+        let Self::Inspect { plugin } = self;
+        inspect(&plugin).await
+    }
+}
+
+async fn inspect(plugin: &str) -> Result<()> {
+    let bytes = read(plugin)?;
+    let engine = Engine::new(None)?;
+    // A configuration would name it so.
+    let name = Path::new(plugin).file_stem().and_then(|stem| stem.to_str()).unwrap_or(plugin);
+    let inspection = Inspection::load(&engine, name, bytes.clone()).await?;
+    let loaded = match inspection.check(name) {
+        Ok(()) => Loaded::load(&engine, name, bytes.clone(), &PluginConfig::default()).await,
+        Err(error) => Err(error),
+    };
+    output::data(&format!("component  {plugin}"))?;
+    output::data(&format!("digest     {}", digest(&bytes)))?;
+    output::data(&format!("size       {}", output::size(bytes.len() as u64)))?;
+    match &loaded {
+        Ok(loaded) => {
+            for (stage, name, version) in loaded.stages() {
+                output::data(&format!("stage      {stage}: {name} {version}"))?;
+            }
+            if !loaded.writes().is_empty() || !loaded.reads().is_empty() {
+                let list = |formats: &[framedb_core::Format]| match formats {
+                    [] => "nothing".to_owned(),
+                    formats => {
+                        formats.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+                    }
+                };
+                output::data(&format!("writes     {}", list(loaded.writes())))?;
+                output::data(&format!("reads      {}", list(loaded.reads())))?;
+            }
+        }
+        Err(_) => {
+            for stage in inspection.stages() {
+                output::data(&format!("stage      {stage}"))?;
+            }
+        }
+    }
+    for (import, offered) in &inspection.imports {
+        let mark = if *offered { "" } else { "   NOT OFFERED" };
+        output::data(&format!("import     {import}{mark}"))?;
+    }
+    for export in &inspection.exports {
+        output::data(&format!("export     {export}"))?;
+    }
+    loaded?;
+    output::note("this node can run it");
+    Ok(())
+}
+
+/// The bytes of a file, else of a built-in plugin with this name.
+fn read(plugin: &str) -> Result<Bytes> {
+    let path = Path::new(plugin);
+    if !path.exists()
+        && let Some(component) = builtin::component(plugin)
+    {
+        return Ok(component);
+    }
+    let bytes = std::fs::read(path).map_err(|source| {
+        let names: Vec<_> = builtin::names().collect();
+        Error::new(ErrorKind::Invalid, format!("cannot read the component {plugin}"))
+            .with_source(source)
+            .with_hint(format!("give a file, or one of the built-in plugins: {}", names.join(", ")))
+    })?;
+    Ok(bytes.into())
+}

@@ -1,0 +1,152 @@
+//! `framedb serve`: a node.
+
+use super::{logs, node_args::NodeArgs, output};
+use anyhow::{Context as _, Result};
+use clap::{Args, builder::BoolishValueParser};
+use framedb_host::{Address, Config, LogFormat, Node, Serving, Worker};
+use std::path::PathBuf;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Run a node until it is told to stop.
+///
+/// SIGTERM and Ctrl-C close the doors and finish what was accepted; a second signal ends the
+/// node at once. When the doors are open, one line on the standard output says so.
+///
+/// Every flag can be given as the variable beside it, and as the key of the same name in the
+/// configuration: flags win over variables, variables over the file.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    node: NodeArgs,
+
+    /// Address of the gRPC door, or `off`.
+    #[arg(long, value_name = "ADDR", env = "FRAMEDB_GRPC")]
+    grpc: Option<Address>,
+
+    /// Address of the HTTP door, or `off`.
+    #[arg(long, value_name = "ADDR", env = "FRAMEDB_HTTP")]
+    http: Option<Address>,
+
+    /// Allow doors on addresses that other machines can reach; there is no authentication.
+    #[arg(long, env = "FRAMEDB_PUBLIC", value_parser = BoolishValueParser::new())]
+    public: bool,
+
+    /// What is logged: a level, or filter directives.
+    #[arg(long, value_name = "FILTER", env = "FRAMEDB_LOG")]
+    log: Option<String>,
+
+    /// How logs are written.
+    #[arg(long, value_name = "FORMAT", env = "FRAMEDB_LOG_FORMAT")]
+    log_format: Option<LogFormat>,
+
+    /// Where compiled plugins are cached.
+    #[arg(long, value_name = "DIR", env = "FRAMEDB_CACHE_DIR")]
+    cache_dir: Option<PathBuf>,
+}
+
+impl Serve {
+    pub(super) async fn run(self) -> Result<()> {
+        let config = self.config()?;
+        logs::install(&config.log, config.log_format)?;
+        // From here on a signal is a wish to stop, also while the node is being built.
+        let mut signals = Signals::new()?;
+        let worker = tokio::select! {
+            worker = Worker::builder().config(config).build() => worker?,
+            () = signals.next() => return Ok(()),
+        };
+        let serving = worker.open().await?;
+        output::note(&banner(&serving));
+        // For programs that start a node: that it is ready, and where. Nobody has to read it.
+        let _ = output::data(&ready(&serving));
+        let stop = async move {
+            signals.next().await;
+            output::note("shutting down: finishing what was accepted (a second signal ends it)");
+            tokio::spawn(async move {
+                signals.next().await;
+                output::note("ended by a second signal");
+                std::process::exit(super::Exit::Failed as i32);
+            });
+        };
+        serving.serve(stop).await?;
+        Ok(())
+    }
+
+    /// The flags over the variables, which clap has put in their place, over the file.
+    fn config(&self) -> Result<Config> {
+        let mut config = self.node.config()?;
+        config.grpc = self.grpc.unwrap_or(config.grpc);
+        config.http = self.http.unwrap_or(config.http);
+        config.public |= self.public;
+        config.log_format = self.log_format.unwrap_or(config.log_format);
+        if let Some(log) = &self.log {
+            config.log.clone_from(log);
+        }
+        if self.cache_dir.is_some() {
+            config.cache_dir.clone_from(&self.cache_dir);
+        }
+        Ok(config)
+    }
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// One line for programs: `ready grpc=127.0.0.1:50051 http=127.0.0.1:8080`.
+fn ready(serving: &Serving) -> String {
+    let (grpc, http) = serving.addresses();
+    format!("ready grpc={} http={}", String::from(Address(grpc)), String::from(Address(http)))
+}
+
+/// What runs, on a few lines.
+fn banner(serving: &Serving) -> String {
+    let node = serving.worker().node();
+    let (grpc, http) = serving.addresses();
+    let door = |address: Option<std::net::SocketAddr>, scheme: &str| {
+        address.map_or_else(|| "off".into(), |address| format!("{scheme}{address}"))
+    };
+    let mut lines = vec![
+        format!(
+            "framedb {}, data in {}",
+            env!("CARGO_PKG_VERSION"),
+            node.config.data_dir.display()
+        ),
+        format!("  gRPC      {}", door(grpc, "")),
+        format!("  HTTP      {}", door(http, "http://")),
+    ];
+    if node.config.public {
+        lines.push(
+            "  warning   other machines may reach the doors; there is no authentication".into(),
+        );
+    }
+    for (id, instance) in node.instances.iter() {
+        lines.push(format!("  instance  {id}: {}", instance.objects.describe()));
+    }
+    lines.extend(node.pipelines.iter().map(|pipeline| {
+        format!("  pipeline  {}: {}", pipeline.name(), chain(node, pipeline.name()))
+    }));
+    lines.join("\n")
+}
+
+fn chain(node: &Node, pipeline: &str) -> String {
+    node.config.pipelines.get(pipeline).map(super::check::chain).unwrap_or_default()
+}

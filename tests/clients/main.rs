@@ -1,0 +1,20 @@
+//! What clients see over the wire.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail loudly, their helpers too"
+)]
+
+mod busy;
+mod edge;
+mod edge_stream;
+mod http_door;
+mod http_errors;
+mod http_streams;
+mod object_service;
+mod object_service_errors;
+mod shutdown;
+mod standard_services;

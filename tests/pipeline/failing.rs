@@ -1,0 +1,265 @@
+//! Plugins that fail on one object of a batch: it alone is lost, whatever the stage.
+
+use bytesize::ByteSize;
+use framedb_core::{Failure, FailureClass, Stage};
+use framedb_tests::{Build, Describe, KINDS, TestNode, arrival, failure, misbehaving, stored};
+use std::time::Duration;
+
+const STAGES: [Stage; 3] = [Stage::Ingest, Stage::Resolve, Stage::Serialize];
+
+/// Objects in a batch, and where the culprit is among them.
+const BATCH: usize = 32;
+const CULPRIT: usize = 19;
+
+/// A node whose plugins have limits that are reached soon.
+fn limited() -> Build {
+    misbehaving().config(|config| config.limits.max_object = ByteSize::mib(1)).configure(
+        "misbehave",
+        |plugin| {
+            plugin.limits.time = Duration::from_millis(250);
+            plugin.limits.batch_time = Duration::from_millis(500);
+            plugin.limits.cpu = Duration::from_millis(50);
+            plugin.limits.batch_cpu = Duration::from_millis(100);
+            plugin.limits.memory = ByteSize::mib(16);
+        },
+    )
+}
+
+/// Sends a batch in which one object makes a stage fail, looks that all others are stored, and
+/// returns the failure.
+async fn in_a_batch(node: &TestNode, stage: Stage, order: &str) -> Failure {
+    let name = |n: usize| format!("{stage}/{n}");
+    let before = node.counted("framedb_batches_total", "");
+    let objects = (0..BATCH).map(|n| {
+        let object = arrival(&name(n)).kind(KINDS[n % 2].0);
+        if n == CULPRIT { object.meta(order.replace("STAGE", stage.as_str())) } else { object }
+    });
+    let mut receipts = node.ingest_all(objects).await;
+    assert_eq!(node.counted("framedb_batches_total", ""), before + 1, "one batch");
+    let culprit = receipts.remove(CULPRIT);
+    assert_eq!(*culprit.key, *name(CULPRIT));
+    for receipt in receipts {
+        let receipt = stored(receipt);
+        assert_eq!(node.get(&receipt.key).await, format!("payload of {}", receipt.key));
+    }
+    assert!(node.found(&name(CULPRIT)).await.is_none());
+    let failure = failure(culprit);
+    assert_eq!(failure.stage, stage, "{failure:?}");
+    failure
+}
+
+/// The same in all stages of a node: the failure's class, and its message after the plugin's
+/// name and the stage.
+async fn in_every_stage(behaviour: &str, class: FailureClass, message: impl Fn(Stage) -> String) {
+    let node = limited().start().await;
+    for stage in STAGES {
+        let failure = in_a_batch(&node, stage, &format!("{{\"STAGE\":\"{behaviour}\"}}")).await;
+        assert_eq!((failure.class, failure.message), (class, message(stage)));
+        // The whole batch, its half, … and the culprit alone.
+        let failed = node.counted("framedb_plugin_failures_total", &format!("stage=\"{stage}\""));
+        assert_eq!(failed, u64::from(BATCH.ilog2()) + 1, "{stage}");
+    }
+}
+
+fn limit(setting: &'static str, value: &'static str) -> impl Fn(Stage) -> String {
+    move |stage| {
+        format!(
+            "plugin `misbehave` exceeded a limit in {stage}: {value} of {setting} \
+             (plugins.misbehave.limits.{setting})"
+        )
+    }
+}
+
+#[tokio::test]
+async fn a_trap_costs_one_object() {
+    let node = limited().start().await;
+    for stage in STAGES {
+        let failure = in_a_batch(&node, stage, r#"{"STAGE":"trap"}"#).await;
+        assert_eq!(failure.class, FailureClass::Trap);
+        let start = format!("plugin `misbehave` failed in {stage}: panicked: ");
+        assert!(failure.message.starts_with(&start), "{}", failure.message);
+        assert!(failure.message.contains("told to trap"), "{}", failure.message);
+    }
+}
+
+#[tokio::test]
+async fn a_plugin_that_computes_for_ever_exceeds_its_cpu_time() {
+    in_every_stage("spin", FailureClass::Limit, limit("cpu", "50ms")).await;
+}
+
+#[tokio::test]
+async fn a_plugin_that_waits_for_ever_exceeds_its_time() {
+    in_every_stage("wait", FailureClass::Limit, limit("time", "250ms")).await;
+}
+
+#[tokio::test]
+async fn a_plugin_that_sleeps_exceeds_its_time() {
+    in_every_stage("sleep", FailureClass::Limit, limit("time", "250ms")).await;
+}
+
+#[tokio::test]
+async fn a_plugin_that_yields_for_ever_is_ended_by_one_of_its_limits() {
+    let node = limited().start().await;
+    for stage in STAGES {
+        let failure = in_a_batch(&node, stage, r#"{"STAGE":"yield"}"#).await;
+        assert_eq!(failure.class, FailureClass::Limit, "{failure:?}");
+        let either = [limit("time", "250ms")(stage), limit("cpu", "50ms")(stage)];
+        assert!(either.contains(&failure.message), "{}", failure.message);
+    }
+}
+
+#[tokio::test]
+async fn a_plugin_that_grows_for_ever_exceeds_its_memory() {
+    in_every_stage("grow", FailureClass::Limit, limit("memory", "16.0 MiB")).await;
+}
+
+#[tokio::test]
+async fn a_plugin_that_calls_itself_for_ever_overflows_its_stack() {
+    let node = limited().start().await;
+    for stage in STAGES {
+        let failure = in_a_batch(&node, stage, r#"{"STAGE":"recurse"}"#).await;
+        assert_eq!(failure.class, FailureClass::Trap, "{failure:?}");
+        let start = format!("plugin `misbehave` failed in {stage}: ");
+        assert!(failure.message.starts_with(&start), "{}", failure.message);
+        let cause = &failure.message[start.len()..];
+        assert!(cause.contains("stack") || cause.contains("out of bounds"), "{cause}");
+    }
+}
+
+#[tokio::test]
+async fn too_few_verdicts_cost_one_object() {
+    in_every_stage("short", FailureClass::Trap, |stage| {
+        format!("plugin `misbehave` failed in {stage}: it answered 0 verdicts for 1 objects")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn too_many_verdicts_cost_one_object() {
+    in_every_stage("long", FailureClass::Trap, |stage| {
+        format!("plugin `misbehave` failed in {stage}: it answered 2 verdicts for 1 objects")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_large_to_lift_exceeds_the_output() {
+    let node = limited()
+        .configure("misbehave", |plugin| {
+            plugin.limits.memory = ByteSize::mib(64);
+            plugin.limits.cpu = Duration::from_secs(5);
+            plugin.limits.batch_cpu = Duration::from_secs(5);
+            plugin.limits.time = Duration::from_secs(5);
+        })
+        .start()
+        .await;
+    for stage in STAGES {
+        let failure = in_a_batch(&node, stage, r#"{"STAGE":"huge","bytes":20000000}"#).await;
+        assert_eq!(failure.class, FailureClass::Limit, "{failure:?}");
+        assert_eq!(failure.message, limit("output", "2.0 MiB")(stage));
+    }
+}
+
+#[tokio::test]
+async fn an_answer_over_the_objects_limit_is_refused_by_its_size() {
+    let node = limited().start().await;
+    for (stage, bytes, most) in
+        [(Stage::Ingest, 1_048_577, 1_048_576), (Stage::Serialize, 2_097_153, 2_097_152)]
+    {
+        let order = format!("{{\"STAGE\":\"huge\",\"bytes\":{bytes}}}");
+        let failure = in_a_batch(&node, stage, &order).await;
+        assert_eq!(failure.class, FailureClass::Limit, "{failure:?}");
+        assert_eq!(
+            failure.message,
+            format!(
+                "plugin `misbehave` answered {bytes} bytes in {stage}, more than {most} \
+                 (plugins.misbehave.limits.output, limits.max-object)"
+            )
+        );
+    }
+}
+
+#[tokio::test]
+async fn attributes_that_break_the_rules_cost_one_object() {
+    let node = limited().start().await;
+    for (behaviour, how) in [
+        (
+            "bad-attribute",
+            "the attribute name \"Bad Name\" is not 1 to 64 lower-case letters, digits and hyphens",
+        ),
+        ("many-attributes", "65 attributes, more than the 64 an object may have"),
+    ] {
+        let order = format!("{{\"STAGE\":\"{behaviour}\"}}");
+        let failure = in_a_batch(&node, Stage::Ingest, &order).await;
+        assert_eq!(failure.class, FailureClass::Trap);
+        assert_eq!(
+            failure.message,
+            format!("plugin `misbehave` broke its contract in ingest: {how}")
+        );
+    }
+}
+
+#[tokio::test]
+async fn formats_that_were_not_declared_cost_one_object() {
+    let node = limited().start().await;
+    for (behaviour, format) in [("bad-format", "undeclared/1"), ("no-format", "Not A Format")] {
+        let order = format!("{{\"STAGE\":\"{behaviour}\"}}");
+        let failure = in_a_batch(&node, Stage::Serialize, &order).await;
+        assert_eq!(failure.class, FailureClass::Trap);
+        let how = format!("it answered in the format {format:?}, which it does not declare");
+        assert_eq!(
+            failure.message,
+            format!("plugin `misbehave` broke its contract in serialize: {how}")
+        );
+    }
+}
+
+#[tokio::test]
+async fn placements_that_break_the_rules_cost_one_object() {
+    let node = limited().start().await;
+    let failure = in_a_batch(&node, Stage::Resolve, r#"{"STAGE":"unknown"}"#).await;
+    assert_eq!(failure.class, FailureClass::Invalid);
+    assert_eq!(
+        failure.message,
+        "FrameDB instance not found: no instance `nowhere` among `disk`, `memory`"
+    );
+    let failure = in_a_batch(&node, Stage::Resolve, r#"{"STAGE":"bad-key"}"#).await;
+    assert_eq!(failure.class, FailureClass::Invalid);
+    assert_eq!(
+        failure.message,
+        "the resolve stage assigned the key \"bad\\nkey\": the key holds the control character '\\n'"
+    );
+    let elsewhere = r#"{"STAGE":"elsewhere","to":"memory","kind":"storage"}"#;
+    let failure = in_a_batch(&node, Stage::Resolve, elsewhere).await;
+    assert_eq!(
+        failure.message,
+        "FrameDB instance not found: `memory` keeps in-memory and stream, not storage"
+    );
+}
+
+#[tokio::test]
+async fn all_objects_of_a_batch_may_fail_and_the_next_one_is_stored() {
+    let node = limited().start().await;
+    let objects = (0..8).map(|n| arrival(&format!("all/{n}")).order("ingest", "trap"));
+    for receipt in node.ingest_all(objects).await {
+        assert_eq!(failure(receipt).class, FailureClass::Trap);
+    }
+    let _ = stored(node.ingest(arrival("next")).await);
+}
+
+#[tokio::test]
+async fn two_culprits_in_different_stages_each_get_their_own_failure() {
+    let node = limited().start().await;
+    let objects = (0..BATCH).map(|n| match n {
+        3 => arrival("a").order("ingest", "trap"),
+        4 => arrival("b").order("serialize", "grow"),
+        n => arrival(&format!("beside/{n}")),
+    });
+    let mut receipts = node.ingest_all(objects).await;
+    let (second, first) = (failure(receipts.remove(4)), failure(receipts.remove(3)));
+    assert_eq!((first.class, first.stage), (FailureClass::Trap, Stage::Ingest));
+    assert_eq!((second.class, second.stage), (FailureClass::Limit, Stage::Serialize));
+    for receipt in receipts {
+        let _ = stored(receipt);
+    }
+}

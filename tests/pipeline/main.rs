@@ -1,0 +1,23 @@
+//! What happens to objects between the door and the store, through real components.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail loudly, their helpers too"
+)]
+
+mod admission;
+mod codecs;
+mod door;
+mod failing;
+mod framing;
+mod isolation;
+mod loading;
+mod matching;
+mod moving;
+mod order;
+mod shutdown;
+mod splitting;
+mod verdicts;

@@ -1,0 +1,53 @@
+//! A node that stops finishes what it accepted.
+
+use framedb_core::Kind;
+use framedb_host::pipeline::{Answer, Reply};
+use framedb_tests::{Describe, TestNode, arrival, misbehaving, stored, within};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+#[tokio::test]
+async fn objects_in_flight_at_shutdown_are_answered_and_stored() {
+    let node = misbehaving().start().await;
+    let (answers, mut receiver) = mpsc::unbounded_channel::<Answer>();
+    for n in 0..60 {
+        let meta = match n % 4 {
+            0 => r#"{"ingest":"retry-twice","millis":100}"#,
+            1 => r#"{"resolve":"sleep","millis":10}"#,
+            2 => r#"{"serialize":"retry-twice"}"#,
+            _ => "{}",
+        };
+        let kind = if n % 3 == 0 { Kind::Stream } else { Kind::Storage };
+        let name = if kind == Kind::Stream { "queue".to_owned() } else { format!("k/{n}") };
+        let object = arrival(&name).id(&format!("o{n}")).kind(kind).to("disk").meta(meta);
+        let permit = node.ingress().admission().try_admit(object.data.len() as u64).unwrap();
+        node.ingress().submit(object, permit, Reply::Stream(answers.clone())).await;
+    }
+    drop(answers);
+    assert!(node.ingress().admission().in_flight() > 0);
+    let stopping = node.begin_stop();
+    let mut answered = 0;
+    while let Some(answer) = within("a receipt", receiver.recv()).await {
+        let _ = stored(answer.receipt);
+        answered += 1;
+    }
+    assert_eq!(answered, 60);
+    let directory = within("the end", stopping).await.unwrap();
+    let node = TestNode::build().in_directory(&directory).start().await;
+    for n in (0..60).filter(|n| n % 3 != 0) {
+        assert_eq!(node.get(&format!("k/{n}")).await, format!("payload of k/{n}"));
+    }
+    assert_eq!(node.drain_queue("queue").await.len(), 20);
+}
+
+#[tokio::test]
+async fn a_shutdown_does_not_outlast_its_grace_period() {
+    let node = misbehaving().start().await;
+    let object = arrival("k").order("ingest", "retry");
+    let permit = node.ingress().admission().try_admit(1).unwrap();
+    let (answers, _receiver) = mpsc::unbounded_channel();
+    node.ingress().submit(object, permit, Reply::Stream(answers)).await;
+    let stopping = node.begin_stop_within(Duration::from_millis(100));
+    // The object itself would be tried for 30 seconds.
+    within("the end", stopping).await.unwrap();
+}
