@@ -4,6 +4,8 @@
 //! cargo run -p framedb-host --example embed
 //! ```
 
+#![allow(clippy::print_stdout, reason = "an example shows what it did")]
+
 use framedb_host::{Worker, pipeline::Arrival};
 
 #[tokio::main]

@@ -23,7 +23,7 @@ pub use arrival::{Describe, arrival, key};
 pub use component::{cache_dir, component, component_path, fixture, fixture_path};
 pub use http::{Answer, Http};
 pub use node::{Build, KINDS, TestNode, misbehaving};
-pub use process::{Finished, NodeProcess, binary, run};
+pub use process::{Finished, NodeProcess, Operator, binary};
 pub use receipt::{attribute, failure, stored};
 pub use wait::{eventually, within};
 

@@ -3,15 +3,15 @@
 use crate::Http;
 use std::{
     env,
-    ffi::OsStr,
-    io::{BufRead as _, BufReader, Read as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::{OnceLock, mpsc},
+    sync::{Arc, Mutex, OnceLock, mpsc},
     thread,
     time::{Duration, Instant},
 };
+use tempfile::TempDir;
 
 /// So long that only a stuck process gets there.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -22,6 +22,7 @@ pub struct NodeProcess {
     child: Child,
     grpc: SocketAddr,
     http: SocketAddr,
+    said: Arc<Mutex<String>>,
 }
 
 /// A command that has ended.
@@ -62,22 +63,108 @@ pub fn binary() -> &'static Path {
     })
 }
 
-/// Runs a command to its end, with a file's contents or nothing on its standard input.
-pub fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Finished {
-    let child = command(arguments).stdin(Stdio::null()).spawn().unwrap();
-    finish(child)
+/// A folder to run commands in, with a configuration that they all read.
+#[derive(Debug)]
+pub struct Operator {
+    folder: TempDir,
 }
 
-fn command<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
-    let mut command = Command::new(binary());
-    command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
-    for (name, _) in env::vars_os() {
-        if name.to_str().is_some_and(|name| name.starts_with("FRAMEDB_")) {
-            command.env_remove(name);
-        }
+impl Operator {
+    /// A folder whose `framedb.toml` names its data directory, then says `more`.
+    #[must_use]
+    pub fn new(more: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let operator = Self { folder };
+        let (data, cache) = (operator.data_dir(), crate::cache_dir());
+        let config = format!(
+            "data-dir = {data:?}\ncache-dir = {cache:?}\ngrpc = \"127.0.0.1:0\"\n\
+             http = \"127.0.0.1:0\"\n{more}\n"
+        );
+        operator.write("framedb.toml", config);
+        operator
     }
-    command.env("NO_COLOR", "1");
-    command
+
+    /// A file in the folder.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The data directory.
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        self.path("data")
+    }
+
+    /// Writes a file in the folder.
+    pub fn write(&self, name: &str, contents: impl AsRef<[u8]>) {
+        std::fs::write(self.path(name), contents).unwrap();
+    }
+
+    /// Reads a file in the folder.
+    #[must_use]
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    /// Runs a command to its end, given as a line whose words are its arguments.
+    #[must_use]
+    pub fn run(&self, line: &str) -> Finished {
+        self.run_with(line, "")
+    }
+
+    /// The same with something on its standard input.
+    #[must_use]
+    pub fn run_with(&self, line: &str, input: &str) -> Finished {
+        let mut child = self.command(line).stdin(Stdio::piped()).spawn().unwrap();
+        // A command that does not read it is no failure.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        finish(child)
+    }
+
+    /// Starts a node, and waits until it is ready.
+    #[must_use]
+    pub fn serve(&self) -> NodeProcess {
+        let mut child = self.command("serve").stdin(Stdio::null()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || {
+            let mut line = String::new();
+            let read = lines.read_line(&mut line);
+            let _ = sender.send(read.map(|_| line));
+        });
+        let line = receiver.recv_timeout(PATIENCE).expect("a line that says `ready`").unwrap();
+        let mut stderr = child.stderr.take().unwrap();
+        let said = Arc::new(Mutex::new(String::new()));
+        let told = said.clone();
+        thread::spawn(move || {
+            let mut lines = BufReader::new(&mut stderr).lines();
+            while let Some(Ok(line)) = lines.next() {
+                let mut said = told.lock().unwrap();
+                said.push_str(&line);
+                said.push('\n');
+            }
+        });
+        let address = |door: &str| {
+            let mut words = line.strip_prefix("ready ").unwrap_or_default().split_whitespace();
+            let found = words.find_map(|word| word.strip_prefix(door));
+            found.unwrap_or_else(|| panic!("{line}{}", said.lock().unwrap())).parse().unwrap()
+        };
+        NodeProcess { grpc: address("grpc="), http: address("http="), child, said }
+    }
+
+    fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(binary());
+        command.args(line.split_whitespace()).current_dir(self.folder.path());
+        for (name, _) in env::vars_os() {
+            if name.to_str().is_some_and(|name| name.starts_with("FRAMEDB_")) {
+                command.env_remove(name);
+            }
+        }
+        command.env("FRAMEDB_CONFIG", self.path("framedb.toml"));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
 }
 
 /// Waits for a process that should end by itself.
@@ -117,47 +204,6 @@ fn wait(child: &mut Child) -> ExitStatus {
 }
 
 impl NodeProcess {
-    /// Starts `framedb serve` on free ports, and waits until it is ready.
-    #[must_use]
-    pub fn serve(data_dir: &Path, more: &[&str]) -> Self {
-        Self::try_serve(data_dir, more).unwrap_or_else(|ended| panic!("{ended:?}"))
-    }
-
-    /// Starts `framedb serve` on free ports; how it ended, if it did before it was ready.
-    ///
-    /// # Errors
-    ///
-    /// The process, when it ended.
-    pub fn try_serve(data_dir: &Path, more: &[&str]) -> Result<Self, Finished> {
-        let mut command = command(["serve", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
-        command.arg("--data-dir").arg(data_dir).args(more).stdin(Stdio::null());
-        command.env("FRAMEDB_CACHE_DIR", crate::cache_dir());
-        let mut child = command.spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap());
-        let (sender, receiver) = mpsc::channel();
-        thread::spawn(move || {
-            let mut line = String::new();
-            let read = lines.read_line(&mut line);
-            let _ = sender.send(read.map(|_| line));
-            // What follows is read too, so that the process never waits for a reader.
-            let _ = std::io::copy(&mut lines, &mut std::io::sink());
-        });
-        let line = receiver.recv_timeout(PATIENCE).expect("a line that says `ready`").unwrap();
-        let mut stderr = child.stderr.take().unwrap();
-        let Some(rest) = line.strip_prefix("ready ") else {
-            let mut text = String::new();
-            stderr.read_to_string(&mut text).unwrap();
-            let code = wait(&mut child).code();
-            return Err(Finished { code, stdout: line, stderr: text });
-        };
-        thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
-        let address = |door: &str| {
-            let found = rest.split_whitespace().find_map(|word| word.strip_prefix(door));
-            found.unwrap_or_else(|| panic!("{line}")).parse().unwrap()
-        };
-        Ok(Self { grpc: address("grpc="), http: address("http="), child })
-    }
-
     /// The gRPC door.
     #[must_use]
     pub fn grpc(&self) -> SocketAddr {
@@ -170,6 +216,24 @@ impl NodeProcess {
         Http::new(self.http)
     }
 
+    /// A connection to the gRPC door.
+    pub async fn channel(&self) -> tonic::transport::Channel {
+        let address = format!("http://{}", self.grpc);
+        tonic::transport::Channel::from_shared(address).unwrap().connect().await.unwrap()
+    }
+
+    /// The process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it said so far on its standard error.
+    #[must_use]
+    pub fn said(&self) -> String {
+        self.said.lock().unwrap().clone()
+    }
+
     /// Sends a signal, such as `TERM`.
     pub fn signal(&self, name: &str) {
         let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
@@ -177,14 +241,14 @@ impl NodeProcess {
     }
 
     /// Ends the process without a warning, as `kill -9` does.
-    pub fn kill(mut self) {
+    pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// Waits for the end of the process; its exit code.
     #[must_use]
-    pub fn wait(mut self) -> Option<i32> {
+    pub fn wait(&mut self) -> Option<i32> {
         wait(&mut self.child).code()
     }
 }

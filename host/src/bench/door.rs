@@ -1,28 +1,26 @@
 //! 1 KiB objects over the streaming door into `memory:`: native identity, three sandboxed
-//! stages that do nothing, and a bare tonic service that answers the same messages.
+//! stages that do nothing, and a bare tonic service that echoes the same messages.
 
-use super::{Effort, Report, cpu_seconds, median};
+use super::{
+    Effort, Report, cpu_seconds,
+    echo::{self, Echo},
+    median,
+};
 use crate::{
     Error, ErrorKind, Result, Worker,
     config::{Address, Config, DEFAULT_PIPELINE},
-    listener::grpc::edge_v1::{
-        self as pb,
-        ingest_client::IngestClient,
-        ingest_server::{Ingest, IngestServer},
-    },
+    listener::grpc::edge_v1::{self as pb, ingest_client::IngestClient},
     pipeline::PipelineConfig,
 };
 use bytes::Bytes;
 use std::{net::SocketAddr, path::Path, time::Instant};
-use tokio::{
-    net::TcpListener,
-    sync::{mpsc, oneshot},
-};
-use tokio_stream::{StreamExt, wrappers::ReceiverStream};
-use tonic::{
-    Request, Response, Status, Streaming,
-    transport::{Server, server::TcpIncoming},
-};
+use tokio::sync::{mpsc, oneshot};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Status, Streaming, transport::Channel};
+
+/// Flow control windows of both ends, those of the node's door.
+pub(super) const STREAM_WINDOW: u32 = 1 << 20;
+pub(super) const CONNECTION_WINDOW: u32 = 8 << 20;
 
 /// Bytes of a payload.
 const SIZE: usize = 1 << 10;
@@ -36,10 +34,13 @@ const WINDOW: usize = 4096;
 /// The plugin of the sandboxed stages.
 const PASS: &str = "pass-through";
 
+/// The side that is not a node.
+const ECHO: &str = "echo";
+
 /// One side of the comparison.
 struct Side {
     name: &'static str,
-    client: IngestClient<tonic::transport::Channel>,
+    channel: Channel,
     rates: Vec<f64>,
     cpu: Vec<f64>,
 }
@@ -57,7 +58,7 @@ pub(super) async fn measure(scratch: &Path, effort: Effort, report: &mut Report)
     let mut sides = [
         Side::connect("native", native.address).await?,
         Side::connect("sandboxed", sandboxed.address).await?,
-        Side::connect("echo", echo.address).await?,
+        Side::connect(ECHO, echo.address).await?,
     ];
     for side in &mut sides {
         side.round(effort.objects / 10 + 1).await?;
@@ -94,14 +95,14 @@ impl Side {
     async fn connect(name: &'static str, address: SocketAddr) -> Result<Self> {
         let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{address}"))
             .map_err(|source| failed("connect to the door").with_source(source))?
-            .initial_stream_window_size(1 << 20)
-            .initial_connection_window_size(8 << 20)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
             .tcp_nodelay(true);
         let channel = endpoint
             .connect()
             .await
             .map_err(|source| failed("connect to the door").with_source(source))?;
-        Ok(Self { name, client: IngestClient::new(channel), rates: Vec::new(), cpu: Vec::new() })
+        Ok(Self { name, channel, rates: Vec::new(), cpu: Vec::new() })
     }
 
     /// Sends `objects` puts over one stream and waits for all receipts.
@@ -126,21 +127,18 @@ impl Side {
                 }
             }
         });
-        let receipts = self.client.stream(ReceiverStream::new(waiting)).await;
-        let mut receipts =
-            receipts.map_err(|source| failed("open a stream").with_source(source))?.into_inner();
-        let mut stored = 0;
-        while let Some(receipt) = receipts.next().await {
-            let receipt = receipt.map_err(|source| failed("read receipts").with_source(source))?;
-            if receipt.outcome != i32::from(pb::Outcome::Stored) {
-                let message = format!("the bench's object was not stored: {}", receipt.message);
-                return Err(Error::new(ErrorKind::Invalid, message));
-            }
-            stored += 1;
-        }
+        let puts = ReceiverStream::new(waiting);
+        let answered = if self.name == ECHO {
+            count(echoed(self.channel.clone(), puts).await?, |_| Ok(())).await?
+        } else {
+            let receipts = IngestClient::new(self.channel.clone()).stream(puts).await;
+            let receipts =
+                receipts.map_err(|source| failed("open a stream").with_source(source))?;
+            count(receipts.into_inner(), stored).await?
+        };
         let _ = sending.await;
-        if stored != objects {
-            let message = format!("{stored} receipts came for {objects} objects");
+        if answered != objects {
+            let message = format!("{answered} answers came for {objects} objects");
             return Err(Error::new(ErrorKind::Invalid, message));
         }
         self.cpu.push((cpu_seconds() - cpu) / objects as f64);
@@ -149,7 +147,42 @@ impl Side {
     }
 }
 
-fn failed(what: &str) -> Error {
+/// Sends messages to the echo.
+async fn echoed(
+    channel: Channel,
+    puts: ReceiverStream<pb::StreamRequest>,
+) -> Result<Streaming<pb::StreamRequest>> {
+    let refused = |source: Status| failed("open a stream to the echo").with_source(source);
+    let mut client = tonic::client::Grpc::new(channel);
+    client.ready().await.map_err(|source| failed("reach the echo").with_source(source))?;
+    let codec = tonic_prost::ProstCodec::<pb::StreamRequest, pb::StreamRequest>::default();
+    let path = http::uri::PathAndQuery::from_static(echo::PATH);
+    let response = client.streaming(tonic::Request::new(puts), path, codec).await;
+    Ok(response.map_err(refused)?.into_inner())
+}
+
+/// Reads a stream to its end, checking each message; how many there were.
+async fn count<T>(mut messages: Streaming<T>, check: impl Fn(T) -> Result<()>) -> Result<usize> {
+    let mut count = 0;
+    loop {
+        let message = messages.message().await;
+        match message.map_err(|source| failed("read the answers").with_source(source))? {
+            Some(message) => check(message)?,
+            None => return Ok(count),
+        }
+        count += 1;
+    }
+}
+
+fn stored(receipt: pb::Receipt) -> Result<()> {
+    if receipt.outcome == i32::from(pb::Outcome::Stored) {
+        return Ok(());
+    }
+    let message = format!("the bench's object was not stored: {}", receipt.message);
+    Err(Error::new(ErrorKind::Invalid, message))
+}
+
+pub(super) fn failed(what: &str) -> Error {
     Error::new(ErrorKind::Unavailable, format!("cannot {what}"))
 }
 
@@ -182,84 +215,5 @@ impl Running {
     async fn stop(self) {
         let _ = self.stop.send(());
         let _ = self.served.await;
-    }
-}
-
-/// A bare tonic service: it answers every put with a receipt that says "stored", and does
-/// nothing else.
-struct Echo {
-    address: SocketAddr,
-    serving: tokio::task::JoinHandle<()>,
-}
-
-impl Echo {
-    async fn start() -> Result<Self> {
-        let refused = |source| failed("start the echo").with_source(source);
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(refused)?;
-        let address = listener.local_addr().map_err(refused)?;
-        let serving = tokio::spawn(async move {
-            let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-            let server = Server::builder()
-                .initial_stream_window_size(1 << 20)
-                .initial_connection_window_size(8 << 20)
-                .add_service(IngestServer::new(EchoService));
-            let _ = server.serve_with_incoming(incoming).await;
-        });
-        Ok(Self { address, serving })
-    }
-
-    fn stop(self) {
-        self.serving.abort();
-    }
-}
-
-struct EchoService;
-
-#[tonic::async_trait]
-impl Ingest for EchoService {
-    type StreamStream =
-        std::pin::Pin<Box<dyn tokio_stream::Stream<Item = Result<pb::Receipt, Status>> + Send>>;
-
-    async fn stream(
-        &self,
-        request: Request<Streaming<pb::StreamRequest>>,
-    ) -> Result<Response<Self::StreamStream>, Status> {
-        let receipts = request.into_inner().map(|message| {
-            let Some(pb::stream_request::Message::Put(put)) = message?.message else {
-                return Err(Status::invalid_argument("the echo takes whole puts"));
-            };
-            Ok(pb::Receipt {
-                id: put.id,
-                key: put.key,
-                outcome: pb::Outcome::Stored.into(),
-                framedb_id: put.framedb_id,
-                kind: put.kind,
-                stored_size: put.data.len() as u64,
-                ..pb::Receipt::default()
-            })
-        });
-        Ok(Response::new(Box::pin(receipts)))
-    }
-
-    async fn put(&self, _: Request<pb::PutRequest>) -> Result<Response<pb::Receipt>, Status> {
-        Err(Status::unimplemented("the echo streams only"))
-    }
-
-    async fn get(&self, _: Request<pb::GetRequest>) -> Result<Response<pb::GetResponse>, Status> {
-        Err(Status::unimplemented("the echo streams only"))
-    }
-
-    async fn delete(
-        &self,
-        _: Request<pb::DeleteRequest>,
-    ) -> Result<Response<pb::DeleteResponse>, Status> {
-        Err(Status::unimplemented("the echo streams only"))
-    }
-
-    async fn list(
-        &self,
-        _: Request<pb::ListRequest>,
-    ) -> Result<Response<pb::ListResponse>, Status> {
-        Err(Status::unimplemented("the echo streams only"))
     }
 }

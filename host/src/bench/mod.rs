@@ -4,6 +4,7 @@
 //! medians of ratios; absolute rates stand beside them for orientation.
 
 mod door;
+mod echo;
 mod evict;
 mod ready;
 mod stage;
@@ -83,14 +84,6 @@ pub async fn pipeline(
         ready::measure(scratch, effort, program, &mut report).await?;
     }
     Ok(report)
-}
-
-/// ZZ
-pub async fn door_only(scratch: &Path, effort: Effort) -> Result<()> {
-    let mut report = Report::default();
-    door::measure(scratch, effort, &mut report).await?;
-    println!("{report}");
-    Ok(())
 }
 
 impl Report {

@@ -164,17 +164,23 @@ fn chains(items: Vec<Item>) -> Vec<Vec<Item>> {
 }
 
 /// Items that one call to an engine can write: those of an instance, or of a queue.
+struct Group {
+    target: Option<(Arc<str>, Kind)>,
+    queue: Option<Key>,
+    items: Vec<Item>,
+}
+
 fn groups(items: impl Iterator<Item = Item>) -> Vec<Vec<Item>> {
-    let mut groups: Vec<(Option<(Arc<str>, Kind)>, Option<Key>, Vec<Item>)> = Vec::new();
+    let mut groups: Vec<Group> = Vec::new();
     for item in items {
         let queue = (item.kind() == Some(Kind::Stream)).then(|| item.envelope().key.clone());
         let target = target(&item);
-        match groups.iter_mut().find(|(t, q, _)| *t == target && *q == queue) {
-            Some((_, _, group)) => group.push(item),
-            None => groups.push((target, queue, vec![item])),
+        match groups.iter_mut().find(|group| group.target == target && group.queue == queue) {
+            Some(group) => group.items.push(item),
+            None => groups.push(Group { target, queue, items: vec![item] }),
         }
     }
-    groups.into_iter().map(|(_, _, group)| group).collect()
+    groups.into_iter().map(|group| group.items).collect()
 }
 
 fn target(item: &Item) -> Option<(Arc<str>, Kind)> {

@@ -6,28 +6,25 @@ use bytes::Bytes;
 use framedb_core::{Attribute, Key, Kind, Outcome, Receipt, Route, Stage, StageTimes, Value};
 use std::time::Duration;
 
-/// A put's fields; an unknown number of a kind is an error that names it.
-pub(super) fn arrival(put: pb::PutRequest) -> Result<Arrival, (Arrival, String)> {
+/// A put's fields, and what is wrong with them that the ingress could not see.
+pub(super) fn arrival(put: pb::PutRequest) -> (Arrival, Option<String>) {
     let kind = kind(put.kind);
+    let problem = kind.as_ref().err().map(|number| {
+        format!(
+            "unknown kind {number}: one of KIND_IN_MEMORY (1), KIND_STORAGE (2), KIND_STREAM (3)"
+        )
+    });
     let arrival = Arrival {
         id: put.id,
         key: put.key,
         source: put.source,
-        kind: kind.as_ref().ok().copied().flatten(),
+        kind: kind.ok().flatten(),
         framedb_id: put.framedb_id,
         content_type: put.content_type,
         metadata: put.metadata,
         data: put.data,
     };
-    match kind {
-        Ok(_) => Ok(arrival),
-        Err(number) => Err((
-            arrival,
-            format!(
-                "unknown kind {number}: one of KIND_IN_MEMORY (1), KIND_STORAGE (2), KIND_STREAM (3)"
-            ),
-        )),
-    }
+    (arrival, problem)
 }
 
 /// A kind's number; 0 is unspecified.

@@ -5,7 +5,7 @@ use super::{
     edge_v1::{self as pb, ingest_server::Ingest},
     stream::{self, Receipts},
 };
-use crate::{Error, ErrorKind, node::Node, pipeline::Permit, registry::Query};
+use crate::{Error, ErrorKind, node::Node, registry::Query};
 use framedb_core::{Failure, FailureClass, Key, Outcome};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -47,16 +47,10 @@ impl Ingest for Edge {
             ));
         }
         let ingress = &self.node.ingress;
-        let receipt = match convert::arrival(put) {
-            Ok(arrival) => match ingress.admission().try_admit(arrival.data.len() as u64) {
-                Ok(permit) => ingress.ingest_admitted(arrival, permit).await,
-                Err(failure) if failure.class == FailureClass::Busy => return Err(busy(&failure)),
-                // Refused by the ingress in the same words, with a receipt.
-                Err(_) => ingress.ingest_admitted(arrival, Permit::default()).await,
-            },
-            Err((arrival, problem)) => {
-                crate::pipeline::refused(&arrival, Failure::invalid(problem))
-            }
+        let (arrival, problem) = convert::arrival(put);
+        let receipt = match problem {
+            Some(problem) => crate::pipeline::refused(&arrival, Failure::invalid(problem)),
+            None => ingress.ingest(arrival).await,
         };
         match &receipt.outcome {
             Outcome::Failed(failure) if failure.class == FailureClass::Busy => Err(busy(failure)),

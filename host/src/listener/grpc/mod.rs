@@ -14,13 +14,25 @@ use tonic::transport::{Server, server::TcpIncoming};
 
 /// Generated from `proto/framedb.proto`.
 pub mod framedb {
-    #![allow(missing_docs, unreachable_pub, clippy::all, reason = "generated")]
+    #![allow(
+        missing_docs,
+        unreachable_pub,
+        clippy::all,
+        clippy::allow_attributes_without_reason,
+        reason = "generated"
+    )]
     tonic::include_proto!("framedb");
 }
 
 /// Generated from `proto/framedb/edge/v1/ingest.proto`.
 pub mod edge_v1 {
-    #![allow(missing_docs, unreachable_pub, clippy::all, reason = "generated")]
+    #![allow(
+        missing_docs,
+        unreachable_pub,
+        clippy::all,
+        clippy::allow_attributes_without_reason,
+        reason = "generated"
+    )]
     tonic::include_proto!("framedb.edge.v1");
 }
 

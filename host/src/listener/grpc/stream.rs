@@ -119,13 +119,11 @@ impl Reader {
 
     async fn put(&mut self, put: pb::PutRequest) {
         let (more, size) = (put.more, put.size);
-        let arrival = match convert::arrival(put) {
-            Ok(arrival) => arrival,
-            Err((arrival, problem)) => {
-                self.refuse(&arrival, Failure::invalid(problem), Permit::default());
-                return self.skip(more, arrival);
-            }
-        };
+        let (arrival, problem) = convert::arrival(put);
+        if let Some(problem) = problem {
+            self.refuse(&arrival, Failure::invalid(problem), Permit::default());
+            return self.skip(more, arrival);
+        }
         if more {
             return self.begin(arrival, (size > 0).then_some(size)).await;
         }

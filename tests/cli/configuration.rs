@@ -1,0 +1,128 @@
+//! `framedb check`, and the configuration that `serve` starts with.
+
+use framedb_tests::{Operator, fixture_path};
+
+#[test]
+fn a_good_configuration_is_shown_as_it_would_run() {
+    let operator = Operator::new("[limits]\nmax-object = \"1MiB\"\n");
+    let shown = operator.run("check");
+    assert_eq!((shown.code, &*shown.stderr), (Some(0), "the configuration is good\n"), "{shown:?}");
+    for line in [
+        "limits    objects up to 1.0 MiB, 256.0 MiB in flight, 30s each",
+        "instance  disk: file:",
+        "instance  memory: memory:",
+        "plugin    ingest-inspect: ingest (inspect 0.1.0)",
+        "pipeline  default: ingest-inspect → resolve-rules → serialize-raw",
+    ] {
+        assert!(
+            shown.stdout.lines().any(|shown| shown == line),
+            "`{line}` is not in:\n{}",
+            shown.stdout
+        );
+    }
+    assert!(!operator.data_dir().exists(), "a look makes no folders");
+}
+
+#[test]
+fn all_problems_are_told_at_once_with_the_nearest_name() {
+    let operator = Operator::new(
+        "htp = \"x\"\n[limits]\nmax-objekt = 1\n[pipelines.default]\nserialise = \"x\"\n",
+    );
+    for command in ["check", "serve"] {
+        let refused = operator.run(command);
+        assert_eq!((refused.code, &*refused.stdout), (Some(1), ""), "{command}");
+        for line in [
+            "  unknown key `htp`; did you mean `http`?",
+            "  unknown key `limits.max-objekt`; did you mean `max-object`?",
+            "  unknown key `pipelines.default.serialise`; did you mean `serialize`?",
+            "hint: `framedb check --keys` lists every key",
+        ] {
+            assert!(
+                refused.stderr.lines().any(|told| told == line),
+                "`{line}` is not in:\n{}",
+                refused.stderr
+            );
+        }
+    }
+}
+
+#[test]
+fn settings_that_cannot_work_together_are_refused() {
+    for (config, message) in [
+        (
+            "[limits]\nmax-object = \"1GiB\"\n",
+            "limits.in-flight (256.0 MiB) is less than limits.max-object (1.0 GiB)",
+        ),
+        (
+            "[instances.far]\nurl = \"ftp://user:secret@host\"\n",
+            "instances.far.url: no engine has the scheme \"ftp\"",
+        ),
+        (
+            "[pipelines.default]\nserialize = \"serialize-lz\"\n",
+            "there is no plugin `serialize-lz`; did you mean `serialize-lz4`?",
+        ),
+        (
+            "[defaults]\nstorage = \"dsk\"\n",
+            "defaults.storage: there is no instance `dsk`; did you mean `disk`?",
+        ),
+    ] {
+        let refused = Operator::new(config).run("check");
+        assert_eq!(refused.code, Some(1), "{refused:?}");
+        assert!(refused.stderr.contains(message), "`{message}` is not in:\n{}", refused.stderr);
+        assert!(!refused.stderr.contains("secret"), "{}", refused.stderr);
+    }
+}
+
+#[test]
+fn a_plugin_that_cannot_be_loaded_is_found_by_a_check() {
+    let path = fixture_path("bad-settings");
+    let config = format!(
+        "[plugins.strict]\ncomponent = {path:?}\n[pipelines.default]\ningest = [\"strict\"]\n"
+    );
+    let refused = Operator::new(&config).run("check");
+    assert_eq!(refused.code, Some(1));
+    let message = "plugin `strict` cannot be used: set `strict_level`: it has no default";
+    assert!(refused.stderr.contains(message), "{}", refused.stderr);
+    let good = format!("{config}[plugins.strict.settings]\nstrict_level = 3\n");
+    assert_eq!(Operator::new(&good).run("check").code, Some(0));
+}
+
+#[test]
+fn the_reference_names_every_key() {
+    let shown = Operator::new("").run("check --keys");
+    assert_eq!((shown.code, &*shown.stderr), (Some(0), ""));
+    for key in [
+        "data-dir",
+        "max-object",
+        "in-flight",
+        "deadline",
+        "eviction",
+        "at-once",
+        "framing",
+        "max-calls",
+    ] {
+        assert!(shown.stdout.contains(key), "{key}");
+    }
+}
+
+#[test]
+fn a_configuration_that_is_not_there_is_named() {
+    let operator = Operator::new("");
+    let refused = operator.run("check --config none.toml");
+    assert_eq!(refused.code, Some(1));
+    let start = "error: cannot read the configuration none.toml\n";
+    assert!(refused.stderr.starts_with(start), "{}", refused.stderr);
+}
+
+#[test]
+fn a_component_in_the_configuration_is_found_beside_the_file() {
+    let operator = Operator::new(
+        "[plugins.mine]\ncomponent = \"mine.wasm\"\n[pipelines.default]\nserialize = \"mine\"\n",
+    );
+    std::fs::copy(fixture_path("reverse-v1"), operator.path("mine.wasm")).unwrap();
+    let _node = operator.serve();
+    let put = operator.run_with("put - --key k", "abc");
+    assert_eq!(put.code, Some(0), "{put:?}");
+    assert!(put.stdout.contains("reverse/1"), "{}", put.stdout);
+    assert_eq!(operator.run("get k").stdout, "abc");
+}

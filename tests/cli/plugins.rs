@@ -1,0 +1,75 @@
+//! `framedb plugin inspect`: what a component is, and whether a node can run it.
+
+use framedb_tests::{Operator, fixture_path};
+
+#[test]
+fn a_built_in_plugin_is_shown_with_its_stages_formats_and_imports() {
+    let shown = Operator::new("").run("plugin inspect serialize-lz4");
+    assert_eq!((shown.code, &*shown.stderr), (Some(0), "this node can run it\n"));
+    for line in [
+        "component  serialize-lz4",
+        "stage      serialize: lz4 0.1.0",
+        "writes     lz4/1",
+        "reads      lz4/1",
+        "import     wasi:config/store@0.2.0-draft-2024-09-27",
+        "export     framedb:edge/serialize@0.1.0",
+    ] {
+        assert!(
+            shown.stdout.lines().any(|shown| shown == line),
+            "`{line}` is not in:\n{}",
+            shown.stdout
+        );
+    }
+    assert!(shown.stdout.contains("digest     sha256:"));
+}
+
+#[test]
+fn a_component_of_every_stage_says_so() {
+    let shown =
+        Operator::new("").run(&format!("plugin inspect {}", fixture_path("misbehave").display()));
+    for stage in ["ingest", "resolve", "serialize"] {
+        assert!(shown.stdout.contains(&format!("{stage}: misbehave ")), "{}", shown.stdout);
+    }
+}
+
+#[test]
+fn what_a_node_cannot_run_fails_with_the_reason() {
+    let operator = Operator::new("");
+    for (fixture, parts) in [
+        (
+            "wants-missing",
+            &[
+                "imports `demo:missing/thing`, which this node does not offer",
+                "hint: a plugin may import wasi:cli",
+            ][..],
+        ),
+        ("wants-sockets", &["`wasi:sockets/tcp@0.2", "which this node does not offer"]),
+        ("wrong-world", &["exports no stage", "it exports demo:other/thing"]),
+        ("other-version", &["exports `framedb:edge/serialize@0.2.0`", "speaks version 0.1.0"]),
+    ] {
+        let shown = operator.run(&format!("plugin inspect {}", fixture_path(fixture).display()));
+        assert_eq!(shown.code, Some(1), "{fixture}: {shown:?}");
+        for part in parts {
+            assert!(shown.stderr.contains(part), "`{part}` is not in:\n{}", shown.stderr);
+        }
+    }
+    let shown =
+        operator.run(&format!("plugin inspect {}", fixture_path("wants-missing").display()));
+    assert!(shown.stdout.contains("demo:missing/thing   NOT OFFERED"), "{}", shown.stdout);
+}
+
+#[test]
+fn what_is_no_component_is_told_from_one() {
+    let operator = Operator::new("");
+    operator.write("text.wasm", "hello");
+    operator.write("core.wasm", b"\0asm\x01\0\0\0");
+    for (file, message) in [
+        ("text.wasm", "is not a WebAssembly component"),
+        ("core.wasm", "is a core WebAssembly module, not a component"),
+        ("none.wasm", "none.wasm"),
+    ] {
+        let shown = operator.run(&format!("plugin inspect {file}"));
+        assert_eq!((shown.code, &*shown.stdout), (Some(1), ""), "{shown:?}");
+        assert!(shown.stderr.contains(message), "{}", shown.stderr);
+    }
+}
