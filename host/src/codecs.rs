@@ -1,7 +1,8 @@
 //! `Codecs`: every read is decoded by the codec that wrote.
 //!
 //! Before the first record of a codec is acknowledged, its component is kept in
-//! `<data-dir>/codecs/<digest>`, so that old data stays readable after an upgrade.
+//! `<data-dir>/codecs/<digest>`, with the settings it had, so that old data stays readable after
+//! an upgrade.
 
 use crate::{
     Error, ErrorKind, Result,
@@ -17,6 +18,9 @@ use std::{
     sync::Arc,
 };
 use tokio::sync::Mutex;
+
+/// The extension of the file that keeps a codec's settings beside its component.
+const SETTINGS: &str = "json";
 
 /// The codecs that a node can decode with: installed serializers, and those that it kept.
 pub struct Codecs {
@@ -64,9 +68,13 @@ impl Codecs {
         }
         let path = self.path(&digest);
         let bytes = plugin.bytes().clone();
+        let settings = serde_json::to_vec(&*plugin.settings());
         let written = tokio::task::spawn_blocking({
             let path = path.clone();
-            move || write_whole(&path, &bytes)
+            move || {
+                write_whole(&path.with_extension(SETTINGS), &settings?)?;
+                write_whole(&path, &bytes)
+            }
         })
         .await
         .unwrap_or_else(|error| Err(io::Error::other(error)));
@@ -140,6 +148,7 @@ impl Codecs {
             let message = format!("cannot remove the codec {}", path.display());
             Error::new(ErrorKind::Unavailable, message).with_source(source)
         })?;
+        let _ = std::fs::remove_file(path.with_extension(SETTINGS));
         kept.remove(digest);
         Ok(())
     }
@@ -178,7 +187,11 @@ impl Codecs {
             return Err(Error::new(ErrorKind::Corrupt, message));
         }
         let name = format!("{} {}", codec.format, codec.digest);
-        let plugin = Plugin::load(&self.engine, &name, bytes, &PluginConfig::default()).await?;
+        // Without the file, the plugin's own defaults stand.
+        let settings = tokio::fs::read(path.with_extension(SETTINGS)).await.unwrap_or_default();
+        let settings = serde_json::from_slice(&settings).unwrap_or_default();
+        let config = PluginConfig { settings, ..PluginConfig::default() };
+        let plugin = Plugin::load(&self.engine, &name, bytes, &config).await?;
         Ok(Some(Arc::new(plugin)))
     }
 
@@ -206,7 +219,7 @@ impl Codecs {
 
 /// Writes a file so that after a crash it is whole or absent.
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    if path.metadata().is_ok_and(|file| file.len() == bytes.len() as u64) {
+    if std::fs::read(path).is_ok_and(|kept| kept == bytes) {
         return Ok(());
     }
     let folder = path.parent().unwrap_or(Path::new("."));

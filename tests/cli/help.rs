@@ -61,7 +61,6 @@ fn what_is_misused_ends_with_2_and_nothing_on_the_standard_output() {
         ("bogus", "unrecognized subcommand 'bogus'"),
         ("put", "<FILE>"),
         ("put file --type queue", "unknown kind \"queue\": one of in-memory, storage, stream"),
-        ("put -", "--key"),
         ("rm", "<KEY>"),
         ("get", "<KEY>"),
         (

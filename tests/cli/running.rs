@@ -97,7 +97,7 @@ fn refusals_of_the_node_are_errors_of_the_command() {
         ),
         (
             "put - --key a --content-type image/png",
-            "plugin `ingest-inspect` refused the object in ingest: declared as image/png, but the content is text/plain",
+            "plugin `ingest-inspect` refused the object in ingest: declared as image/png, but the content is text/plain: declare what it is, or nothing",
         ),
     ] {
         let finished = operator.run_with(line, "some text");

@@ -42,16 +42,16 @@ async fn send(
     calls
 }
 
-#[test]
-fn a_started_node_says_what_runs() {
+#[tokio::test]
+async fn a_started_node_says_what_runs() {
     let operator = Operator::new("");
     let node = operator.serve();
-    for line in [
-        "  instance  memory: ",
-        "  pipeline  default: ingest-inspect → resolve-rules → serialize-raw",
-    ] {
-        assert!(node.said().contains(line), "{}", node.said());
-    }
+    let pipeline = "  pipeline  default: ingest-inspect → resolve-rules → serialize-raw\n";
+    framedb_tests::eventually("it says what runs", async || {
+        node.said().contains(pipeline).then_some(())
+    })
+    .await;
+    assert!(node.said().contains("  instance  memory: in memory, up to "), "{}", node.said());
 }
 
 #[tokio::test]

@@ -159,7 +159,7 @@ async fn streaming(told: Arc<Told>, channel: Channel) {
             id: n.to_string(),
             data: payload(&key, n).into(),
             key: key.into(),
-            framedb_id: if turn % 64 % 2 == 0 { "disk" } else { "second" }.into(),
+            framedb_id: if turn.is_multiple_of(2) { "disk" } else { "second" }.into(),
             kind: Kind::Storage.into(),
             ..PutRequest::default()
         };

@@ -130,7 +130,7 @@ impl ObjectStore for MemoryStore {
     }
 
     fn describe(&self) -> String {
-        format!("in memory, up to {} MiB", self.space.max_bytes() >> 20)
+        format!("in memory, up to {}", bytesize::ByteSize::b(self.space.max_bytes()))
     }
 
     fn domain(&self) -> Option<Domain> {
