@@ -195,30 +195,3 @@ async fn values_of_the_default_max_object_are_kept() {
     }
     assert_eq!(store.list("", None, 9).await.unwrap().len(), 4);
 }
-
-/// Prints what writes cost; run it alone in a release build.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "a measurement"]
-async fn measure_writes() {
-    let directory = tempfile::tempdir().unwrap();
-    let engine = file_at(directory.path(), SyncMode::Always);
-    for (writers, each, size) in [(1, 200, 1024), (64, 50, 1024), (256, 50, 1024), (8, 10, 1 << 20)]
-    {
-        let (start, before) = (Instant::now(), engine.disk.syncs());
-        let mut tasks = tokio::task::JoinSet::new();
-        for writer in 0..writers {
-            let store = engine.one.objects.clone();
-            tasks.spawn(async move {
-                for n in 0..each {
-                    let write = record(&format!("{writer}/{n}"), &vec![7; size]);
-                    let route = route("one", Kind::Storage, 1);
-                    store.put_with_routes(&[(write, route)]).await.pop().unwrap().unwrap();
-                }
-            });
-        }
-        tasks.join_all().await;
-        let (puts, took) = (writers * each, start.elapsed());
-        let syncs = engine.disk.syncs() - before;
-        println!("{writers} writers, {size} bytes: {puts} puts in {took:?}, {syncs} fsyncs");
-    }
-}

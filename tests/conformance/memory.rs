@@ -127,37 +127,3 @@ async fn the_account_returns_to_nothing() {
     engine.one.objects.delete(&keys(&["a"])).await;
     assert_eq!(space.used(), 0);
 }
-
-/// Prints what a call costs per object, in the quicker half of all batches; run it alone in a
-/// release build.
-#[tokio::test]
-#[ignore = "a measurement"]
-async fn measure_puts() {
-    let engine = bounded(1 << 30, Eviction::None);
-    let store = &engine.one.objects;
-    let mut times: [Vec<Duration>; 4] = Default::default();
-    for round in 0..3 {
-        for batch in 0..1000 {
-            let name = |n: i32| format!("camera-{}/{n}", batch + round % 2 * 1000);
-            let records: Vec<_> = (0..100).map(|n| record(&name(n), &[7; 1024])).collect();
-            let keys: Vec<_> = records.iter().map(|record| record.key.clone()).collect();
-            let route = route("one", Kind::InMemory, 1);
-            let writes: Vec<_> = records.iter().map(|r| (r.clone(), route.clone())).collect();
-            let start = Instant::now();
-            store.put(&records).await;
-            times[0].push(start.elapsed());
-            store.put_with_routes(&writes).await;
-            times[1].push(start.elapsed() - times[0].last().unwrap().to_owned());
-            let start = Instant::now();
-            store.get(&keys).await;
-            times[2].push(start.elapsed());
-            engine.registry.lookup(&keys).await.unwrap();
-            times[3].push(start.elapsed() - times[2].last().unwrap().to_owned());
-        }
-    }
-    let names = ["put", "put over it with a route", "get", "lookup"];
-    for (name, mut times) in names.into_iter().zip(times) {
-        times.sort();
-        println!("{name}: {:?}, slowest {:?}", times[times.len() / 2] / 100, times.last().unwrap());
-    }
-}

@@ -62,10 +62,7 @@ async fn many_small_objects_fill_the_node_too() {
     let node = narrow().start().await;
     // Each counts 1 KiB beside its payload.
     let admission = node.ingress().admission();
-    let mut permits = Vec::new();
-    while let Ok(permit) = admission.try_admit(1) {
-        permits.push(permit);
-    }
+    let permits: Vec<_> = (0..100).map_while(|_| admission.try_admit(1).ok()).collect();
     assert_eq!(permits.len(), (SIZE + 2048) / 1025);
     drop(permits);
     assert_eq!(admission.in_flight(), 0);

@@ -142,7 +142,7 @@ async fn failures_of_a_decoder_name_the_object_and_the_codec() {
 
 #[tokio::test]
 async fn bytes_of_a_foreign_writer_are_returned_as_they_are_and_flagged() {
-    let node = with("reverse-v1").instance("second", &second_disk()).start().await;
+    let node = with("reverse-v1").second_disk().start().await;
     for instance in ["memory", "disk", "second"] {
         let _ = stored(node.ingest(arrival("k").to(instance).data("abc")).await);
         assert!(!node.found("k").await.unwrap().foreign);
@@ -156,7 +156,7 @@ async fn bytes_of_a_foreign_writer_are_returned_as_they_are_and_flagged() {
 
 #[tokio::test]
 async fn an_object_may_change_its_codec_with_every_write() {
-    let node = misbehaving().instance("second", &second_disk()).start().await;
+    let node = misbehaving().second_disk().start().await;
     for instance in ["memory", "disk", "second"] {
         for (n, behaviour) in ["reverse", "", "reverse", "reverse", ""].into_iter().enumerate() {
             let object = arrival("k").to(instance).data(format!("write {n}"));
@@ -191,8 +191,4 @@ fn noise(length: usize) -> Vec<u8> {
         (state >> 32) as u8
     };
     std::iter::repeat_with(next).take(length).collect()
-}
-
-fn second_disk() -> String {
-    format!("file:{}", tempfile::tempdir().unwrap().keep().display())
 }

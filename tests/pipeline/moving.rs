@@ -1,19 +1,13 @@
 //! Keys that move between instances and kinds, and routes that lost their data.
 
-use framedb_core::Kind;
+use framedb_core::{FailureClass, Kind};
 use framedb_host::{
     driver::Disk,
     pipeline::Arrival,
     registry::{Intents, Query},
 };
-use framedb_tests::{Build, Describe, TestNode, arrival, key, stored};
-use std::{path::Path, sync::Arc};
-
-/// A node with a second disk, in a directory of its own beside the data directory.
-fn with_second_disk() -> Build {
-    let folder = tempfile::tempdir().unwrap().keep();
-    TestNode::build().instance("second", &format!("file:{}", folder.display()))
-}
+use framedb_tests::{Describe, TestNode, arrival, failure, key, stored};
+use std::{path::Path, sync::Arc, time::Duration};
 
 async fn put(node: &TestNode, object: Arrival) {
     let _ = stored(node.ingest(object).await);
@@ -73,17 +67,27 @@ async fn an_object_takes_the_place_of_a_queue_and_a_queue_that_of_an_object() {
 }
 
 #[tokio::test]
-async fn a_queue_moves_to_another_instance_without_its_old_elements() {
+async fn a_queue_moves_to_another_instance_only_when_it_is_empty() {
     let node = TestNode::build().start().await;
     put(&node, arrival("q").kind(Kind::Stream).to("memory").data("old")).await;
-    put(&node, arrival("q").kind(Kind::Stream).to("disk").data("new")).await;
-    assert_eq!(node.queue_length("memory", "q").await, 0);
+    let new = arrival("q").kind(Kind::Stream).to("disk").data("new");
+    let refused = failure(node.ingest(new.clone()).await);
+    assert_eq!(refused.class, FailureClass::Invalid);
+    let message = "the queue `q` holds 1 elements on `memory` and does not move";
+    assert_eq!(refused.message, message);
+    // An element that a consumer holds may come back.
+    let leased = node.reader().lease(&key("q"), Duration::from_secs(60), None).await;
+    let leased = leased.unwrap().unwrap();
+    assert_eq!(failure(node.ingest(new.clone()).await).message, message);
+    assert!(node.reader().ack(&key("q"), &leased.token).await.unwrap());
+    put(&node, new).await;
     assert_eq!(node.drain_queue("q").await, ["new"]);
+    assert_eq!(node.queue_length("disk", "q").await, 0);
 }
 
 #[tokio::test]
 async fn an_object_in_another_directory_than_the_routes_is_stored_and_found() {
-    let node = with_second_disk().start().await;
+    let node = TestNode::build().second_disk().start().await;
     let receipts =
         node.ingest_all((0..50).map(|n| arrival(&format!("k/{n:02}")).to("second"))).await;
     for receipt in receipts {
@@ -100,9 +104,7 @@ async fn an_object_in_another_directory_than_the_routes_is_stored_and_found() {
 
 #[tokio::test]
 async fn a_key_moves_between_two_disks_and_stays_over_a_restart() {
-    let build = with_second_disk();
-    let instances = build.configuration().instances.clone();
-    let node = build.start().await;
+    let node = TestNode::build().second_disk().start().await;
     put(&node, arrival("a").to("disk").data("first")).await;
     put(&node, arrival("a").to("second").data("moved")).await;
     put(&node, arrival("b").to("second").data("first")).await;
@@ -115,11 +117,7 @@ async fn a_key_moves_between_two_disks_and_stays_over_a_restart() {
     let data = node.data_dir().to_owned();
     let directory = node.stop().await;
     assert_eq!(intents_left(&data).await, 0);
-    let node = TestNode::build()
-        .config(|config| config.instances = instances)
-        .in_directory(&directory)
-        .start()
-        .await;
+    let node = TestNode::build().in_directory(&directory).second_disk().start().await;
     assert_eq!(listed(&node).await, expected);
     assert_eq!((&*node.get("a").await, &*node.get("b").await), (&b"moved"[..], &b"moved back"[..]));
     assert_eq!(node.stored_bytes("disk", "a").await, None);
@@ -128,7 +126,7 @@ async fn a_key_moves_between_two_disks_and_stays_over_a_restart() {
 
 #[tokio::test]
 async fn a_read_that_finds_no_data_removes_the_route() {
-    let node = with_second_disk().start().await;
+    let node = TestNode::build().second_disk().start().await;
     put(&node, arrival("k").to("second")).await;
     let store = node.node().instances.get("second").unwrap().objects.clone();
     store.delete(&[key("k")]).await.pop().unwrap().unwrap();

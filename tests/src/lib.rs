@@ -12,6 +12,7 @@
 )]
 
 mod arrival;
+mod build;
 mod component;
 mod http;
 mod node;
@@ -20,9 +21,10 @@ mod receipt;
 mod wait;
 
 pub use arrival::{Describe, arrival, key};
+pub use build::{Build, KINDS, misbehaving};
 pub use component::{cache_dir, component, component_path, fixture, fixture_path};
 pub use http::{Answer, Http};
-pub use node::{Build, KINDS, TestNode, misbehaving};
+pub use node::TestNode;
 pub use process::{Finished, NodeProcess, Operator, binary};
 pub use receipt::{attribute, failure, stored};
 pub use wait::{eventually, within};

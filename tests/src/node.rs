@@ -3,16 +3,15 @@
 use crate::{
     Http,
     arrival::key,
-    component::{cache_dir, fixture},
+    build::{Build, GRACE},
     proto,
     wait::within,
 };
 use bytes::Bytes;
-use framedb_core::{Kind, Receipt};
+use framedb_core::Receipt;
 use framedb_host::{
-    Config, Element, ErrorKind, Found, InstanceConfig, Node, Reader, Result, Worker,
-    pipeline::{Answer, Arrival, BatchConfig, Ingress, MatchConfig, PipelineConfig, Reply},
-    plugin::PluginConfig,
+    Element, Found, Node, Reader, Result, Serving, Worker,
+    pipeline::{Answer, Arrival, Ingress, Reply},
 };
 use std::{collections::HashMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use tempfile::TempDir;
@@ -21,9 +20,6 @@ use tokio::{
     task::JoinHandle,
 };
 use tonic::transport::Channel;
-
-/// How long a stopping node may finish what it accepted.
-const GRACE: Duration = Duration::from_secs(20);
 
 /// A node in this process.
 #[derive(Debug)]
@@ -46,128 +42,19 @@ enum Running {
     },
 }
 
-/// A node to be: the default configuration, but for its doors and what is said here.
-#[derive(Debug)]
-pub struct Build {
-    directory: Arc<TempDir>,
-    again: bool,
-    config: Config,
-    components: HashMap<String, Bytes>,
-}
-
-/// A node whose default pipeline has the fixture `misbehave` in every stage.
-#[must_use]
-pub fn misbehaving() -> Build {
-    TestNode::build().fixture("misbehave", |_| {}).pipeline("default", |pipeline| {
-        pipeline.ingest = vec!["misbehave".into()];
-        pipeline.resolve = Some("misbehave".into());
-        pipeline.serialize = Some("misbehave".into());
-    })
-}
-
-impl Build {
-    /// Keeps the data in a directory that another node used before.
+impl TestNode {
+    /// A node with the default instances, no plugins, and doors on free ports.
     #[must_use]
-    pub fn in_directory(mut self, directory: &Arc<TempDir>) -> Self {
-        self.directory = directory.clone();
-        self.again = true;
-        self
+    pub fn build() -> Build {
+        Build::new()
     }
 
-    /// Changes anything of the configuration.
-    #[must_use]
-    pub fn config(mut self, change: impl FnOnce(&mut Config)) -> Self {
-        change(&mut self.config);
-        self
-    }
-
-    /// Adds an instance.
-    #[must_use]
-    pub fn instance(self, framedb_id: &str, url: &str) -> Self {
-        self.config(|config| {
-            config.instances.insert(framedb_id.into(), InstanceConfig::at(url));
-        })
-    }
-
-    /// Adds a fixture as a plugin of the same name.
-    #[must_use]
-    pub fn fixture(self, name: &str, change: impl FnOnce(&mut PluginConfig)) -> Self {
-        self.plugin(name, fixture(name), change)
-    }
-
-    /// Adds a component as a plugin.
-    #[must_use]
-    pub fn plugin(
-        mut self,
-        name: &str,
-        component: impl Into<Bytes>,
-        change: impl FnOnce(&mut PluginConfig),
-    ) -> Self {
-        self.components.insert(name.into(), component.into());
-        self.configure(name, change)
-    }
-
-    /// Changes what is said of a plugin.
-    #[must_use]
-    pub fn configure(self, name: &str, change: impl FnOnce(&mut PluginConfig)) -> Self {
-        self.config(|config| change(config.plugins.entry(name.into()).or_default()))
-    }
-
-    /// Adds or changes a pipeline; it begins without plugins, and takes one batch at a time.
-    #[must_use]
-    pub fn pipeline(self, name: &str, change: impl FnOnce(&mut PipelineConfig)) -> Self {
-        let mut pipeline = PipelineConfig {
-            batch: BatchConfig { at_once: 1, ..BatchConfig::default() },
-            ..PipelineConfig::default()
-        };
-        change(&mut pipeline);
-        self.config(|config| drop(config.pipelines.insert(name.into(), pipeline)))
-    }
-
-    /// A pipeline whose only plugin is one of the serialize stage.
-    #[must_use]
-    pub fn serializer(self, plugin: &str) -> Self {
-        self.pipeline("default", |pipeline| pipeline.serialize = Some(plugin.into()))
-    }
-
-    /// A pipeline for a source, with one ingest plugin.
-    #[must_use]
-    pub fn for_source(self, name: &str, source: &str, ingest: &str) -> Self {
-        self.pipeline(name, |pipeline| {
-            pipeline.matches =
-                MatchConfig { source: Some(source.into()), ..MatchConfig::default() };
-            pipeline.ingest = vec![ingest.into()];
-        })
-    }
-
-    /// The configuration so far.
-    #[must_use]
-    pub fn configuration(&self) -> &Config {
-        &self.config
-    }
-
-    /// Starts the node with its doors closed.
-    pub async fn start(self) -> TestNode {
-        self.try_start().await.unwrap_or_else(|error| panic!("{}", error.chain()))
-    }
-
-    /// Starts the node with its doors closed, or says why it cannot.
-    ///
-    /// # Errors
-    ///
-    /// As [`Worker::new`].
-    pub async fn try_start(self) -> Result<TestNode> {
-        let directory = self.directory.clone();
-        let worker = self.worker().await?;
+    pub(crate) fn closed(directory: Arc<TempDir>, worker: Worker) -> Self {
         let node = worker.node().clone();
-        Ok(TestNode { directory, node, running: Running::Closed(worker) })
+        Self { directory, node, running: Running::Closed(worker) }
     }
 
-    /// Starts the node with its doors open.
-    pub async fn open(self) -> TestNode {
-        let directory = self.directory.clone();
-        let worker = self.worker().await.unwrap_or_else(|error| panic!("{}", error.chain()));
-        let serving = worker.open().await.unwrap();
+    pub(crate) fn open(directory: Arc<TempDir>, serving: Serving) -> Self {
         let (grpc, http) = serving.addresses();
         let node = serving.worker().node().clone();
         let (shutdown, told) = oneshot::channel();
@@ -175,46 +62,7 @@ impl Build {
             let _ = told.await;
         }));
         let (grpc, http) = (grpc.unwrap(), http.unwrap());
-        TestNode { directory, node, running: Running::Open { grpc, http, shutdown, serving } }
-    }
-
-    async fn worker(self) -> Result<Worker> {
-        let started = async {
-            loop {
-                let mut builder = Worker::builder().config(self.config.clone());
-                builder = builder.data_dir(self.directory.path().join("data"));
-                for (name, component) in &self.components {
-                    let config = self.config.plugins.get(name).cloned().unwrap_or_default();
-                    builder = builder.plugin(name, component.clone(), config);
-                }
-                match builder.build().await {
-                    // The tasks of the node before may hold the directory for a moment.
-                    Err(error) if self.again && error.kind() == ErrorKind::Conflict => {
-                        tokio::time::sleep(Duration::from_millis(10)).await;
-                    }
-                    result => return result,
-                }
-            }
-        };
-        within("starting a node", started).await
-    }
-}
-
-impl TestNode {
-    /// A node with the default instances, no plugins, and doors on free ports.
-    #[must_use]
-    pub fn build() -> Build {
-        let any = framedb_host::Address(Some(SocketAddr::from(([127, 0, 0, 1], 0))));
-        let config = Config {
-            grpc: any,
-            http: any,
-            cache_dir: Some(cache_dir()),
-            grace: GRACE,
-            pipelines: [("default".to_owned(), PipelineConfig::default())].into(),
-            ..Config::default()
-        };
-        let directory = Arc::new(tempfile::tempdir().unwrap());
-        Build { directory, again: false, config, components: HashMap::new() }
+        Self { directory, node, running: Running::Open { grpc, http, shutdown, serving } }
     }
 
     /// Ingests one object.
@@ -384,7 +232,3 @@ impl TestNode {
         within("stopping a node", self.begin_stop()).await.unwrap()
     }
 }
-
-/// The kinds of objects, each with a default instance that keeps it.
-pub const KINDS: [(Kind, &str); 3] =
-    [(Kind::InMemory, "memory"), (Kind::Storage, "disk"), (Kind::Stream, "memory")];

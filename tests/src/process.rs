@@ -45,7 +45,7 @@ pub fn binary() -> &'static Path {
         let test = env::current_exe().unwrap();
         let profile = test.ancestors().nth(2).unwrap();
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args(["build", "--quiet", "--package", "framedb-host", "--bin", "framedb"]);
+        cargo.args(["build", "--quiet", "--workspace", "--bin", "framedb"]);
         if profile.ends_with("release") {
             cargo.arg("--release");
         }

@@ -56,8 +56,8 @@ pub(crate) fn line(arguments: &[&str]) -> String {
 pub(crate) fn node(release: bool) -> Result<PathBuf> {
     let mut arguments = vec![
         "build",
-        "--package",
-        "framedb-host",
+        // With the whole workspace, so that its dependencies are built once for it and the tests.
+        "--workspace",
         "--bin",
         "framedb",
         "--message-format=json-render-diagnostics",
