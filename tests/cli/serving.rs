@@ -132,3 +132,26 @@ fn a_public_address_needs_a_flag() {
     );
     assert!(refused.stderr.contains("--public"), "{}", refused.stderr);
 }
+
+#[tokio::test]
+async fn lines_that_a_plugin_prints_are_lines_of_the_log() {
+    let operator = misbehaving();
+    let node = operator.serve();
+    let mut client = IngestClient::new(node.channel().await);
+    let request = PutRequest {
+        key: "k".into(),
+        metadata: r#"{"ingest":"log"}"#.into(),
+        ..PutRequest::default()
+    };
+    let receipt = client.put(request).await.unwrap().into_inner();
+    assert_eq!(receipt.outcome(), Outcome::Stored);
+    for (level, line) in
+        [("INFO", "a line on standard output"), ("WARN", "a line on standard error")]
+    {
+        let said = framedb_tests::eventually(line, async || {
+            node.said().lines().find(|said| said.contains(line)).map(ToOwned::to_owned)
+        })
+        .await;
+        assert!(said.contains(level) && said.contains("misbehave"), "{said}");
+    }
+}

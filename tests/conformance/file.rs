@@ -10,7 +10,7 @@ use framedb_host::{
 use std::{
     path::Path,
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
 const LONG: Duration = Duration::from_secs(600);

@@ -7,7 +7,7 @@ use framedb_host::{
     driver::Eviction,
     store::{Element, ObjectStore, Record},
 };
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 const MIB: u64 = 1 << 20;
 

@@ -10,6 +10,7 @@
 
 mod admission;
 mod codecs;
+mod coverage;
 mod door;
 mod failing;
 mod framing;

@@ -215,3 +215,39 @@ async fn the_default_configuration_runs_three_built_in_plugins() {
     assert_eq!((failure.class, failure.stage), (FailureClass::Reject, Stage::Ingest));
     assert!(failure.message.contains("declared as image/png"), "{}", failure.message);
 }
+
+#[tokio::test]
+async fn a_receipt_says_when_the_data_is_with_the_operating_system_only() {
+    let node = TestNode::build()
+        .config(|config| {
+            let disk = config.instances.get_mut("disk").unwrap();
+            disk.sync = framedb_host::store::SyncMode::Os;
+        })
+        .start()
+        .await;
+    assert!(!stored(node.ingest(arrival("a")).await).synced);
+    assert_eq!(node.get("a").await, "payload of a");
+}
+
+#[tokio::test]
+async fn a_long_reason_is_cut_before_it_reaches_the_sender() {
+    let node = misbehaving().start().await;
+    let meta = r#"{"resolve":"huge","bytes":5000}"#;
+    let failure = failure(node.ingest(arrival("a").meta(meta)).await);
+    assert_eq!(failure.class, FailureClass::Reject);
+    assert!(failure.message.len() < 1200 && failure.message.ends_with("x…"), "{failure:?}");
+}
+
+#[tokio::test]
+async fn a_serializer_sees_its_settings_and_its_own_objects_only() {
+    let node = misbehaving()
+        .configure("misbehave", |plugin| {
+            plugin.settings.insert("misbehave_value".into(), "a value".into());
+        })
+        .start()
+        .await;
+    let _ = stored(node.ingest(arrival("a").order("serialize", "setting")).await);
+    assert_eq!(node.get("a").await, "a value");
+    let _ = stored(node.ingest(arrival("b").order("serialize", "remember")).await);
+    assert_eq!(node.get("b").await, "2");
+}

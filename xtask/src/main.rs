@@ -17,6 +17,7 @@ mod docs;
 mod packages;
 mod setup;
 mod steps;
+mod tally;
 mod test;
 
 use anyhow::Result;

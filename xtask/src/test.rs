@@ -4,7 +4,7 @@
 //! output. Everything is built in one target directory and in the dev profile, because the
 //! engine takes minutes to compile.
 
-use crate::{cargo, check, components, demo::Demo, docs, packages, setup, steps::Steps};
+use crate::{cargo, check, components, demo::Demo, docs, packages, setup, steps::Steps, tally};
 use anyhow::Result;
 
 // One failure does not hide the next.
@@ -23,5 +23,5 @@ pub(crate) fn run() -> Result<()> {
     let node = steps.step("build", "cargo build", || cargo::node(false))?;
     steps.step("docs", "cargo xtask docs, and commit what it changed", || docs::check(&node))?;
     steps.step("demo", "cargo xtask demo --seconds 1", || Demo::short().run_on(&node))?;
-    steps.last("tests", &cargo::line(&TESTS), || cargo::run(&TESTS))
+    steps.last("tests", &cargo::line(&TESTS), || tally::run(&TESTS))
 }
