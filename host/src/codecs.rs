@@ -200,7 +200,7 @@ impl Codecs {
             self.installed.iter().flat_map(|plugin| plugin.reads()).cloned().collect();
         let installed: Vec<_> = installed.iter().map(ToString::to_string).collect();
         Error::new(
-            ErrorKind::NotFound,
+            ErrorKind::Plugin,
             format!(
                 "no codec for {} written by {}: it is not kept in {}, and the installed plugins read {}",
                 codec.format,

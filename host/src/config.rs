@@ -450,7 +450,12 @@ fn explain(error: &serde_path_to_error::Error<toml::de::Error>) -> (Vec<String>,
             Segment::Enum { .. } | Segment::Unknown => None,
         })
         .collect();
-    let message = error.inner().message().to_owned();
+    // What the crates for sizes and times say of what they expect.
+    let message = error
+        .inner()
+        .message()
+        .replace("expected parsable string", "expected a size such as \"64 MiB\"")
+        .replace("expected a duration", "expected a time such as \"30s\"");
     let Some(rest) = message.strip_prefix("unknown field `") else {
         return (path.clone(), format!("{}: {message}", path.join(".")));
     };

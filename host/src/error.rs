@@ -67,6 +67,13 @@ impl Error {
         self
     }
 
+    /// Says that it is of another kind.
+    #[must_use]
+    pub fn with_kind(mut self, kind: ErrorKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
     /// Says that trying again may succeed, or that it will not.
     #[must_use]
     pub fn with_temporary(mut self, temporary: bool) -> Self {

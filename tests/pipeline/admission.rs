@@ -74,8 +74,6 @@ async fn a_full_memory_instance_refuses_what_does_not_fit() {
         .config(|config| {
             let memory = config.instances.get_mut("memory").unwrap();
             memory.max_bytes = Some(ByteSize::kib(64));
-            // There may be room before the deadline, so that the node tries until then.
-            config.limits.deadline = Duration::from_millis(500);
         })
         .start()
         .await;
@@ -92,7 +90,6 @@ async fn a_full_memory_instance_refuses_what_does_not_fit() {
         let failure = failure(receipt);
         assert_eq!((failure.class, failure.stage), (FailureClass::Unavailable, Stage::Sink));
         let message = &failure.message;
-        assert!(message.starts_with("sink gave up after "), "{message}");
         assert!(
             message.ends_with("the memory instance memory is full, its bound is 65536 bytes"),
             "{message}"

@@ -69,7 +69,7 @@ async fn a_codec_that_is_no_longer_configured_is_read_from_the_archive() {
     // And with neither, both are named.
     let node = with("rot-v2").in_directory(&directory).start().await;
     let error = node.reader().get(&key("k")).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert_eq!(error.kind(), ErrorKind::Plugin);
     let message = error.to_string();
     for part in ["no codec for reverse/1", &digest, "the installed plugins read reverse/2"] {
         assert!(message.contains(part), "{message}");

@@ -118,11 +118,11 @@ async fn a_plugin_without_a_setting_it_needs_is_refused_by_its_own_words() {
         "plugin `bad-settings` cannot be used: set `strict_level`: it has no default",
         "[plugins.bad-settings.settings]",
     ];
-    says(&error, ErrorKind::Plugin, &parts);
+    says(&error, ErrorKind::Config, &parts);
     let error = refused(with(&[("strict_level", "high".into())])).await;
     says(
         &error,
-        ErrorKind::Plugin,
+        ErrorKind::Config,
         &["plugin `bad-settings` cannot be used", "`strict_level`", "high"],
     );
     let node = with(&[("strict_level", 7.into())]).start().await;

@@ -2,7 +2,7 @@
 
 use crate::{
     TestNode,
-    component::{cache_dir, fixture},
+    component::{cache_dir, fixture, scratch},
     wait::within,
 };
 use bytes::Bytes;
@@ -52,7 +52,7 @@ impl Build {
             pipelines: [("default".to_owned(), PipelineConfig::default())].into(),
             ..Config::default()
         };
-        let directory = Arc::new(tempfile::tempdir().unwrap());
+        let directory = Arc::new(scratch());
         Self { directory, again: false, config, components: HashMap::new() }
     }
 

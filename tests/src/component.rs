@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 
 /// The component of a fixture, by the name of its folder.
 #[must_use]
@@ -31,6 +32,14 @@ pub fn component_path(name: &str) -> PathBuf {
 #[must_use]
 pub fn cache_dir() -> PathBuf {
     Path::new(env!("FRAMEDB_COMPONENTS")).join("../test-cache")
+}
+
+/// A directory of its own for a test. A node that a test drops may still be closing its files
+/// when the directory is removed; what is left of it is then in the target directory.
+pub(crate) fn scratch() -> TempDir {
+    let scratch = Path::new(env!("FRAMEDB_COMPONENTS")).join("../test-scratch");
+    std::fs::create_dir_all(&scratch).unwrap();
+    tempfile::tempdir_in(scratch.canonicalize().unwrap()).unwrap()
 }
 
 fn read(path: &Path) -> Bytes {

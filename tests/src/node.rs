@@ -24,9 +24,10 @@ use tonic::transport::Channel;
 /// A node in this process.
 #[derive(Debug)]
 pub struct TestNode {
-    directory: Arc<TempDir>,
     node: Arc<Node>,
     running: Running,
+    // Dropped last, after what writes there.
+    directory: Arc<TempDir>,
 }
 
 #[derive(Debug)]

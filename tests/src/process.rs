@@ -73,7 +73,7 @@ impl Operator {
     /// A folder whose `framedb.toml` names its data directory, then says `more`.
     #[must_use]
     pub fn new(more: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::component::scratch();
         let operator = Self { folder };
         let (data, cache) = (operator.data_dir(), crate::cache_dir());
         let config = format!(

@@ -61,7 +61,7 @@ pub(super) async fn measure(scratch: &Path, effort: Effort, report: &mut Report)
         Side::connect(ECHO, echo.address).await?,
     ];
     for side in &mut sides {
-        side.round(effort.objects / 10 + 1).await?;
+        side.round(KEYS.min(effort.objects)).await?;
         side.rates.clear();
         side.cpu.clear();
     }

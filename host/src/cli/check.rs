@@ -1,6 +1,6 @@
 //! `framedb check`: would this configuration work?
 
-use super::{keys, node_args::NodeArgs, output};
+use super::{keys, output, overrides::Overrides};
 use anyhow::Result;
 use clap::Args;
 use framedb_host::{Config, Worker, pipeline::PipelineConfig, plugin::Plugin};
@@ -13,7 +13,7 @@ use std::sync::Arc;
 #[derive(Debug, Args)]
 pub(crate) struct Check {
     #[command(flatten)]
-    node: NodeArgs,
+    settings: Overrides,
 
     /// Print the reference of every configuration key instead, as Markdown.
     #[arg(long)]
@@ -25,7 +25,7 @@ impl Check {
         if self.keys {
             return output::data(keys::reference().trim_end());
         }
-        let config = self.node.config()?;
+        let config = self.settings.config()?;
         let plugins = Worker::check(&config).await?;
         for line in summary(&config, &plugins) {
             output::data(&line)?;

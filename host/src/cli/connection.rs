@@ -22,7 +22,18 @@ pub(super) struct Connection {
 impl Connection {
     /// Connects, and says to whom.
     pub(super) async fn open(node: &NodeArgs) -> Result<Self> {
-        Self::open_with(node, |_| Ok(())).await
+        // Only what writes makes a directory.
+        Self::open_with(node, |config| match config.data_dir.is_dir() {
+            true => Ok(()),
+            false => {
+                let path = config.data_dir.display();
+                let message = format!("no node is running, and there is no data directory {path}");
+                Err(Error::new(ErrorKind::NotFound, message)
+                    .with_hint("start a node with `framedb serve`, or name its --data-dir")
+                    .into())
+            }
+        })
+        .await
     }
 
     /// As [`Connection::open`]; where no node runs, `alone` has the configuration first.

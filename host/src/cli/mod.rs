@@ -6,6 +6,7 @@
 mod error;
 mod node_args;
 mod output;
+mod overrides;
 
 mod connection;
 mod request;

@@ -15,6 +15,11 @@ pub(super) struct NodeArgs {
     /// Where the node keeps its data; `framedb-data` unless the configuration says otherwise.
     #[arg(long, value_name = "DIR", env = "FRAMEDB_DATA_DIR", help_heading = "Node")]
     pub(super) data_dir: Option<PathBuf>,
+
+    /// Where compiled plugins are cached; `cache` in the data directory unless the
+    /// configuration says otherwise.
+    #[arg(long, value_name = "DIR", env = "FRAMEDB_CACHE_DIR", help_heading = "Node")]
+    pub(super) cache_dir: Option<PathBuf>,
 }
 
 impl NodeArgs {
@@ -26,6 +31,9 @@ impl NodeArgs {
         };
         if let Some(data_dir) = &self.data_dir {
             config.data_dir.clone_from(data_dir);
+        }
+        if self.cache_dir.is_some() {
+            config.cache_dir.clone_from(&self.cache_dir);
         }
         Ok(config)
     }

@@ -72,8 +72,15 @@ async fn inspect(plugin: &str) -> Result<()> {
     for export in &inspection.exports {
         output::data(&format!("export     {export}"))?;
     }
-    loaded?;
-    output::note("this node can run it");
+    match loaded {
+        Ok(_) => output::note("this node can run it"),
+        // What its settings should be is said where it is configured.
+        Err(error) if error.kind() == ErrorKind::Config => {
+            output::note(&format!("this node can run it, given its settings: {error}"));
+            output::note(error.hint().unwrap_or_default());
+        }
+        Err(error) => return Err(error.into()),
+    }
     Ok(())
 }
 

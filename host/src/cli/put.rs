@@ -30,7 +30,7 @@ pub(crate) struct Put {
     #[arg(long, value_name = "INSTANCE")]
     to: Option<String>,
 
-    /// The key, or the queue's name; the file's name when absent.
+    /// The key, or the queue's name; the file's name when absent, a new one when empty.
     #[arg(long)]
     key: Option<String>,
 
@@ -109,7 +109,7 @@ impl Put {
     /// The key: the one given, else the file's name. Of the standard input the node makes one.
     fn key(&self) -> Result<Option<String>> {
         if self.key.is_some() || self.file == "-" {
-            return Ok(self.key.clone());
+            return Ok(self.key.clone().filter(|key| !key.is_empty()));
         }
         let name = Path::new(&self.file).file_name().and_then(|name| name.to_str());
         let name =

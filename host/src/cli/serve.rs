@@ -1,10 +1,9 @@
 //! `framedb serve`: a node.
 
-use super::{logs, node_args::NodeArgs, output};
+use super::{logs, output, overrides::Overrides};
 use anyhow::{Context as _, Result};
-use clap::{Args, builder::BoolishValueParser};
-use framedb_host::{Address, Config, LogFormat, Node, Serving, Worker};
-use std::path::PathBuf;
+use clap::Args;
+use framedb_host::{Address, Node, Serving, Worker};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Run a node until it is told to stop.
@@ -17,36 +16,12 @@ use tokio::signal::unix::{SignalKind, signal};
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
     #[command(flatten)]
-    node: NodeArgs,
-
-    /// Address of the gRPC door, or `off`.
-    #[arg(long, value_name = "ADDR", env = "FRAMEDB_GRPC")]
-    grpc: Option<Address>,
-
-    /// Address of the HTTP door, or `off`.
-    #[arg(long, value_name = "ADDR", env = "FRAMEDB_HTTP")]
-    http: Option<Address>,
-
-    /// Allow doors on addresses that other machines can reach; there is no authentication.
-    #[arg(long, env = "FRAMEDB_PUBLIC", value_parser = BoolishValueParser::new())]
-    public: bool,
-
-    /// What is logged: a level, or filter directives.
-    #[arg(long, value_name = "FILTER", env = "FRAMEDB_LOG")]
-    log: Option<String>,
-
-    /// How logs are written.
-    #[arg(long, value_name = "FORMAT", env = "FRAMEDB_LOG_FORMAT")]
-    log_format: Option<LogFormat>,
-
-    /// Where compiled plugins are cached.
-    #[arg(long, value_name = "DIR", env = "FRAMEDB_CACHE_DIR")]
-    cache_dir: Option<PathBuf>,
+    settings: Overrides,
 }
 
 impl Serve {
     pub(super) async fn run(self) -> Result<()> {
-        let config = self.config()?;
+        let config = self.settings.config()?;
         logs::install(&config.log, config.log_format)?;
         // From here on a signal is a wish to stop, also while the node is being built.
         let mut signals = Signals::new()?;
@@ -69,22 +44,6 @@ impl Serve {
         };
         serving.serve(stop).await?;
         Ok(())
-    }
-
-    /// The flags over the variables, which clap has put in their place, over the file.
-    fn config(&self) -> Result<Config> {
-        let mut config = self.node.config()?;
-        config.grpc = self.grpc.unwrap_or(config.grpc);
-        config.http = self.http.unwrap_or(config.http);
-        config.public |= self.public;
-        config.log_format = self.log_format.unwrap_or(config.log_format);
-        if let Some(log) = &self.log {
-            config.log.clone_from(log);
-        }
-        if self.cache_dir.is_some() {
-            config.cache_dir.clone_from(&self.cache_dir);
-        }
-        Ok(config)
     }
 }
 

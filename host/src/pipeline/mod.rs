@@ -170,6 +170,7 @@ impl Pipeline {
             bytes += item.object.data.len() as u64;
         }
         self.metrics.batch(bytes, oldest);
+        self.metrics.stage(Stage::Admission, oldest);
     }
 
     /// Takes items through the stages from `step` on.

@@ -14,7 +14,11 @@ use crate::{Error, ErrorKind};
 use bytes::Bytes;
 use framedb_core::{Failure, FailureClass, Key, Kind, Outcome, Stage, frame, needs_frame};
 use futures::{StreamExt, stream::FuturesUnordered};
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
+use tokio::time::Instant;
+
+/// How long a write that was begun may take, whatever its objects' deadline.
+const WRITE_WITHIN: Duration = Duration::from_secs(10);
 
 impl Pipeline {
     /// Writes items, each in its turn, and ends them.
@@ -50,8 +54,17 @@ impl Pipeline {
     }
 
     /// Writes items of one instance, or of one queue, together.
-    async fn write_group(self: &Arc<Self>, mut items: Vec<Item>) {
+    async fn write_group(self: &Arc<Self>, items: Vec<Item>) {
+        let now = Instant::now();
+        let (mut items, late): (Vec<_>, Vec<_>) =
+            items.into_iter().partition(|item| item.deadline > now);
+        for item in late {
+            let failure = if item.written { unknown() } else { too_late() };
+            self.fail(item, failure);
+        }
         let Some(deadline) = items.iter().map(|item| item.deadline).max() else { return };
+        // A write that has begun is waited for: its outcome is worth more than the deadline.
+        let deadline = deadline.max(now + WRITE_WITHIN);
         let writes: Vec<_> = items.iter().filter_map(|item| self.to_write(item)).collect();
         if writes.len() != items.len() {
             // Unreachable: only resolved items get here.
@@ -91,9 +104,9 @@ impl Pipeline {
     fn failed_write(self: &Arc<Self>, mut item: Item, error: &Error) {
         let instance = item.placement.as_ref().map(|p| p.framedb_id.clone()).unwrap_or_default();
         self.metrics().engine_error(&instance, &format!("{:?}", error.kind()).to_lowercase());
-        if error.is_temporary() {
-            // A full engine has refused the object; of everything else the answer may be lost.
-            item.written |= error.kind() != ErrorKind::Full;
+        // A full engine is told to the sender at once: waiting here would make no room.
+        if error.is_temporary() && error.kind() != ErrorKind::Full {
+            item.written = true;
             return self.retry(item, error.chain(), None);
         }
         let failure = match error.kind() {
@@ -130,6 +143,15 @@ impl Pipeline {
             time_to_live: placement.time_to_live,
         })
     }
+}
+
+/// The deadline of an object passed before it was written.
+fn too_late() -> Failure {
+    Failure::new(
+        FailureClass::Retry,
+        Stage::Sink,
+        "not stored: the deadline passed before the object could be written (limits.deadline)",
+    )
 }
 
 /// The deadline of an object passed while it was being written.

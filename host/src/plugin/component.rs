@@ -182,6 +182,8 @@ impl Plugin {
             Error::new(ErrorKind::Plugin, format!("plugin `{name}` cannot be used: {what}"))
                 .with_hint(format!("its settings are in [plugins.{name}.settings]"))
         };
+        // The plugin's own words on its settings.
+        let unset = |what: String| refuse(what).with_kind(ErrorKind::Config);
         let broken = |stage: Stage| {
             let refuse = &refuse;
             let name = name.clone();
@@ -193,17 +195,17 @@ impl Plugin {
         if instance.exports().ingest.is_some() {
             let call = instance.call(|e| e.ingest.map(|i| i.describe), (), budget).await;
             let (description,) = call.map_err(broken(Stage::Ingest))?;
-            self.descriptions.push((Stage::Ingest, description.map_err(&refuse)?));
+            self.descriptions.push((Stage::Ingest, description.map_err(&unset)?));
         }
         if instance.exports().resolve.is_some() {
             let call = instance.call(|e| e.resolve.map(|r| r.describe), (), budget).await;
             let (description,) = call.map_err(broken(Stage::Resolve))?;
-            self.descriptions.push((Stage::Resolve, description.map_err(&refuse)?));
+            self.descriptions.push((Stage::Resolve, description.map_err(&unset)?));
         }
         if instance.exports().serialize.is_some() {
             let call = instance.call(|e| e.serialize.map(|s| s.describe), (), budget).await;
             let (answer,) = call.map_err(broken(Stage::Serialize))?;
-            let (description, formats) = answer.map_err(&refuse)?;
+            let (description, formats) = answer.map_err(&unset)?;
             self.descriptions.push((Stage::Serialize, description));
             let parse = |texts: Vec<String>| -> Result<Vec<Format>> {
                 texts.iter().map(|t| t.parse().map_err(|e| refuse(format!("{e}")))).collect()

@@ -73,12 +73,13 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            // An object that takes a second is a stuck one: the slowest built-in needs 60 ms
-            // for 64 MiB.
+            // Far above what any object needs, and low enough that a stuck one is found while
+            // its sender still waits: a batch is given up after the batch's value, the object
+            // after its own.
             time: Duration::from_secs(2),
-            batch_time: Duration::from_secs(10),
+            batch_time: Duration::from_secs(5),
             cpu: Duration::from_secs(1),
-            batch_cpu: Duration::from_secs(5),
+            batch_cpu: Duration::from_secs(2),
             // Four times the largest object: the payload, a changed copy, and room to grow.
             memory: ByteSize::mib(256),
             table_elements: 100_000,

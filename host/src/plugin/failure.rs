@@ -30,6 +30,15 @@ impl fmt::Display for Exceeded {
 
 impl std::error::Error for Exceeded {}
 
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Trap(cause) => f.write_str(cause),
+            Self::Limit(exceeded) => exceeded.fmt(f),
+        }
+    }
+}
+
 impl Broken {
     /// Reads the error that a call ended with; `last_line` is what the guest printed last,
     /// which in a panic is its message.
@@ -57,6 +66,11 @@ impl Broken {
             None => root,
         };
         Self::Trap(cause)
+    }
+
+    /// Whether the call failed by using up its time.
+    pub(crate) fn took_its_time(&self) -> bool {
+        matches!(self, Self::Limit(exceeded) if matches!(exceeded.setting, "time" | "cpu"))
     }
 
     /// What metrics count it as.

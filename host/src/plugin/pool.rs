@@ -188,13 +188,12 @@ impl Pool {
         count: usize,
         input: impl Fn(usize) -> Option<C::In> + Sync,
     ) -> Verdicts<C::Out> {
-        let whole = 0..count;
         match self.isolation {
-            Isolation::Pipeline => self.judge_group::<C>(&input, whole).await,
+            Isolation::Pipeline => self.judge_group::<C>(&input, 0..count, count).await,
             Isolation::Object => {
                 let at_once = self.plugin.limits().instances();
-                stream::iter(whole)
-                    .map(|n| self.judge_group::<C>(&input, n..n + 1))
+                stream::iter(0..count)
+                    .map(|n| self.judge_group::<C>(&input, n..n + 1, 1))
                     .buffered(at_once)
                     .concat()
                     .await
@@ -202,40 +201,42 @@ impl Pool {
         }
     }
 
+    /// Judges a group of a batch of `whole` objects, and the parts of it again if that fails.
     async fn judge_group<C: Call>(
         &self,
         input: &(impl Fn(usize) -> Option<C::In> + Sync),
-        whole: Range<usize>,
+        group: Range<usize>,
+        whole: usize,
     ) -> Verdicts<C::Out> {
-        let mut answers = Vec::with_capacity(whole.len());
-        // The last group is the next in order, so that answers come in the batch's order.
-        let mut groups = vec![whole.clone()];
-        while let Some(group) = groups.pop() {
-            let inputs = group.clone().filter_map(input).collect();
-            let fresh = group.len() < whole.len() || self.isolation == Isolation::Object;
-            let budget = self.budget(group.len(), whole.len());
-            match self.call::<C>(inputs, budget, fresh).await {
-                Ok(verdicts) => answers.extend(verdicts.into_iter().map(Ok)),
-                Err(broken) => {
-                    self.metrics.failed(C::STAGE, broken.cause());
-                    tracing::warn!(
-                        plugin = self.plugin.name(),
-                        stage = %C::STAGE,
-                        objects = group.len(),
-                        cause = ?broken,
-                        "plugin call failed",
-                    );
-                    let middle = group.start + group.len() / 2;
-                    if group.len() > 1 {
-                        groups.push(middle..group.end);
-                        groups.push(group.start..middle);
-                    } else {
-                        answers.push(Err(broken.into_failure(self.plugin.name(), C::STAGE)));
-                    }
-                }
-            }
+        let inputs = group.clone().filter_map(input).collect();
+        let fresh = group.len() < whole || self.isolation == Isolation::Object;
+        let broken = match self.call::<C>(inputs, self.budget(group.len(), whole), fresh).await {
+            Ok(verdicts) => return verdicts.into_iter().map(Ok).collect(),
+            Err(broken) => broken,
+        };
+        self.metrics.failed(C::STAGE, broken.cause());
+        tracing::warn!(
+            plugin = self.plugin.name(),
+            stage = %C::STAGE,
+            objects = group.len(),
+            cause = %broken,
+            "plugin call failed",
+        );
+        if group.len() <= 1 {
+            return vec![Err(broken.into_failure(self.plugin.name(), C::STAGE))];
         }
-        answers
+        // The parts run side by side, as far as the pool's instances go. A failure that took
+        // its time would take it again at every halving, so that each object is then alone at
+        // once: a fresh instance costs less than that.
+        let step = if broken.took_its_time() { 1 } else { group.len().div_ceil(2) };
+        stream::iter(group.clone().step_by(step))
+            .map(|start| {
+                let part = start..(start + step).min(group.end);
+                Box::pin(self.judge_group::<C>(input, part, whole))
+            })
+            .buffered(self.plugin.limits().instances().max(2))
+            .concat()
+            .await
     }
 
     /// One call in one instance.

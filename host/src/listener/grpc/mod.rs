@@ -49,7 +49,10 @@ const CONNECTION_WINDOW: u32 = 8 << 20;
 
 /// Serves until `closing`, then answers the calls under way.
 pub(super) async fn serve(node: Arc<Node>, listener: TcpListener, closing: CancellationToken) {
-    let max_message = node.ingress.admission().max_object().saturating_add(MESSAGE_OVERHEAD);
+    // Twice as much, so that an object that is only somewhat too large gets a receipt that
+    // names the limit rather than gRPC's own error, which ends a stream.
+    let max_message = node.ingress.admission().max_object().saturating_mul(2);
+    let max_message = max_message.saturating_add(MESSAGE_OVERHEAD);
     let max_message = usize::try_from(max_message).unwrap_or(usize::MAX);
     let objects = framedb::object_service_server::ObjectServiceServer::new(
         object_service::Objects::new(node.clone()),
