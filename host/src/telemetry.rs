@@ -16,6 +16,25 @@ const METADATA: Metadata<'_> = Metadata::new(module_path!(), Level::INFO, None);
 const SECONDS: &[f64] =
     &[1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0, 3.0, 10.0];
 
+/// What the counters count.
+const COUNTERS: &[(&str, &str)] = &[
+    ("framedb_objects_total", "Objects that ended, by outcome."),
+    ("framedb_received_bytes_total", "Bytes of payload that batches took in."),
+    ("framedb_stored_bytes_total", "Bytes that stores took."),
+    ("framedb_batches_total", "Batches that began."),
+    ("framedb_retries_total", "Tries of objects again, by stage."),
+    ("framedb_engine_errors_total", "Errors of engines, by class."),
+    ("framedb_plugin_failures_total", "Calls into plugins that failed, by cause."),
+    ("framedb_plugin_instances_created_total", "Plugin instances that were made."),
+    ("framedb_plugin_instances_retired_total", "Plugin instances not used again, by cause."),
+];
+
+/// What the histograms measure.
+const HISTOGRAMS: &[(&str, &str)] = &[
+    ("framedb_stage_duration_seconds", "Time that batches spent in a stage."),
+    ("framedb_queue_age_seconds", "How long the oldest object of a batch had waited for it."),
+];
+
 /// The node's metrics.
 #[derive(Clone)]
 pub struct Telemetry {
@@ -32,6 +51,12 @@ impl Telemetry {
             .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), SECONDS)
             .unwrap_or_else(|_| PrometheusBuilder::new());
         let recorder = builder.build_recorder();
+        for (name, help) in COUNTERS {
+            recorder.describe_counter((*name).into(), None, (*help).into());
+        }
+        for (name, help) in HISTOGRAMS {
+            recorder.describe_histogram((*name).into(), None, (*help).into());
+        }
         let handle = recorder.handle();
         Self { recorder: Arc::new(recorder), handle }
     }

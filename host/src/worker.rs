@@ -337,8 +337,14 @@ async fn load(
         let loaded = Plugin::load(engine, &name, bytes, &plugin).await?;
         Ok::<_, Error>((name, Arc::new(loaded)))
     });
-    let plugins: BTreeMap<_, _> =
-        futures::future::try_join_all(loading).await?.into_iter().collect();
+    let mut plugins = BTreeMap::new();
+    let mut problems = Vec::new();
+    for loaded in futures::future::join_all(loading).await {
+        match loaded {
+            Ok((name, plugin)) => drop(plugins.insert(name, plugin)),
+            Err(problem) => problems.push(problem),
+        }
+    }
     for (pipeline, chain) in &config.pipelines {
         let stages = chain.ingest.iter().map(|plugin| (Stage::Ingest, plugin));
         let stages = stages
@@ -353,11 +359,28 @@ async fn load(
                     "pipelines.{pipeline}.{stage} names the plugin `{name}`, which exports {} only",
                     exported.join(" and ")
                 );
-                return Err(Error::new(ErrorKind::Config, message));
+                problems.push(Error::new(ErrorKind::Config, message));
             }
         }
     }
-    Ok(plugins)
+    match problems.len() {
+        0 => Ok(plugins),
+        1 => Err(problems.remove(0)),
+        _ => Err(together(&problems)),
+    }
+}
+
+/// One error for all the plugins that cannot be used.
+fn together(problems: &[Error]) -> Error {
+    let lines: Vec<_> = problems
+        .iter()
+        .map(|problem| match problem.hint() {
+            Some(hint) => format!("{} ({hint})", problem.chain()),
+            None => problem.chain(),
+        })
+        .collect();
+    let message = format!("{} plugins cannot be used:\n  {}", lines.len(), lines.join("\n  "));
+    Error::new(ErrorKind::Plugin, message)
 }
 
 fn open_instances(config: &Config, arena: &Arc<Arena>, disks: &Arc<Disks>) -> Result<Instances> {

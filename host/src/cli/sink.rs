@@ -6,7 +6,7 @@ use axum::{body::Body, http::Response};
 use framedb_host::{Error, ErrorKind};
 use http_body_util::BodyExt;
 use std::{
-    fs::Permissions,
+    fs::{File, Permissions},
     io::{self, Write},
     os::unix::fs::PermissionsExt as _,
     path::Path,
@@ -25,11 +25,21 @@ pub(super) async fn write(answer: Response<Body>, to: Option<&Path>) -> Result<u
     }
 }
 
-/// Writes aside and renames, so that the file is never there in part.
+/// Writes aside and renames, so that the file is never there in part. A device or a pipe is
+/// written into instead, and a link is followed: a rename would put a file in their place.
 async fn write_file(answer: Response<Body>, path: &Path) -> Result<u64> {
     let failed = |source: io::Error| {
         let message = format!("cannot write {}", path.display());
         Error::new(ErrorKind::Unavailable, message).with_source(source)
+    };
+    let there = path.metadata().ok();
+    if there.as_ref().is_some_and(|there| !there.is_file()) {
+        let mut device = File::options().write(true).open(path).map_err(failed)?;
+        return copy(answer, &mut device).await;
+    }
+    let path = match there {
+        Some(_) => path.canonicalize().map_err(failed)?,
+        None => path.to_owned(),
     };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let mut file = tempfile::Builder::new()
@@ -38,7 +48,7 @@ async fn write_file(answer: Response<Body>, path: &Path) -> Result<u64> {
         .tempfile_in(folder.unwrap_or(Path::new(".")))
         .map_err(failed)?;
     let written = copy(answer, &mut file).await?;
-    file.persist(path).map_err(|error| failed(error.error))?;
+    file.persist(&path).map_err(|error| failed(error.error))?;
     output::note(&format!("wrote {} to {}", output::size(written), path.display()));
     Ok(written)
 }
@@ -53,4 +63,32 @@ async fn copy(answer: Response<Body>, to: &mut impl Write) -> Result<u64> {
         written += data.len() as u64;
     }
     Ok(written)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::FileTypeExt as _;
+
+    #[tokio::test]
+    async fn a_link_and_a_pipe_stay_what_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        std::fs::write(&file, "old").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        write(Response::new(Body::from("new")), Some(&link)).await.unwrap();
+        assert!(link.symlink_metadata().unwrap().is_symlink());
+        assert_eq!(std::fs::read(&file).unwrap(), b"new");
+
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        let reader = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || std::fs::read(pipe).unwrap()
+        });
+        write(Response::new(Body::from("new")), Some(&pipe)).await.unwrap();
+        assert_eq!(reader.join().unwrap(), b"new");
+        assert!(pipe.metadata().unwrap().file_type().is_fifo());
+    }
 }
