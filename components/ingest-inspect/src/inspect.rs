@@ -59,10 +59,10 @@ impl Ingest for Inspect {
         Ok(Self { settings })
     }
 
-    async fn process(&self, object: Object) -> Verdict {
+    async fn process(&self, object: Object<'_>) -> Verdict {
         let Object { envelope, data } = object;
         let found = Found::in_bytes(&data);
-        if let Some(declared) = &envelope.content_type
+        if let Some(declared) = envelope.content_type
             && let Some(reason) = contradiction(declared, found, &data)
         {
             return Verdict::reject(reason);

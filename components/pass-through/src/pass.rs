@@ -18,7 +18,7 @@ impl Ingest for Pass {
         Ok(Self)
     }
 
-    async fn process(&self, _: Object) -> ingest::Verdict {
+    async fn process(&self, _: Object<'_>) -> ingest::Verdict {
         ingest::Verdict::accept()
     }
 }
@@ -31,7 +31,7 @@ impl Resolve for Pass {
         Ok(Self)
     }
 
-    async fn place(&self, envelope: Envelope) -> resolve::Verdict {
+    async fn place(&self, envelope: Envelope<'_>) -> resolve::Verdict {
         match (envelope.framedb_id, envelope.kind) {
             (Some(framedb_id), Some(kind)) => resolve::Verdict::place(framedb_id, kind),
             (None, _) => resolve::Verdict::reject("name a framedb id: pass-through chooses none"),
@@ -49,7 +49,7 @@ impl Serialize for Pass {
         Ok(Self)
     }
 
-    async fn encode(&self, _: Object) -> serialize::Verdict {
+    async fn encode(&self, _: Object<'_>) -> serialize::Verdict {
         serialize::Verdict::Unchanged
     }
 

@@ -42,13 +42,13 @@ pub struct Rules {
 
 impl Rules {
     /// Where an object belongs.
-    fn decide(&self, envelope: Envelope) -> Verdict {
+    fn decide(&self, envelope: Envelope<'_>) -> Verdict {
         let facts = Facts {
-            key: &envelope.key,
-            source: envelope.source_text(),
+            key: envelope.key,
+            source: envelope.source,
             kind: envelope.kind.map(from_wire),
-            framedb_id: envelope.framedb_id.as_deref(),
-            content_type: envelope.content_type.as_deref(),
+            framedb_id: envelope.framedb_id,
+            content_type: envelope.content_type,
             size: envelope.size,
         };
         let rule = self.settings.table.iter().find(|entry| entry.conditions.matches(&facts));
@@ -58,7 +58,7 @@ impl Rules {
         let kind = kind.unwrap_or(self.settings.kind);
         let key = match rule.map(|rule| rule.key_prefix.as_str()) {
             Some(prefix) if !prefix.is_empty() => {
-                let key = [prefix, &envelope.key].concat();
+                let key = [prefix, envelope.key].concat();
                 if key.len() > MAX_KEY {
                     let length = key.len();
                     return Verdict::reject(format!(
@@ -69,10 +69,10 @@ impl Rules {
             }
             _ => None,
         };
-        let chosen = rule.and_then(|rule| choose(&rule.to, &envelope.key)).map(|to| &to.id);
+        let chosen = rule.and_then(|rule| choose(&rule.to, envelope.key)).map(|to| &to.id);
         let framedb_id = match (envelope.framedb_id, chosen) {
             (_, Some(id)) if overrides => id.clone(),
-            (Some(named), _) => named,
+            (Some(named), _) => named.into(),
             (None, Some(id)) => id.clone(),
             (None, None) => self.default_for(kind).into(),
         };
@@ -106,11 +106,11 @@ impl Resolve for Rules {
         Ok(Self { settings })
     }
 
-    async fn place(&self, envelope: Envelope) -> Verdict {
+    async fn place(&self, envelope: Envelope<'_>) -> Verdict {
         self.decide(envelope)
     }
 
-    async fn place_batch(&self, batch: Vec<Envelope>) -> Vec<Verdict> {
+    async fn place_batch(&self, batch: Vec<Envelope<'_>>) -> Vec<Verdict> {
         batch.into_iter().map(|envelope| self.decide(envelope)).collect()
     }
 }

@@ -12,7 +12,7 @@
 /// #     const NAME: &'static str = "everything";
 /// #     type Settings = ();
 /// #     fn new((): ()) -> Result<Self, String> { Ok(Self) }
-/// #     async fn process(&self, _: Object) -> Verdict { Verdict::accept() }
+/// #     async fn process(&self, _: Object<'_>) -> Verdict { Verdict::accept() }
 /// # }
 /// framedb_plugin::export!(ingest: Everything);
 /// # fn main() {}
@@ -32,7 +32,9 @@ macro_rules! __export_stage {
         $crate::__export_checked!($plugin, $crate::ingest::Ingest);
         #[cfg(target_family = "wasm")]
         const _: () = {
-            use $crate::bindings::ingest::exports::framedb::edge::ingest::{Guest, Verdict};
+            use $crate::bindings::ingest::exports::framedb::edge::ingest::{
+                Guest, Objects, Verdict,
+            };
             ::std::thread_local! {
                 static SLOT: $crate::glue::Slot<$plugin> = const { $crate::glue::Slot::new() };
             }
@@ -41,7 +43,7 @@ macro_rules! __export_stage {
                 async fn describe() -> Result<$crate::types::Description, String> {
                     $crate::glue::describe_ingest(&SLOT, env!("CARGO_PKG_VERSION"))
                 }
-                async fn process(batch: Vec<$crate::types::Object>) -> Vec<Verdict> {
+                async fn process(batch: Objects) -> Vec<Verdict> {
                     $crate::glue::process(&SLOT, batch).await
                 }
             }
@@ -54,7 +56,9 @@ macro_rules! __export_stage {
         $crate::__export_checked!($plugin, $crate::resolve::Resolve);
         #[cfg(target_family = "wasm")]
         const _: () = {
-            use $crate::bindings::resolve::exports::framedb::edge::resolve::{Guest, Verdict};
+            use $crate::bindings::resolve::exports::framedb::edge::resolve::{
+                Envelopes, Guest, Verdict,
+            };
             ::std::thread_local! {
                 static SLOT: $crate::glue::Slot<$plugin> = const { $crate::glue::Slot::new() };
             }
@@ -63,7 +67,7 @@ macro_rules! __export_stage {
                 async fn describe() -> Result<$crate::types::Description, String> {
                     $crate::glue::describe_resolve(&SLOT, env!("CARGO_PKG_VERSION"))
                 }
-                async fn place(batch: Vec<$crate::types::Envelope>) -> Vec<Verdict> {
+                async fn place(batch: Envelopes) -> Vec<Verdict> {
                     $crate::glue::place(&SLOT, batch).await
                 }
             }
@@ -77,7 +81,7 @@ macro_rules! __export_stage {
         #[cfg(target_family = "wasm")]
         const _: () = {
             use $crate::bindings::serialize::exports::framedb::edge::serialize::{
-                Decoded, Formats, Guest, Stored, Verdict,
+                Decoded, Formats, Guest, Objects, Stored, Verdict,
             };
             ::std::thread_local! {
                 static SLOT: $crate::glue::Slot<$plugin> = const { $crate::glue::Slot::new() };
@@ -87,7 +91,7 @@ macro_rules! __export_stage {
                 async fn describe() -> Result<($crate::types::Description, Formats), String> {
                     $crate::glue::describe_serialize(&SLOT, env!("CARGO_PKG_VERSION"))
                 }
-                async fn encode(batch: Vec<$crate::types::Object>) -> Vec<Verdict> {
+                async fn encode(batch: Objects) -> Vec<Verdict> {
                     $crate::glue::encode(&SLOT, batch).await
                 }
                 async fn decode(batch: Vec<Stored>) -> Vec<Decoded> {

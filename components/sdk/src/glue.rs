@@ -2,8 +2,19 @@
 //! when it cannot be made.
 
 use crate::{
-    bindings::shared::wasi::config::store, ingest, ingest::Ingest, resolve, resolve::Resolve,
-    serialize, serialize::Serialize, settings, types::Description,
+    batch::{envelopes, objects},
+    bindings::shared::{
+        framedb::edge::types::{Description, Envelopes, Objects},
+        wasi::config::store,
+    },
+    ingest,
+    ingest::Ingest,
+    resolve,
+    resolve::Resolve,
+    serialize,
+    serialize::Serialize,
+    settings,
+    types::Envelope,
 };
 use serde::de::DeserializeOwned;
 use std::{cell::OnceCell, thread::LocalKey};
@@ -46,6 +57,17 @@ fn from_host(name: &str) -> Result<Option<String>, String> {
     })
 }
 
+/// The plugin, and a batch taken apart for it.
+fn ready<'a, P, S: DeserializeOwned>(
+    slot: &'static LocalKey<Slot<P>>,
+    name: &str,
+    new: impl FnOnce(S) -> Result<P, String>,
+    batch: &'a Envelopes,
+) -> Result<(&'static P, Vec<Envelope<'a>>), String> {
+    let plugin = slot.with(|slot| slot.plugin(name, new))?;
+    Ok((plugin, envelopes(batch)?))
+}
+
 fn description(name: &str, version: &str) -> Description {
     Description { name: name.into(), version: version.into() }
 }
@@ -66,11 +88,11 @@ pub fn describe_ingest<P: Ingest>(
 /// `ingest.process`.
 pub async fn process<P: Ingest>(
     slot: &'static LocalKey<Slot<P>>,
-    batch: Vec<ingest::Object>,
+    Objects { envelopes: batch, payloads }: Objects,
 ) -> Vec<ingest::Verdict> {
-    match slot.with(|slot| slot.plugin(P::NAME, P::new)) {
-        Ok(plugin) => plugin.process_batch(batch).await,
-        Err(reason) => batch.iter().map(|_| ingest::Verdict::retry(&reason)).collect(),
+    match ready(slot, P::NAME, P::new, &batch) {
+        Ok((plugin, views)) => plugin.process_batch(objects(views, payloads)).await,
+        Err(reason) => batch.rows.iter().map(|_| ingest::Verdict::retry(&reason)).collect(),
     }
 }
 
@@ -86,11 +108,11 @@ pub fn describe_resolve<P: Resolve>(
 /// `resolve.place`.
 pub async fn place<P: Resolve>(
     slot: &'static LocalKey<Slot<P>>,
-    batch: Vec<resolve::Envelope>,
+    batch: Envelopes,
 ) -> Vec<resolve::Verdict> {
-    match slot.with(|slot| slot.plugin(P::NAME, P::new)) {
-        Ok(plugin) => plugin.place_batch(batch).await,
-        Err(reason) => batch.iter().map(|_| resolve::Verdict::retry(&reason)).collect(),
+    match ready(slot, P::NAME, P::new, &batch) {
+        Ok((plugin, views)) => plugin.place_batch(views).await,
+        Err(reason) => batch.rows.iter().map(|_| resolve::Verdict::retry(&reason)).collect(),
     }
 }
 
@@ -107,11 +129,11 @@ pub fn describe_serialize<P: Serialize>(
 /// `serialize.encode`.
 pub async fn encode<P: Serialize>(
     slot: &'static LocalKey<Slot<P>>,
-    batch: Vec<serialize::Object>,
+    Objects { envelopes: batch, payloads }: Objects,
 ) -> Vec<serialize::Verdict> {
-    match slot.with(|slot| slot.plugin(P::NAME, P::new)) {
-        Ok(plugin) => plugin.encode_batch(batch).await,
-        Err(reason) => batch.iter().map(|_| serialize::Verdict::retry(&reason)).collect(),
+    match ready(slot, P::NAME, P::new, &batch) {
+        Ok((plugin, views)) => plugin.encode_batch(objects(views, payloads)).await,
+        Err(reason) => batch.rows.iter().map(|_| serialize::Verdict::retry(&reason)).collect(),
     }
 }
 

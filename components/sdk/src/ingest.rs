@@ -30,12 +30,12 @@ pub trait Ingest: Sized + 'static {
     fn new(settings: Self::Settings) -> Result<Self, String>;
 
     /// Judges one object.
-    async fn process(&self, object: Object) -> Verdict;
+    async fn process(&self, object: Object<'_>) -> Verdict;
 
     /// Judges a batch: one verdict per object, in the order given.
     ///
     /// Worth writing where objects share work, such as one request for all of them.
-    async fn process_batch(&self, batch: Vec<Object>) -> Vec<Verdict> {
+    async fn process_batch(&self, batch: Vec<Object<'_>>) -> Vec<Verdict> {
         let mut verdicts = Vec::with_capacity(batch.len());
         for object in batch {
             verdicts.push(self.process(object).await);

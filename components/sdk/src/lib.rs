@@ -20,7 +20,7 @@
 //!
 //!     fn new(settings: Settings) -> Result<Self, String> { Ok(Self(settings.byte)) }
 //!
-//!     async fn encode(&self, object: Object) -> Verdict {
+//!     async fn encode(&self, object: Object<'_>) -> Verdict {
 //!         Verdict::bytes("mask/1", object.data.iter().map(|b| b ^ self.0).collect())
 //!     }
 //!     async fn decode(&self, stored: Stored) -> Decoded {
@@ -36,8 +36,8 @@
 //! `crate-type` is `cdylib`. Time, random numbers, files in no directory and standard output
 //! come with Rust's standard library; whatever the plugin prints is [logged](log).
 //!
-//! The records of the contract are used as they cross the sandbox, without copies: an object
-//! that a plugin takes apart is the one that the host wrote into its memory.
+//! Nothing is copied between the host and a plugin's eyes: an envelope is a view of the text
+//! that the host wrote into the plugin's memory, and a payload is the plugin's own.
 
 pub mod ingest;
 pub mod resolve;
@@ -47,6 +47,7 @@ pub mod log;
 pub mod settings;
 pub mod types;
 
+mod batch;
 mod export;
 
 #[doc(hidden)]

@@ -26,12 +26,12 @@ pub trait Resolve: Sized + 'static {
     fn new(settings: Self::Settings) -> Result<Self, String>;
 
     /// Places one object.
-    async fn place(&self, envelope: Envelope) -> Verdict;
+    async fn place(&self, envelope: Envelope<'_>) -> Verdict;
 
     /// Places a batch: one verdict per envelope, in the order given.
     ///
     /// Worth writing where objects share work, such as one lookup for all of them.
-    async fn place_batch(&self, batch: Vec<Envelope>) -> Vec<Verdict> {
+    async fn place_batch(&self, batch: Vec<Envelope<'_>>) -> Vec<Verdict> {
         let mut verdicts = Vec::with_capacity(batch.len());
         for envelope in batch {
             verdicts.push(self.place(envelope).await);

@@ -36,13 +36,13 @@ pub trait Serialize: Sized + 'static {
     fn new(settings: Self::Settings) -> Result<Self, String>;
 
     /// Serializes one object.
-    async fn encode(&self, object: Object) -> Verdict;
+    async fn encode(&self, object: Object<'_>) -> Verdict;
 
     /// Restores one payload.
     async fn decode(&self, stored: Stored) -> Decoded;
 
     /// Serializes a batch: one verdict per object, in the order given.
-    async fn encode_batch(&self, batch: Vec<Object>) -> Vec<Verdict> {
+    async fn encode_batch(&self, batch: Vec<Object<'_>>) -> Vec<Verdict> {
         let mut verdicts = Vec::with_capacity(batch.len());
         for object in batch {
             verdicts.push(self.encode(object).await);

@@ -1,34 +1,51 @@
 //! What every stage shares: the records of the contract, with short ways to make them.
 
 pub use crate::bindings::shared::framedb::edge::types::{
-    Attribute, Description, Envelope, Kind, Object, Retry, Value,
+    Attribute, Description, Kind, Retry, Value,
 };
+
+/// An object without its bytes: a view of its batch, without copies.
+///
+/// [`Default`] has nothing in it, which is a short way to make one in a test.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Envelope<'a> {
+    /// Stable over batches, replays and retries; state that a plugin keeps about an object
+    /// belongs under this id, because a call may be repeated.
+    pub id: &'a str,
+    /// 1 on the first try, one more on each further one.
+    pub attempt: u32,
+    /// The key, or for `stream` the queue's name: 1 to 255 bytes, no control characters.
+    pub key: &'a str,
+    /// Who produced the object, a camera for instance; empty when nobody said.
+    pub source: &'a str,
+    /// The kind that the sender asked for.
+    pub kind: Option<Kind>,
+    /// The FrameDB instance that the sender named.
+    pub framedb_id: Option<&'a str>,
+    /// The declared content type, or the one that an ingest plugin found.
+    pub content_type: Option<&'a str>,
+    /// The sender's metadata: opaque text, often JSON; empty when there is none.
+    pub metadata: &'a str,
+    /// What plugins have added so far.
+    pub attributes: &'a [Attribute],
+    /// Length of the payload in bytes.
+    pub size: u64,
+}
+
+/// An object with its bytes.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Object<'a> {
+    /// Everything but the bytes.
+    pub envelope: Envelope<'a>,
+    /// The payload, the plugin's to keep or change.
+    pub data: Vec<u8>,
+}
 
 impl Attribute {
     /// An attribute; the name is 1 to 64 lower-case letters, digits and hyphens.
     #[must_use]
     pub fn new(name: impl Into<String>, value: impl Into<Value>) -> Self {
         Self { name: name.into(), value: value.into() }
-    }
-}
-
-impl Envelope {
-    /// The sender's metadata; empty when there is none.
-    #[must_use]
-    pub fn metadata_text(&self) -> &str {
-        self.metadata.as_deref().unwrap_or_default()
-    }
-
-    /// Who produced the object; empty when nobody said.
-    #[must_use]
-    pub fn source_text(&self) -> &str {
-        self.source.as_deref().unwrap_or_default()
-    }
-
-    /// What plugins have added so far.
-    #[must_use]
-    pub fn attribute_list(&self) -> &[Attribute] {
-        self.attributes.as_deref().unwrap_or_default()
     }
 }
 

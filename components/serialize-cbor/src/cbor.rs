@@ -18,7 +18,7 @@ impl Serialize for Cbor {
         Ok(Self)
     }
 
-    async fn encode(&self, object: Object) -> Verdict {
+    async fn encode(&self, object: Object<'_>) -> Verdict {
         match document::write(&object) {
             Ok(document) => Verdict::bytes(FORMAT, document),
             Err(reason) => Verdict::reject(reason),

@@ -23,28 +23,28 @@ const FRAME: usize = 128;
 /// # Errors
 ///
 /// Says which part cannot be written.
-pub(crate) fn write(object: &Object) -> Result<Vec<u8>, String> {
+pub(crate) fn write(object: &Object<'_>) -> Result<Vec<u8>, String> {
     let envelope = &object.envelope;
-    let texts = envelope.key.len() + envelope.source_text().len() + envelope.metadata_text().len();
-    let room = FRAME + texts + 64 * envelope.attribute_list().len() + object.data.len();
+    let texts = envelope.key.len() + envelope.source.len() + envelope.metadata.len();
+    let room = FRAME + texts + 64 * envelope.attributes.len() + object.data.len();
     let mut encoder = Encoder::new(Vec::with_capacity(room));
     parts(&mut encoder, object).map_err(|error| format!("write the CBOR document: {error}"))?;
     Ok(encoder.into_writer())
 }
 
-fn parts(encoder: &mut Encoder<Vec<u8>>, object: &Object) -> Result<(), Error<Infallible>> {
+fn parts(encoder: &mut Encoder<Vec<u8>>, object: &Object<'_>) -> Result<(), Error<Infallible>> {
     let envelope = &object.envelope;
     encoder.tag(Tag::new(SELF_DESCRIBED))?.map(6)?;
-    encoder.str("key")?.str(&envelope.key)?;
-    encoder.str("source")?.str(envelope.source_text())?;
+    encoder.str("key")?.str(envelope.key)?;
+    encoder.str("source")?.str(envelope.source)?;
     encoder.str("content-type")?;
-    match &envelope.content_type {
+    match envelope.content_type {
         Some(content_type) => encoder.str(content_type)?,
         None => encoder.null()?,
     };
-    encoder.str("metadata")?.str(envelope.metadata_text())?;
-    encoder.str("attributes")?.map(envelope.attribute_list().len() as u64)?;
-    for attribute in envelope.attribute_list() {
+    encoder.str("metadata")?.str(envelope.metadata)?;
+    encoder.str("attributes")?.map(envelope.attributes.len() as u64)?;
+    for attribute in envelope.attributes {
         encoder.str(&attribute.name)?;
         match &attribute.value {
             Value::Text(text) => encoder.str(text)?,
@@ -100,26 +100,18 @@ mod tests {
     use super::*;
     use framedb_plugin::serialize::{Attribute, Envelope};
 
-    fn object() -> Object {
-        let attributes = vec![Attribute::new("width", 640_i64), Attribute::new("ratio", 1.5)];
-        let envelope = Envelope {
-            id: "1".into(),
-            attempt: 1,
-            key: "cam/1".into(),
-            source: Some("cam".into()),
-            kind: None,
-            framedb_id: None,
-            content_type: None,
-            metadata: Some("{}".into()),
-            attributes: Some(attributes),
-            size: 3,
-        };
+    fn object() -> Object<'static> {
+        let envelope =
+            Envelope { key: "cam/1", source: "cam", metadata: "{}", ..Envelope::default() };
         Object { envelope, data: vec![1, 2, 3] }
     }
 
     #[test]
     fn a_document_holds_the_payload_and_says_what_it_is() {
-        let document = write(&object()).unwrap();
+        let attributes = [Attribute::new("width", 640_i64), Attribute::new("ratio", 1.5)];
+        let mut object = object();
+        object.envelope.attributes = &attributes;
+        let document = write(&object).unwrap();
         assert!(document.starts_with(&[0xd9, 0xd9, 0xf7]));
         assert_eq!(data(&document).unwrap(), [1, 2, 3]);
         let shown = minicbor::display(&document).to_string();

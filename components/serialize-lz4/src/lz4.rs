@@ -51,7 +51,7 @@ impl Serialize for Lz4 {
         Ok(Self { settings, probe: Probe::default() })
     }
 
-    async fn encode(&self, object: Object) -> Verdict {
+    async fn encode(&self, object: Object<'_>) -> Verdict {
         let data = object.data;
         let limit = self.limit(data.len());
         if (data.len() as u64) < self.settings.min_size || !self.probe.promises(&data, limit) {

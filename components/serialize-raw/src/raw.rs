@@ -15,7 +15,7 @@ impl Serialize for Raw {
         Ok(Self)
     }
 
-    async fn encode(&self, _: Object) -> Verdict {
+    async fn encode(&self, _: Object<'_>) -> Verdict {
         Verdict::Unchanged
     }
 

@@ -1,8 +1,8 @@
 //! The records of `framedb:edge` as Rust types, and their conversions to and from `core`.
 //!
 //! Declared by hand instead of generated, because generated bindings for async functions take
-//! owned values: here every text and payload is shared, so that lowering a batch, and lowering
-//! it again in a replay, clones reference counts only.
+//! owned values: here payloads are shared, so that lowering a batch, and lowering it again in a
+//! replay, copies none of them.
 
 #![allow(unsafe_code, reason = "the derives implement wasmtime's unsafe traits")]
 
@@ -45,40 +45,62 @@ pub(crate) struct Attribute {
     value: Value,
 }
 
-/// `types.envelope`, lowered from shared texts.
-#[derive(ComponentType, Lower, Debug, Clone)]
+/// `types.span`.
+#[derive(ComponentType, Lower, Debug, Clone, Copy, Default)]
+#[component(record)]
+pub(crate) struct Span {
+    #[component(name = "start")]
+    start: u32,
+    #[component(name = "length")]
+    length: u32,
+}
+
+/// `types.envelope`.
+#[derive(ComponentType, Lower, Debug, Clone, Copy)]
 #[component(record)]
 pub(crate) struct Envelope {
     #[component(name = "id")]
-    id: Arc<str>,
+    id: Span,
     #[component(name = "attempt")]
     attempt: u32,
     #[component(name = "key")]
-    key: Arc<str>,
+    key: Span,
     #[component(name = "source")]
-    source: Option<Arc<str>>,
+    source: Span,
     #[component(name = "kind")]
     kind: Option<Kind>,
     #[component(name = "framedb-id")]
-    framedb_id: Option<Arc<str>>,
+    framedb_id: Option<Span>,
     #[component(name = "content-type")]
-    content_type: Option<Arc<str>>,
+    content_type: Option<Span>,
     #[component(name = "metadata")]
-    metadata: Option<Arc<str>>,
+    metadata: Span,
     #[component(name = "attributes")]
-    attributes: Option<Vec<Attribute>>,
+    attributes: Span,
     #[component(name = "size")]
     size: u64,
 }
 
-/// `types.object`, lowered from shared bytes.
+/// `types.envelopes`.
 #[derive(ComponentType, Lower, Debug, Clone)]
 #[component(record)]
-pub(crate) struct Object {
-    #[component(name = "envelope")]
-    envelope: Envelope,
-    #[component(name = "data")]
-    data: Bytes,
+pub(crate) struct Envelopes {
+    #[component(name = "text")]
+    text: Vec<u8>,
+    #[component(name = "attributes")]
+    attributes: Vec<Attribute>,
+    #[component(name = "rows")]
+    rows: Vec<Envelope>,
+}
+
+/// `types.objects`, lowered from shared bytes.
+#[derive(ComponentType, Lower, Debug, Clone)]
+#[component(record)]
+pub(crate) struct Objects {
+    #[component(name = "envelopes")]
+    envelopes: Envelopes,
+    #[component(name = "payloads")]
+    payloads: Vec<Bytes>,
 }
 
 #[derive(ComponentType, Lift, Debug)]
@@ -278,34 +300,67 @@ impl From<Attribute> for rules::Attribute {
     }
 }
 
-impl Envelope {
-    pub(crate) fn new(envelope: &rules::Envelope, size: u64) -> Self {
-        Self {
-            id: envelope.id.clone(),
-            attempt: envelope.attempt,
-            key: envelope.key.shared(),
-            source: present(&envelope.source),
-            kind: envelope.kind.map(Into::into),
-            framedb_id: envelope.framedb_id.clone(),
-            content_type: envelope.content_type.clone(),
-            metadata: present(&envelope.metadata),
-            attributes: (!envelope.attributes.is_empty())
-                .then(|| envelope.attributes.iter().map(Into::into).collect()),
-            size,
-        }
+/// Bytes of text that an object brings along, as a guess that spares growing.
+const TEXT_OF_AN_OBJECT: usize = 96;
+
+impl Span {
+    /// The part of a list between two indices; a guest addresses less than 4 GiB.
+    fn between(start: usize, end: usize) -> Self {
+        let index = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Self { start: index(start), length: index(end - start) }
     }
 }
 
-/// A text, unless it is empty: an absent one costs nothing on the way into the sandbox.
-fn present(text: &Arc<str>) -> Option<Arc<str>> {
-    (!text.is_empty()).then(|| text.clone())
+impl Envelopes {
+    /// The envelopes of a batch, with all of their texts as one.
+    pub(crate) fn pack(batch: &[&rules::Object]) -> Self {
+        let mut packed = Self {
+            text: Vec::with_capacity(batch.len() * TEXT_OF_AN_OBJECT),
+            attributes: Vec::new(),
+            rows: Vec::with_capacity(batch.len()),
+        };
+        for object in batch {
+            packed.add(object);
+        }
+        packed
+    }
+
+    fn add(&mut self, object: &rules::Object) {
+        let envelope = &object.envelope;
+        let row = Envelope {
+            id: self.text(&envelope.id),
+            attempt: envelope.attempt,
+            key: self.text(envelope.key.as_str()),
+            source: self.text(&envelope.source),
+            kind: envelope.kind.map(Into::into),
+            framedb_id: envelope.framedb_id.as_deref().map(|id| self.text(id)),
+            content_type: envelope.content_type.as_deref().map(|name| self.text(name)),
+            metadata: self.text(&envelope.metadata),
+            attributes: self.attributes(&envelope.attributes),
+            size: object.data.len() as u64,
+        };
+        self.rows.push(row);
+    }
+
+    fn text(&mut self, text: &str) -> Span {
+        let start = self.text.len();
+        self.text.extend_from_slice(text.as_bytes());
+        Span::between(start, self.text.len())
+    }
+
+    fn attributes(&mut self, attributes: &[rules::Attribute]) -> Span {
+        let start = self.attributes.len();
+        self.attributes.extend(attributes.iter().map(Into::into));
+        Span::between(start, self.attributes.len())
+    }
 }
 
-impl Object {
-    pub(crate) fn new(object: &rules::Object) -> Self {
+impl Objects {
+    /// A batch with its payloads.
+    pub(crate) fn pack(batch: &[&rules::Object]) -> Self {
         Self {
-            envelope: Envelope::new(&object.envelope, object.data.len() as u64),
-            data: object.data.clone(),
+            envelopes: Envelopes::pack(batch),
+            payloads: batch.iter().map(|object| object.data.clone()).collect(),
         }
     }
 }

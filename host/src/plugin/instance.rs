@@ -59,25 +59,25 @@ pub(crate) struct Exports {
 }
 
 pub(crate) type Describe<T> = TypedFunc<(), (Result<T, String>,)>;
-pub(crate) type Judge<I, O> = TypedFunc<(Vec<I>,), (Vec<O>,)>;
+pub(crate) type Judge<I, O> = TypedFunc<(I,), (Vec<O>,)>;
 
 #[derive(Clone, Copy)]
 pub(crate) struct IngestExports {
     pub(crate) describe: Describe<wit::Description>,
-    pub(crate) process: Judge<wit::Object, wit::IngestVerdict>,
+    pub(crate) process: Judge<wit::Objects, wit::IngestVerdict>,
 }
 
 #[derive(Clone, Copy)]
 pub(crate) struct ResolveExports {
     pub(crate) describe: Describe<wit::Description>,
-    pub(crate) place: Judge<wit::Envelope, wit::ResolveVerdict>,
+    pub(crate) place: Judge<wit::Envelopes, wit::ResolveVerdict>,
 }
 
 #[derive(Clone, Copy)]
 pub(crate) struct SerializeExports {
     pub(crate) describe: Describe<(wit::Description, wit::Formats)>,
-    pub(crate) encode: Judge<wit::Object, wit::SerializeVerdict>,
-    pub(crate) decode: Judge<wit::Stored, wit::DecodedRecord>,
+    pub(crate) encode: Judge<wit::Objects, wit::SerializeVerdict>,
+    pub(crate) decode: Judge<Vec<wit::Stored>, wit::DecodedRecord>,
 }
 
 impl Instance {

@@ -44,7 +44,9 @@ pub(crate) struct Pool {
 /// One of the functions that judge a batch.
 trait Call {
     const STAGE: Stage;
-    type In: ComponentType + Lower + Clone + Send + Sync + 'static;
+    /// A batch.
+    type In: ComponentType + Lower + Send + Sync + 'static;
+    /// The answer for one object of it.
     type Out: ComponentType + Lift + Send + Sync + 'static;
 
     fn function(exports: &Exports) -> Option<Judge<Self::In, Self::Out>>;
@@ -57,7 +59,7 @@ struct Decode;
 
 impl Call for Process {
     const STAGE: Stage = Stage::Ingest;
-    type In = wit::Object;
+    type In = wit::Objects;
     type Out = wit::IngestVerdict;
 
     fn function(exports: &Exports) -> Option<Judge<Self::In, Self::Out>> {
@@ -67,7 +69,7 @@ impl Call for Process {
 
 impl Call for Place {
     const STAGE: Stage = Stage::Resolve;
-    type In = wit::Envelope;
+    type In = wit::Envelopes;
     type Out = wit::ResolveVerdict;
 
     fn function(exports: &Exports) -> Option<Judge<Self::In, Self::Out>> {
@@ -77,7 +79,7 @@ impl Call for Place {
 
 impl Call for Encode {
     const STAGE: Stage = Stage::Serialize;
-    type In = wit::Object;
+    type In = wit::Objects;
     type Out = wit::SerializeVerdict;
 
     fn function(exports: &Exports) -> Option<Judge<Self::In, Self::Out>> {
@@ -87,7 +89,7 @@ impl Call for Encode {
 
 impl Call for Decode {
     const STAGE: Stage = Stage::Serialize;
-    type In = wit::Stored;
+    type In = Vec<wit::Stored>;
     type Out = wit::DecodedRecord;
 
     fn function(exports: &Exports) -> Option<Judge<Self::In, Self::Out>> {
@@ -112,7 +114,7 @@ impl Pool {
 
     /// The ingest stage over a batch.
     pub(crate) async fn ingest(&self, batch: &[&Object]) -> Verdicts<Ingested> {
-        let input = |n: usize| batch.get(n).map(|object| wit::Object::new(object));
+        let input = |group| wit::Objects::pack(part(batch, group));
         let verdicts = self.judge::<Process>(batch.len(), input).await;
         let most = self.plugin.limits().output_for(self.max_object);
         let check = |verdict: Ingested| match &verdict {
@@ -134,16 +136,14 @@ impl Pool {
 
     /// The resolve stage over a batch, of which it sees the envelopes.
     pub(crate) async fn resolve(&self, batch: &[&Object]) -> Verdicts<Resolved> {
-        let envelope =
-            |object: &&Object| wit::Envelope::new(&object.envelope, object.data.len() as u64);
-        let input = |n: usize| batch.get(n).map(envelope);
+        let input = |group| wit::Envelopes::pack(part(batch, group));
         let verdicts = self.judge::<Place>(batch.len(), input).await;
         verdicts.into_iter().map(|verdict| verdict.map(Into::into)).collect()
     }
 
     /// The serialize stage over a batch.
     pub(crate) async fn encode(&self, batch: &[&Object]) -> Verdicts<Encoded> {
-        let input = |n: usize| batch.get(n).map(|object| wit::Object::new(object));
+        let input = |group| wit::Objects::pack(part(batch, group));
         let verdicts = self.judge::<Encode>(batch.len(), input).await;
         let most = self.plugin.limits().output_for(self.max_object);
         let check = |verdict: wit::SerializeVerdict| {
@@ -172,7 +172,7 @@ impl Pool {
         data: bytes::Bytes,
     ) -> Result<Decoded, Failure> {
         let stored = wit::Stored { key, format: format.to_string(), data };
-        match self.judge::<Decode>(1, |_| Some(stored.clone())).await.pop() {
+        match self.judge::<Decode>(1, |_| vec![stored.clone()]).await.pop() {
             Some(verdict) => verdict.map(Into::into),
             None => Err(self.broke_contract(Stage::Serialize, "it answered nothing")),
         }
@@ -181,12 +181,12 @@ impl Pool {
     /// One answer per input: the whole batch in one call, or what is left of it after the
     /// objects that make calls fail were found.
     ///
-    /// `input` makes the input with an index; it is asked again in a replay, so that a batch
-    /// that does not fail is never copied.
+    /// `input` makes the input of a part of the batch; it is asked again in a replay, so that
+    /// a batch that does not fail is packed once.
     async fn judge<C: Call>(
         &self,
         count: usize,
-        input: impl Fn(usize) -> Option<C::In> + Sync,
+        input: impl Fn(Range<usize>) -> C::In + Sync,
     ) -> Verdicts<C::Out> {
         match self.isolation {
             Isolation::Pipeline => self.judge_group::<C>(&input, 0..count, count).await,
@@ -204,13 +204,13 @@ impl Pool {
     /// Judges a group of a batch of `whole` objects, and the parts of it again if that fails.
     async fn judge_group<C: Call>(
         &self,
-        input: &(impl Fn(usize) -> Option<C::In> + Sync),
+        input: &(impl Fn(Range<usize>) -> C::In + Sync),
         group: Range<usize>,
         whole: usize,
     ) -> Verdicts<C::Out> {
-        let inputs = group.clone().filter_map(input).collect();
         let fresh = group.len() < whole || self.isolation == Isolation::Object;
-        let broken = match self.call::<C>(inputs, self.budget(group.len(), whole), fresh).await {
+        let budget = self.budget(group.len(), whole);
+        let broken = match self.call::<C>(input(group.clone()), group.len(), budget, fresh).await {
             Ok(verdicts) => return verdicts.into_iter().map(Ok).collect(),
             Err(broken) => broken,
         };
@@ -239,16 +239,16 @@ impl Pool {
             .await
     }
 
-    /// One call in one instance.
+    /// One call in one instance; `expected` is how many answers there should be.
     async fn call<C: Call>(
         &self,
-        inputs: Vec<C::In>,
+        batch: C::In,
+        expected: usize,
         budget: Budget,
         fresh: bool,
     ) -> Result<Vec<C::Out>, Broken> {
-        let expected = inputs.len();
         let mut lease = self.lease(budget, fresh).await?;
-        let (verdicts,) = lease.instance.call(C::function, (inputs,), budget).await?;
+        let (verdicts,) = lease.instance.call(C::function, (batch,), budget).await?;
         if verdicts.len() != expected {
             return Err(Broken::Trap(format!(
                 "it answered {} verdicts for {expected} objects",
@@ -323,6 +323,11 @@ impl Pool {
             ),
         )
     }
+}
+
+/// A group of a batch.
+fn part<'a, 'b>(batch: &'a [&'b Object], group: Range<usize>) -> &'a [&'b Object] {
+    batch.get(group).unwrap_or_default()
 }
 
 impl fmt::Debug for Pool {

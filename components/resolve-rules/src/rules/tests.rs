@@ -7,18 +7,13 @@ fn rules(table: &str) -> Rules {
     Rules::new(settings.unwrap()).unwrap()
 }
 
-fn envelope(key: &str) -> Envelope {
+fn envelope(key: &str) -> Envelope<'_> {
     Envelope {
-        id: "1".into(),
-        attempt: 1,
-        key: key.into(),
-        source: Some("cam-1".into()),
-        kind: None,
-        framedb_id: None,
-        content_type: Some("image/jpeg".into()),
-        metadata: None,
-        attributes: None,
+        key,
+        source: "cam-1",
+        content_type: Some("image/jpeg"),
         size: 10,
+        ..Envelope::default()
     }
 }
 
@@ -47,14 +42,14 @@ fn the_first_rule_that_fits_counts() {
     assert_eq!((placement.framedb_id.as_str(), placement.kind), ("b", Wire::InMemory));
     assert_eq!(placement.key.as_deref(), Some("x/k"));
     assert_eq!(placement.time_to_live, Some(2_000_000));
-    let other = Envelope { source: None, ..envelope("k") };
+    let other = Envelope { source: "", ..envelope("k") };
     assert_eq!(placed(rules.decide(other)).framedb_id, "c");
 }
 
 #[test]
 fn what_the_sender_named_is_honoured_unless_a_rule_overrides_it() {
     let named =
-        || Envelope { framedb_id: Some("mine".into()), kind: Some(Wire::Storage), ..envelope("k") };
+        || Envelope { framedb_id: Some("mine"), kind: Some(Wire::Storage), ..envelope("k") };
     let placement = placed(rules(r#"[{"to":"a","as":"stream"}]"#).decide(named()));
     assert_eq!((placement.framedb_id.as_str(), placement.kind), ("mine", Wire::Storage));
     let overriding = rules(r#"[{"to":"a","as":"stream","override":true}]"#);
@@ -64,7 +59,7 @@ fn what_the_sender_named_is_honoured_unless_a_rule_overrides_it() {
 
 #[test]
 fn a_named_instance_without_a_kind_gets_the_rules_kind_or_the_default() {
-    let named = || Envelope { framedb_id: Some("mine".into()), ..envelope("k") };
+    let named = || Envelope { framedb_id: Some("mine"), ..envelope("k") };
     let ruled = placed(rules(r#"[{"as":"stream"}]"#).decide(named()));
     assert_eq!((ruled.framedb_id.as_str(), ruled.kind), ("mine", Wire::Stream));
     assert_eq!(placed(rules("[]").decide(named())).kind, Wire::Storage);
