@@ -45,38 +45,28 @@ pub(crate) struct Attribute {
     value: Value,
 }
 
-/// `types.span`.
-#[derive(ComponentType, Lower, Debug, Clone, Copy, Default)]
-#[component(record)]
-pub(crate) struct Span {
-    #[component(name = "start")]
-    start: u32,
-    #[component(name = "length")]
-    length: u32,
-}
-
 /// `types.envelope`.
 #[derive(ComponentType, Lower, Debug, Clone, Copy)]
 #[component(record)]
 pub(crate) struct Envelope {
-    #[component(name = "id")]
-    id: Span,
+    #[component(name = "id-end")]
+    id_end: u32,
+    #[component(name = "key-end")]
+    key_end: u32,
+    #[component(name = "source-end")]
+    source_end: u32,
+    #[component(name = "framedb-id-end")]
+    framedb_id_end: u32,
+    #[component(name = "content-type-end")]
+    content_type_end: u32,
+    #[component(name = "metadata-end")]
+    metadata_end: u32,
+    #[component(name = "attributes-end")]
+    attributes_end: u32,
     #[component(name = "attempt")]
     attempt: u32,
-    #[component(name = "key")]
-    key: Span,
-    #[component(name = "source")]
-    source: Span,
     #[component(name = "kind")]
     kind: Option<Kind>,
-    #[component(name = "framedb-id")]
-    framedb_id: Option<Span>,
-    #[component(name = "content-type")]
-    content_type: Option<Span>,
-    #[component(name = "metadata")]
-    metadata: Span,
-    #[component(name = "attributes")]
-    attributes: Span,
     #[component(name = "size")]
     size: u64,
 }
@@ -303,14 +293,6 @@ impl From<Attribute> for rules::Attribute {
 /// Bytes of text that an object brings along, as a guess that spares growing.
 const TEXT_OF_AN_OBJECT: usize = 96;
 
-impl Span {
-    /// The part of a list between two indices; a guest addresses less than 4 GiB.
-    fn between(start: usize, end: usize) -> Self {
-        let index = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        Self { start: index(start), length: index(end - start) }
-    }
-}
-
 impl Envelopes {
     /// The envelopes of a batch, with all of their texts as one.
     pub(crate) fn pack(batch: &[&rules::Object]) -> Self {
@@ -327,32 +309,36 @@ impl Envelopes {
 
     fn add(&mut self, object: &rules::Object) {
         let envelope = &object.envelope;
+        // In the order in which the contract has them.
         let row = Envelope {
-            id: self.text(&envelope.id),
+            id_end: self.text(&envelope.id),
+            key_end: self.text(envelope.key.as_str()),
+            source_end: self.text(&envelope.source),
+            framedb_id_end: self.text(envelope.framedb_id.as_deref().unwrap_or_default()),
+            content_type_end: self.text(envelope.content_type.as_deref().unwrap_or_default()),
+            metadata_end: self.text(&envelope.metadata),
+            attributes_end: self.attributes(&envelope.attributes),
             attempt: envelope.attempt,
-            key: self.text(envelope.key.as_str()),
-            source: self.text(&envelope.source),
             kind: envelope.kind.map(Into::into),
-            framedb_id: envelope.framedb_id.as_deref().map(|id| self.text(id)),
-            content_type: envelope.content_type.as_deref().map(|name| self.text(name)),
-            metadata: self.text(&envelope.metadata),
-            attributes: self.attributes(&envelope.attributes),
             size: object.data.len() as u64,
         };
         self.rows.push(row);
     }
 
-    fn text(&mut self, text: &str) -> Span {
-        let start = self.text.len();
+    fn text(&mut self, text: &str) -> u32 {
         self.text.extend_from_slice(text.as_bytes());
-        Span::between(start, self.text.len())
+        end(self.text.len())
     }
 
-    fn attributes(&mut self, attributes: &[rules::Attribute]) -> Span {
-        let start = self.attributes.len();
+    fn attributes(&mut self, attributes: &[rules::Attribute]) -> u32 {
         self.attributes.extend(attributes.iter().map(Into::into));
-        Span::between(start, self.attributes.len())
+        end(self.attributes.len())
     }
+}
+
+/// An index that a guest can have; it addresses less than 4 GiB.
+fn end(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
 }
 
 impl Objects {

@@ -17,6 +17,7 @@ use std::{
     fmt,
     ops::Range,
     sync::{Arc, Mutex, PoisonError},
+    thread::{self, ThreadId},
     time::Duration,
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -36,7 +37,7 @@ pub(crate) struct Pool {
     isolation: Isolation,
     max_object: u64,
     // Held to push or pop; never across an await.
-    idle: Mutex<Vec<Instance>>,
+    idle: Mutex<Vec<(ThreadId, Instance)>>,
     permits: Semaphore,
     metrics: PoolMetrics,
 }
@@ -263,7 +264,7 @@ impl Pool {
         // The semaphore is never closed; were it, the call would go on unbounded rather than
         // fail.
         let permit = self.permits.acquire().await.ok();
-        let idle = if fresh { None } else { self.idle().pop() };
+        let idle = if fresh { None } else { self.take_idle() };
         let instance = match idle {
             Some(instance) => instance,
             None => {
@@ -274,6 +275,18 @@ impl Pool {
         Ok(Lease { instance, _permit: permit })
     }
 
+    /// An idle instance: the last one that this thread used, because its memory is in this
+    /// core's cache, or else the last one that any did.
+    fn take_idle(&self) -> Option<Instance> {
+        let here = thread::current().id();
+        let mut idle = self.idle();
+        match idle.iter().rposition(|(thread, _)| *thread == here) {
+            Some(n) => Some(idle.remove(n)),
+            None => idle.pop(),
+        }
+        .map(|(_, instance)| instance)
+    }
+
     fn put_back(&self, lease: Lease<'_>) {
         let limits = self.plugin.limits();
         let worn = match self.isolation {
@@ -282,11 +295,11 @@ impl Pool {
         };
         match worn {
             Some(cause) => self.metrics.retired(cause),
-            None => self.idle().push(lease.instance),
+            None => self.idle().push((thread::current().id(), lease.instance)),
         }
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Instance>> {
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<(ThreadId, Instance)>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
