@@ -42,7 +42,8 @@ pub struct BatchConfig {
     /// Payload bytes in a batch at most; a larger object travels alone.
     #[schemars(with = "String")]
     pub bytes: ByteSize,
-    /// How long a busy pipeline waits for a batch to fill.
+    /// How long a batch that is not full waits for those before it to leave the stages; an
+    /// idle pipeline does not wait.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
     pub linger: Duration,
@@ -78,7 +79,9 @@ impl Default for BatchConfig {
             // Batches of 16 take most of what batching gains; 256 bound what a replay costs.
             objects: 256,
             bytes: ByteSize::mib(8),
-            linger: Duration::ZERO,
+            // Fewer and fuller batches cost less; a batch that takes longer is waiting for
+            // something, and the next one should not wait with it.
+            linger: Duration::from_millis(1),
             at_once: 0,
         }
     }

@@ -244,7 +244,8 @@ impl fmt::Debug for Pipeline {
 type Slot = tokio::sync::OwnedSemaphorePermit;
 
 /// Gathers what is waiting into batches. The slot comes first: while all are taken, objects
-/// gather by themselves, and an idle pipeline takes the first one at once.
+/// gather by themselves, and an idle pipeline takes the first one at once. Beside other batches
+/// one starts when it is full, when those have ended, or when they take longer than `linger`.
 async fn gather(
     pipeline: std::sync::Weak<Pipeline>,
     mut waiting: mpsc::Receiver<Item>,
@@ -252,25 +253,30 @@ async fn gather(
 ) {
     let at_once = config.at_once();
     let slots = Arc::new(Semaphore::new(at_once));
+    let others = u32::try_from(at_once - 1).unwrap_or(u32::MAX);
     let most_bytes = config.bytes.as_u64();
     let mut gathered: Vec<Item> = Vec::new();
     loop {
         let Ok(slot) = slots.clone().acquire_owned().await else { return };
-        if gathered.is_empty() && waiting.recv_many(&mut gathered, config.objects.max(1)).await == 0
-        {
+        let most = config.objects.max(1);
+        if gathered.is_empty() && waiting.recv_many(&mut gathered, most).await == 0 {
             return;
         }
-        let busy = slots.available_permits() + 1 < at_once;
-        if busy && !config.linger.is_zero() {
-            let deadline = tokio::time::Instant::now() + config.linger;
-            while gathered.len() < config.objects {
-                match tokio::time::timeout_at(deadline, waiting.recv()).await {
-                    Ok(Some(item)) => gathered.push(item),
-                    Ok(None) | Err(_) => break,
+        let alone = slots.available_permits() >= at_once - 1;
+        if !alone && !config.linger.is_zero() {
+            let deadline = tokio::time::sleep(config.linger);
+            let ended = slots.acquire_many(others);
+            tokio::pin!(deadline, ended);
+            while let missing @ 1.. = most.saturating_sub(gathered.len()) {
+                tokio::select! {
+                    biased;
+                    count = waiting.recv_many(&mut gathered, missing) => if count == 0 { break },
+                    _ = &mut ended => break,
+                    () = &mut deadline => break,
                 }
             }
         }
-        while gathered.len() < config.objects
+        while gathered.len() < most
             && let Ok(item) = waiting.try_recv()
         {
             gathered.push(item);
