@@ -1,8 +1,7 @@
-//! Batches as they cross the sandbox, taken apart: texts and attributes of all objects cross as
-//! one list each, and envelopes become views of them.
+//! Batches as they cross the sandbox, by columns, made rows of: envelopes are views of them.
 
 use crate::{
-    bindings::shared::framedb::edge::types::{Envelope as Row, Envelopes},
+    bindings::shared::framedb::edge::types::{Envelopes, Objects},
     types::{Envelope, Object},
 };
 use std::mem;
@@ -11,39 +10,54 @@ use std::mem;
 ///
 /// # Errors
 ///
-/// When a host sends texts that are not UTF-8, or rows that do not follow one another.
+/// When a host sends text that is not UTF-8, or columns that do not fit together.
 pub(crate) fn envelopes(batch: &Envelopes) -> Result<Vec<Envelope<'_>>, String> {
-    let text = str::from_utf8(&batch.text)
-        .map_err(|error| format!("the host sent a batch whose text is not UTF-8: {error}"))?;
-    // What follows one another: each part begins where the one before it ended.
-    let (mut text_end, mut attributes_end) = (0, 0);
-    let mut text = |end: u32| text.get(mem::replace(&mut text_end, end as usize)..end as usize);
-    let mut attributes = |end: u32| {
-        batch.attributes.get(mem::replace(&mut attributes_end, end as usize)..end as usize)
-    };
-    let mut view = |row: &Row| {
-        Some(Envelope {
-            id: text(row.id_end)?,
-            key: text(row.key_end)?,
-            source: text(row.source_end)?,
-            framedb_id: Some(text(row.framedb_id_end)?).filter(|id| !id.is_empty()),
-            content_type: Some(text(row.content_type_end)?).filter(|name| !name.is_empty()),
-            metadata: text(row.metadata_end)?,
-            attributes: attributes(row.attributes_end)?,
-            attempt: row.attempt,
-            kind: row.kind,
-            size: row.size,
-        })
-    };
-    let envelope =
-        |row| view(row).ok_or_else(|| format!("the host sent a row outside of its batch: {row:?}"));
-    batch.rows.iter().map(envelope).collect()
+    rows(batch)?.collect()
 }
 
-/// The objects that these envelopes and payloads make.
-pub(crate) fn objects<'a>(envelopes: Vec<Envelope<'a>>, payloads: Vec<Vec<u8>>) -> Vec<Object<'a>> {
-    let object = |(envelope, data)| Object { envelope, data };
-    envelopes.into_iter().zip(payloads).map(object).collect()
+/// The objects of a batch, whose payloads move out of it.
+///
+/// # Errors
+///
+/// As [`envelopes`].
+pub(crate) fn objects(batch: &mut Objects) -> Result<Vec<Object<'_>>, String> {
+    let payloads = mem::take(&mut batch.payloads);
+    let object = |(envelope, data): (Result<_, _>, _)| Ok(Object { envelope: envelope?, data });
+    rows(&batch.envelopes)?.zip(payloads).map(object).collect()
+}
+
+/// The rows that the columns make.
+fn rows(batch: &Envelopes) -> Result<impl Iterator<Item = Result<Envelope<'_>, String>>, String> {
+    let whole = str::from_utf8(&batch.text)
+        .map_err(|error| format!("the host sent text that is not UTF-8: {error}"))?;
+    let mut ends = batch.text_ends.iter();
+    // What follows one another: each part begins where the one before it ended.
+    let (mut text_end, mut attributes_end) = (0, 0);
+    let mut text = move || {
+        let end = *ends.next()? as usize;
+        whole.get(mem::replace(&mut text_end, end)..end)
+    };
+    let mut attributes = move |n| {
+        let end = *batch.attribute_ends.get(n)? as usize;
+        batch.attributes.get(mem::replace(&mut attributes_end, end)..end)
+    };
+    let mut row = move |n| {
+        Some(Envelope {
+            // In the order in which the contract has them.
+            id: text()?,
+            key: text()?,
+            source: text()?,
+            framedb_id: Some(text()?).filter(|id| !id.is_empty()),
+            content_type: Some(text()?).filter(|name| !name.is_empty()),
+            metadata: text()?,
+            attributes: attributes(n)?,
+            attempt: *batch.attempts.get(n)?,
+            kind: *batch.kinds.get(n)?,
+            size: *batch.sizes.get(n)?,
+        })
+    };
+    Ok((0..batch.sizes.len())
+        .map(move |n| row(n).ok_or_else(|| "the host sent columns that do not fit".to_owned())))
 }
 
 #[cfg(test)]
@@ -51,39 +65,27 @@ mod tests {
     use super::*;
     use crate::types::{Attribute, Kind};
 
-    fn batch() -> Envelopes {
-        let first = Row {
-            id_end: 1,
-            key_end: 8,
-            source_end: 8,
-            framedb_id_end: 8,
-            content_type_end: 11,
-            metadata_end: 11,
-            attributes_end: 1,
-            attempt: 2,
-            kind: Some(Kind::Storage),
-            size: 3,
+    fn batch() -> Objects {
+        let texts = ["7", "caméra", "", "", "a/b", "", "8", "k", "s", "f", "", "{}"];
+        let text_ends = texts.iter().scan(0, |end, text| {
+            *end += text.len() as u32;
+            Some(*end)
+        });
+        let envelopes = Envelopes {
+            text_ends: text_ends.collect(),
+            text: texts.concat().into(),
+            attributes: vec![Attribute::new("width", 640_i64), Attribute::new("other", true)],
+            attribute_ends: vec![1, 2],
+            attempts: vec![2, 1],
+            kinds: vec![Some(Kind::Storage), None],
+            sizes: vec![3, 0],
         };
-        let second = Row {
-            id_end: 12,
-            key_end: 13,
-            source_end: 14,
-            framedb_id_end: 15,
-            content_type_end: 15,
-            metadata_end: 17,
-            attributes_end: 2,
-            attempt: 1,
-            kind: None,
-            size: 0,
-        };
-        let attributes = vec![Attribute::new("width", 640_i64), Attribute::new("other", true)];
-        Envelopes { text: "7caméraa/b8ksf{}".into(), attributes, rows: vec![first, second] }
+        Objects { envelopes, payloads: vec![vec![1, 2, 3], Vec::new()] }
     }
 
     #[test]
-    fn rows_become_views_of_the_text() {
-        let batch = batch();
-        let envelopes = envelopes(&batch).unwrap();
+    fn columns_become_rows() {
+        let mut batch = batch();
         let first = Envelope {
             id: "7",
             attempt: 2,
@@ -104,26 +106,27 @@ mod tests {
             attributes: &[Attribute::new("other", true)],
             ..Envelope::default()
         };
-        assert_eq!(envelopes, [first, second]);
-        let objects = objects(envelopes, vec![vec![1, 2, 3], Vec::new()]);
+        assert_eq!(envelopes(&batch.envelopes).unwrap(), [first, second]);
         let expected = [
             Object { envelope: first, data: vec![1, 2, 3] },
             Object { envelope: second, data: Vec::new() },
         ];
-        assert_eq!(objects, expected);
+        assert_eq!(objects(&mut batch).unwrap(), expected);
     }
 
     #[test]
     fn what_a_host_gets_wrong_is_named() {
         for (change, part) in [
             ((|batch| batch.text[5] = 0xff) as fn(&mut Envelopes), "not UTF-8"),
-            (|batch| batch.rows[0].key_end = 5, "outside"),
-            (|batch| batch.rows[0].source_end = 2, "outside"),
-            (|batch| batch.rows[1].metadata_end = 18, "outside"),
-            (|batch| batch.rows[1].attributes_end = 3, "outside"),
-            (|batch| batch.rows[1].attributes_end = 0, "outside"),
+            (|batch| batch.text_ends[1] = 5, "do not fit"),
+            (|batch| batch.text_ends[2] = 2, "do not fit"),
+            (|batch| batch.text_ends[11] = 99, "do not fit"),
+            (|batch| _ = batch.text_ends.pop(), "do not fit"),
+            (|batch| batch.attribute_ends[1] = 3, "do not fit"),
+            (|batch| batch.attribute_ends[1] = 0, "do not fit"),
+            (|batch| _ = batch.attempts.pop(), "do not fit"),
         ] {
-            let mut batch = batch();
+            let mut batch = batch().envelopes;
             change(&mut batch);
             let error = envelopes(&batch).unwrap_err();
             assert!(error.contains(part), "{part} in {error}");

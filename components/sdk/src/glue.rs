@@ -14,7 +14,6 @@ use crate::{
     serialize,
     serialize::Serialize,
     settings,
-    types::Envelope,
 };
 use serde::de::DeserializeOwned;
 use std::{cell::OnceCell, thread::LocalKey};
@@ -57,17 +56,6 @@ fn from_host(name: &str) -> Result<Option<String>, String> {
     })
 }
 
-/// The plugin, and a batch taken apart for it.
-fn ready<'a, P, S: DeserializeOwned>(
-    slot: &'static LocalKey<Slot<P>>,
-    name: &str,
-    new: impl FnOnce(S) -> Result<P, String>,
-    batch: &'a Envelopes,
-) -> Result<(&'static P, Vec<Envelope<'a>>), String> {
-    let plugin = slot.with(|slot| slot.plugin(name, new))?;
-    Ok((plugin, envelopes(batch)?))
-}
-
 fn description(name: &str, version: &str) -> Description {
     Description { name: name.into(), version: version.into() }
 }
@@ -88,11 +76,13 @@ pub fn describe_ingest<P: Ingest>(
 /// `ingest.process`.
 pub async fn process<P: Ingest>(
     slot: &'static LocalKey<Slot<P>>,
-    Objects { envelopes: batch, payloads }: Objects,
+    mut batch: Objects,
 ) -> Vec<ingest::Verdict> {
-    match ready(slot, P::NAME, P::new, &batch) {
-        Ok((plugin, views)) => plugin.process_batch(objects(views, payloads)).await,
-        Err(reason) => batch.rows.iter().map(|_| ingest::Verdict::retry(&reason)).collect(),
+    let count = batch.payloads.len();
+    let plugin = slot.with(|slot| slot.plugin(P::NAME, P::new));
+    match plugin.and_then(|plugin| Ok((plugin, objects(&mut batch)?))) {
+        Ok((plugin, objects)) => plugin.process_batch(objects).await,
+        Err(reason) => vec![ingest::Verdict::retry(reason); count],
     }
 }
 
@@ -110,9 +100,10 @@ pub async fn place<P: Resolve>(
     slot: &'static LocalKey<Slot<P>>,
     batch: Envelopes,
 ) -> Vec<resolve::Verdict> {
-    match ready(slot, P::NAME, P::new, &batch) {
-        Ok((plugin, views)) => plugin.place_batch(views).await,
-        Err(reason) => batch.rows.iter().map(|_| resolve::Verdict::retry(&reason)).collect(),
+    let plugin = slot.with(|slot| slot.plugin(P::NAME, P::new));
+    match plugin.and_then(|plugin| Ok((plugin, envelopes(&batch)?))) {
+        Ok((plugin, envelopes)) => plugin.place_batch(envelopes).await,
+        Err(reason) => vec![resolve::Verdict::retry(reason); batch.sizes.len()],
     }
 }
 
@@ -129,11 +120,13 @@ pub fn describe_serialize<P: Serialize>(
 /// `serialize.encode`.
 pub async fn encode<P: Serialize>(
     slot: &'static LocalKey<Slot<P>>,
-    Objects { envelopes: batch, payloads }: Objects,
+    mut batch: Objects,
 ) -> Vec<serialize::Verdict> {
-    match ready(slot, P::NAME, P::new, &batch) {
-        Ok((plugin, views)) => plugin.encode_batch(objects(views, payloads)).await,
-        Err(reason) => batch.rows.iter().map(|_| serialize::Verdict::retry(&reason)).collect(),
+    let count = batch.payloads.len();
+    let plugin = slot.with(|slot| slot.plugin(P::NAME, P::new));
+    match plugin.and_then(|plugin| Ok((plugin, objects(&mut batch)?))) {
+        Ok((plugin, objects)) => plugin.encode_batch(objects).await,
+        Err(reason) => vec![serialize::Verdict::retry(reason); count],
     }
 }
 

@@ -37,7 +37,8 @@ pub struct MatchConfig {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct BatchConfig {
-    /// Objects in a batch at most.
+    /// Objects in a batch at most; fewer where an object takes long in the stages, so that a
+    /// batch leaves them after some 20 ms.
     pub objects: usize,
     /// Payload bytes in a batch at most; a larger object travels alone.
     #[schemars(with = "String")]
@@ -76,8 +77,8 @@ pub struct PipelineConfig {
 impl Default for BatchConfig {
     fn default() -> Self {
         Self {
-            // Batches of 16 take most of what batching gains; 256 bound what a replay costs.
-            objects: 256,
+            // Batches of 16 take most of what batching gains; 512 bound what a replay costs.
+            objects: 512,
             bytes: ByteSize::mib(8),
             // Fewer and fuller batches cost less; a batch that takes longer is waiting for
             // something, and the next one should not wait with it.

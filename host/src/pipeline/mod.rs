@@ -11,6 +11,7 @@ mod config;
 mod defaults;
 mod item;
 pub(crate) mod order;
+mod pace;
 pub(crate) mod sink;
 mod stages;
 mod writing;
@@ -26,8 +27,13 @@ use crate::{codecs::Codecs, instances::Instances, plugin::Pool, telemetry::Pipel
 use framedb_core::{Failure, FailureClass, Outcome, Rule, Stage};
 use item::{Item, Step, Written};
 use order::Order;
+use pace::Pace;
 use sink::Sink;
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
@@ -45,6 +51,7 @@ pub struct Pipeline {
     framing: Framing,
     shared: Arc<Shared>,
     metrics: PipelineMetrics,
+    pace: Pace,
     arrivals: mpsc::Sender<Item>,
 }
 
@@ -86,6 +93,7 @@ impl Pipeline {
             framing: config.framing,
             shared,
             metrics,
+            pace: Pace::default(),
             arrivals,
         });
         let weak = Arc::downgrade(&pipeline);
@@ -175,6 +183,7 @@ impl Pipeline {
 
     /// Takes items through the stages from `step` on.
     async fn run(self: Arc<Self>, items: Vec<Item>, step: Step, slot: Option<Slot>) {
+        let (objects, started) = (items.len(), Instant::now());
         let mut items = items;
         for index in 0..self.ingest.len() {
             if step <= Step::Ingest(index) && !items.is_empty() {
@@ -187,8 +196,11 @@ impl Pipeline {
         if step <= Step::Serialize && !items.is_empty() {
             items = self.serialize(items).await;
         }
-        // The stages are free for the next batch while this one is written.
-        drop(slot);
+        if let Some(slot) = slot {
+            self.pace.note(objects, started.elapsed());
+            // The stages are free for the next batch while this one is written.
+            drop(slot);
+        }
         self.write(items).await;
     }
 
@@ -258,10 +270,13 @@ async fn gather(
     let mut gathered: Vec<Item> = Vec::new();
     loop {
         let Ok(slot) = slots.clone().acquire_owned().await else { return };
-        let most = config.objects.max(1);
-        if gathered.is_empty() && waiting.recv_many(&mut gathered, most).await == 0 {
+        if gathered.is_empty() && waiting.recv_many(&mut gathered, 1).await == 0 {
             return;
         }
+        let Some(most) = pipeline.upgrade().map(|pipeline| pipeline.pace.objects(config.objects))
+        else {
+            return;
+        };
         let alone = slots.available_permits() >= at_once - 1;
         if !alone && !config.linger.is_zero() {
             let deadline = tokio::time::sleep(config.linger);

@@ -45,46 +45,28 @@ pub(crate) struct Attribute {
     value: Value,
 }
 
-/// `types.envelope`.
-#[derive(ComponentType, Lower, Debug, Clone, Copy)]
-#[component(record)]
-pub(crate) struct Envelope {
-    #[component(name = "id-end")]
-    id_end: u32,
-    #[component(name = "key-end")]
-    key_end: u32,
-    #[component(name = "source-end")]
-    source_end: u32,
-    #[component(name = "framedb-id-end")]
-    framedb_id_end: u32,
-    #[component(name = "content-type-end")]
-    content_type_end: u32,
-    #[component(name = "metadata-end")]
-    metadata_end: u32,
-    #[component(name = "attributes-end")]
-    attributes_end: u32,
-    #[component(name = "attempt")]
-    attempt: u32,
-    #[component(name = "kind")]
-    kind: Option<Kind>,
-    #[component(name = "size")]
-    size: u64,
-}
-
 /// `types.envelopes`.
-#[derive(ComponentType, Lower, Debug, Clone)]
+#[derive(ComponentType, Lower, Debug)]
 #[component(record)]
 pub(crate) struct Envelopes {
     #[component(name = "text")]
     text: Vec<u8>,
+    #[component(name = "text-ends")]
+    text_ends: Vec<u32>,
     #[component(name = "attributes")]
     attributes: Vec<Attribute>,
-    #[component(name = "rows")]
-    rows: Vec<Envelope>,
+    #[component(name = "attribute-ends")]
+    attribute_ends: Vec<u32>,
+    #[component(name = "attempts")]
+    attempts: Vec<u32>,
+    #[component(name = "kinds")]
+    kinds: Vec<Option<Kind>>,
+    #[component(name = "sizes")]
+    sizes: Vec<u64>,
 }
 
 /// `types.objects`, lowered from shared bytes.
-#[derive(ComponentType, Lower, Debug, Clone)]
+#[derive(ComponentType, Lower, Debug)]
 #[component(record)]
 pub(crate) struct Objects {
     #[component(name = "envelopes")]
@@ -290,49 +272,45 @@ impl From<Attribute> for rules::Attribute {
     }
 }
 
+/// Texts that an object has in [`Envelopes`].
+const TEXTS: usize = 6;
+
 /// Bytes of text that an object brings along, as a guess that spares growing.
 const TEXT_OF_AN_OBJECT: usize = 96;
 
 impl Envelopes {
-    /// The envelopes of a batch, with all of their texts as one.
+    /// The envelopes of a batch, by columns.
     pub(crate) fn pack(batch: &[&rules::Object]) -> Self {
         let mut packed = Self {
-            text: Vec::with_capacity(batch.len() * TEXT_OF_AN_OBJECT),
+            text: Vec::with_capacity(TEXT_OF_AN_OBJECT * batch.len()),
+            text_ends: Vec::with_capacity(TEXTS * batch.len()),
             attributes: Vec::new(),
-            rows: Vec::with_capacity(batch.len()),
+            attribute_ends: Vec::with_capacity(batch.len()),
+            attempts: batch.iter().map(|object| object.envelope.attempt).collect(),
+            kinds: batch.iter().map(|object| object.envelope.kind.map(Into::into)).collect(),
+            sizes: batch.iter().map(|object| object.data.len() as u64).collect(),
         };
         for object in batch {
-            packed.add(object);
+            packed.add(&object.envelope);
         }
         packed
     }
 
-    fn add(&mut self, object: &rules::Object) {
-        let envelope = &object.envelope;
-        // In the order in which the contract has them.
-        let row = Envelope {
-            id_end: self.text(&envelope.id),
-            key_end: self.text(envelope.key.as_str()),
-            source_end: self.text(&envelope.source),
-            framedb_id_end: self.text(envelope.framedb_id.as_deref().unwrap_or_default()),
-            content_type_end: self.text(envelope.content_type.as_deref().unwrap_or_default()),
-            metadata_end: self.text(&envelope.metadata),
-            attributes_end: self.attributes(&envelope.attributes),
-            attempt: envelope.attempt,
-            kind: envelope.kind.map(Into::into),
-            size: object.data.len() as u64,
-        };
-        self.rows.push(row);
-    }
-
-    fn text(&mut self, text: &str) -> u32 {
-        self.text.extend_from_slice(text.as_bytes());
-        end(self.text.len())
-    }
-
-    fn attributes(&mut self, attributes: &[rules::Attribute]) -> u32 {
-        self.attributes.extend(attributes.iter().map(Into::into));
-        end(self.attributes.len())
+    fn add(&mut self, envelope: &rules::Envelope) {
+        let texts: [&str; TEXTS] = [
+            &envelope.id,
+            envelope.key.as_str(),
+            &envelope.source,
+            envelope.framedb_id.as_deref().unwrap_or_default(),
+            envelope.content_type.as_deref().unwrap_or_default(),
+            &envelope.metadata,
+        ];
+        for text in texts {
+            self.text.extend_from_slice(text.as_bytes());
+            self.text_ends.push(end(self.text.len()));
+        }
+        self.attributes.extend(envelope.attributes.iter().map(Into::into));
+        self.attribute_ends.push(end(self.attributes.len()));
     }
 }
 
