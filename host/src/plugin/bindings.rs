@@ -369,18 +369,22 @@ impl From<IngestVerdict> for Ingested {
     }
 }
 
-impl From<ResolveVerdict> for Resolved {
-    fn from(verdict: ResolveVerdict) -> Self {
-        match verdict {
-            ResolveVerdict::Place(placement) => Self::Place(Placement {
-                framedb_id: placement.framedb_id.into(),
+impl ResolveVerdict {
+    /// The verdict; `named` is the instance that the sender named, which most plugins repeat.
+    pub(crate) fn into_resolved(self, named: Option<&Arc<str>>) -> Resolved {
+        match self {
+            Self::Place(placement) => Resolved::Place(Placement {
+                framedb_id: match named {
+                    Some(named) if **named == placement.framedb_id => named.clone(),
+                    _ => placement.framedb_id.into(),
+                },
                 kind: placement.kind.into(),
                 key: placement.key,
                 time_to_live: placement.time_to_live.map(Duration::from_nanos),
             }),
-            ResolveVerdict::Drop(reason) => Self::Drop(reason),
-            ResolveVerdict::Reject(reason) => Self::Reject(reason),
-            ResolveVerdict::Retry(retry) => Self::Retry(retry.into()),
+            Self::Drop(reason) => Resolved::Drop(reason),
+            Self::Reject(reason) => Resolved::Reject(reason),
+            Self::Retry(retry) => Resolved::Retry(retry.into()),
         }
     }
 }

@@ -139,7 +139,11 @@ impl Pool {
     pub(crate) async fn resolve(&self, batch: &[&Object]) -> Verdicts<Resolved> {
         let input = |group| wit::Envelopes::pack(part(batch, group));
         let verdicts = self.judge::<Place>(batch.len(), input).await;
-        verdicts.into_iter().map(|verdict| verdict.map(Into::into)).collect()
+        let named = batch.iter().map(|object| object.envelope.framedb_id.as_ref());
+        let resolved = |(verdict, named): (Result<wit::ResolveVerdict, _>, _)| {
+            verdict.map(|verdict| verdict.into_resolved(named))
+        };
+        verdicts.into_iter().zip(named).map(resolved).collect()
     }
 
     /// The serialize stage over a batch.
