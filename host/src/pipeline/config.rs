@@ -77,8 +77,8 @@ pub struct PipelineConfig {
 impl Default for BatchConfig {
     fn default() -> Self {
         Self {
-            // Batches of 16 take most of what batching gains; 512 bound what a replay costs.
-            objects: 512,
+            // Batches of 16 take most of what batching gains; 256 bound what a replay costs.
+            objects: 256,
             bytes: ByteSize::mib(8),
             // Fewer and fuller batches cost less; a batch that takes longer is waiting for
             // something, and the next one should not wait with it.
