@@ -198,8 +198,10 @@ impl Pipeline {
         }
         if let Some(slot) = slot {
             self.pace.note(objects, started.elapsed());
-            // The stages are free for the next batch while this one is written.
+            // The stages are free for the next batch while this one is written; yielding lets
+            // another thread have the one of them that this thread does not go on with.
             drop(slot);
+            tokio::task::yield_now().await;
         }
         self.write(items).await;
     }
