@@ -41,6 +41,25 @@ async fn a_batch_of_many_objects_is_stored_whole() {
 }
 
 #[tokio::test]
+async fn objects_that_take_long_travel_in_batches_that_end_in_time() {
+    let node = misbehaving()
+        .config(|config| {
+            let pipeline = config.pipelines.get_mut("default").unwrap();
+            pipeline.batch.time = Duration::from_millis(20);
+        })
+        .configure("misbehave", |plugin| plugin.limits.batch_time = Duration::from_millis(1500))
+        .start()
+        .await;
+    // One batch of all of them would take twice its limit.
+    let slow = r#"{"ingest":"sleep","millis":30}"#;
+    let objects = (0..100).map(|n| arrival(&format!("slow/{n}")).meta(slow));
+    for receipt in node.ingest_all(objects).await {
+        let _ = stored(receipt);
+    }
+    assert_eq!(node.counted("framedb_plugin_failures_total", ""), 0);
+}
+
+#[tokio::test]
 async fn an_accepting_plugin_adds_attributes_which_readers_find() {
     let node = misbehaving().start().await;
     let receipt = stored(node.ingest(arrival("a").order("ingest", "attribute")).await);

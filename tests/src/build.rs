@@ -114,7 +114,8 @@ impl Build {
     #[must_use]
     pub fn pipeline(self, name: &str, change: impl FnOnce(&mut PipelineConfig)) -> Self {
         let mut pipeline = PipelineConfig {
-            batch: BatchConfig { at_once: 1, ..BatchConfig::default() },
+            // What is sent together shares a batch, however long plugins take.
+            batch: BatchConfig { at_once: 1, time: Duration::ZERO, ..BatchConfig::default() },
             ..PipelineConfig::default()
         };
         change(&mut pipeline);

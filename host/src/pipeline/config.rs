@@ -37,12 +37,16 @@ pub struct MatchConfig {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct BatchConfig {
-    /// Objects in a batch at most; fewer where an object takes long in the stages, so that a
-    /// batch leaves them after some 20 ms.
+    /// Objects in a batch at most.
     pub objects: usize,
     /// Payload bytes in a batch at most; a larger object travels alone.
     #[schemars(with = "String")]
     pub bytes: ByteSize,
+    /// How long a batch should be in the stages: where objects take long, fewer of them make a
+    /// batch. `0s` does not bound batches by time.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub time: Duration,
     /// How long a batch that is not full waits for those before it to leave the stages; an
     /// idle pipeline does not wait.
     #[serde(with = "humantime_serde")]
@@ -80,6 +84,9 @@ impl Default for BatchConfig {
             // Batches of 16 take most of what batching gains; 256 bound what a replay costs.
             objects: 256,
             bytes: ByteSize::mib(8),
+            // Much longer than what a call costs, which is what batching spares; much shorter
+            // than the limits of plugins, and than what a sender would notice.
+            time: Duration::from_millis(20),
             // Fewer and fuller batches cost less; a batch that takes longer is waiting for
             // something, and the next one should not wait with it.
             linger: Duration::from_millis(1),

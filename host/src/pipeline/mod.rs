@@ -93,7 +93,7 @@ impl Pipeline {
             framing: config.framing,
             shared,
             metrics,
-            pace: Pace::default(),
+            pace: Pace::new(config.batch.time),
             arrivals,
         });
         let weak = Arc::downgrade(&pipeline);

@@ -5,12 +5,6 @@ use std::{
     time::Duration,
 };
 
-/// How long a batch may be in the stages.
-///
-/// Much longer than what a call costs, which is what batching spares; much shorter than the
-/// limits of a plugin and than what a sender would notice.
-const BATCH_TIME: Duration = Duration::from_millis(20);
-
 /// Objects of the first batch, when nothing is known yet.
 const FIRST: u32 = 16;
 
@@ -21,16 +15,16 @@ const FIRST: u32 = 16;
 /// the limit that the batch would run into.
 #[derive(Debug)]
 pub(super) struct Pace {
+    batch: Duration,
     nanos: AtomicU64,
 }
 
-impl Default for Pace {
-    fn default() -> Self {
-        Self { nanos: AtomicU64::new(nanos(BATCH_TIME / FIRST)) }
-    }
-}
-
 impl Pace {
+    /// A pace at which a batch takes this long; zero does not bound batches.
+    pub(super) fn new(batch: Duration) -> Self {
+        Self { batch, nanos: AtomicU64::new(nanos(batch / FIRST)) }
+    }
+
     /// Notes how long a batch took.
     pub(super) fn note(&self, objects: usize, took: Duration) {
         let new = nanos(took) / (objects.max(1) as u64);
@@ -41,7 +35,10 @@ impl Pace {
 
     /// Objects of the next batch, at most `most`.
     pub(super) fn objects(&self, most: usize) -> usize {
-        let objects = nanos(BATCH_TIME) / self.nanos.load(Ordering::Relaxed).max(1);
+        if self.batch.is_zero() {
+            return most.max(1);
+        }
+        let objects = nanos(self.batch) / self.nanos.load(Ordering::Relaxed).max(1);
         usize::try_from(objects).unwrap_or(usize::MAX).min(most).max(1)
     }
 }
@@ -54,9 +51,11 @@ fn nanos(time: Duration) -> u64 {
 mod tests {
     use super::*;
 
+    const BATCH: Duration = Duration::from_millis(20);
+
     #[test]
     fn quick_stages_get_full_batches() {
-        let pace = Pace::default();
+        let pace = Pace::new(BATCH);
         assert_eq!(pace.objects(512), 16);
         for _ in 0..20 {
             pace.note(16, Duration::from_micros(50));
@@ -66,7 +65,7 @@ mod tests {
 
     #[test]
     fn slow_stages_get_batches_that_end_soon() {
-        let pace = Pace::default();
+        let pace = Pace::new(BATCH);
         for _ in 0..20 {
             let objects = pace.objects(512);
             pace.note(objects, Duration::from_millis(5) * u32::try_from(objects).unwrap());
@@ -74,5 +73,12 @@ mod tests {
         assert_eq!(pace.objects(512), 4);
         pace.note(1, Duration::MAX);
         assert_eq!(pace.objects(512), 1);
+    }
+
+    #[test]
+    fn without_a_time_batches_are_as_full_as_they_may() {
+        let pace = Pace::new(Duration::ZERO);
+        pace.note(1, Duration::from_secs(1));
+        assert_eq!(pace.objects(512), 512);
     }
 }
