@@ -28,6 +28,8 @@ pub(crate) struct Engine {
     pub(crate) disk: Arc<Disk>,
     /// Elements that are returned are in their old order among themselves.
     pub(crate) returns_in_order: bool,
+    /// Expired values go without being deleted.
+    pub(crate) expires_by_itself: bool,
     _directory: Option<tempfile::TempDir>,
     _server: Option<RedisServer>,
 }
@@ -65,7 +67,7 @@ pub(crate) async fn redis() -> Engine {
     let one = open(&server.url(), &context).await.unwrap();
     let engine = node(context, one, "memory:", Kind::InMemory).keeping(directory);
     // Redis lists have no numbers to put an element back by.
-    Engine { returns_in_order: false, _server: Some(server), ..engine }
+    Engine { returns_in_order: false, expires_by_itself: true, _server: Some(server), ..engine }
 }
 
 /// A volatile instance of this size.
@@ -116,6 +118,7 @@ fn node(context: OpenContext, one: Instance, other_url: &str, kind: Kind) -> Eng
         arena: context.arena,
         disk,
         returns_in_order: true,
+        expires_by_itself: false,
         _directory: None,
         _server: None,
     }

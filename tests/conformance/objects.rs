@@ -102,7 +102,12 @@ pub(crate) async fn only_expired_values_are_deleted_as_such(engine: Engine) {
     for answer in engine.one.objects.delete_expired(&names, now).await {
         assert!(!answer.unwrap());
     }
-    engine.one.objects.delete_expired(&names, now + Duration::from_secs(61)).await;
+    let later = now + Duration::from_secs(61);
+    let removed = engine.one.objects.delete_expired(&names, later).await;
+    if engine.expires_by_itself {
+        assert!(removed.into_iter().all(|answer| !answer.unwrap()));
+        return;
+    }
     assert_eq!(list(&engine, "", None, 10).await, ["b"]);
 }
 
