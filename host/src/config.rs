@@ -17,6 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
+    fmt,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
@@ -98,7 +99,7 @@ pub struct NodeLimits {
 }
 
 /// `[instances.ID]`: a place where objects can be kept.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct InstanceConfig {
     /// The engine: `memory:`, `file:` (in the data directory), `file:/another/directory`, or a
@@ -150,6 +151,19 @@ impl Default for NodeLimits {
             in_flight: ByteSize::mib(256),
             deadline: Duration::from_secs(30),
         }
+    }
+}
+
+impl fmt::Debug for InstanceConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What follows the scheme may hold a password.
+        let scheme = self.url.split(':').next().unwrap_or_default();
+        f.debug_struct("InstanceConfig")
+            .field("scheme", &scheme)
+            .field("max_bytes", &self.max_bytes)
+            .field("eviction", &self.eviction)
+            .field("sync", &self.sync)
+            .finish_non_exhaustive()
     }
 }
 

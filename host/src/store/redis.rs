@@ -7,14 +7,16 @@ use super::{Limits, Listed, ObjectStore, Record, check_size};
 use crate::{
     Error, ErrorKind, Result,
     driver::{
-        redis::{Connection, Scripts, failed},
+        redis::{
+            Cmd, Connection, Pipeline, RedisError, RedisResult, Scripts, Value, cmd, failed,
+            from_redis_value,
+        },
         repeat,
     },
 };
 use async_trait::async_trait;
 use bytes::Bytes;
 use framedb_core::Key;
-use redis::{Cmd, Pipeline, RedisResult, Value};
 use std::{
     collections::BTreeSet,
     sync::Arc,
@@ -42,7 +44,7 @@ impl RedisObjects {
         Self { connection, max_value: max_value.min(MAX_BULK) }
     }
 
-    fn failed(&self, attempt: &str, cause: redis::RedisError) -> Error {
+    fn failed(&self, attempt: &str, cause: RedisError) -> Error {
         failed(attempt, self.connection.address(), cause)
     }
 
@@ -75,6 +77,9 @@ impl RedisObjects {
 
     /// Sends one pipeline of writes; an answer per record, in order.
     async fn write(&self, group: &[&Record]) -> Vec<Result<()>> {
+        if group.is_empty() {
+            return Vec::new();
+        }
         let mut pipeline = Pipeline::with_capacity(group.len());
         for record in group {
             pipeline.add_command(set(record));
@@ -97,7 +102,7 @@ impl RedisObjects {
         let mut first: BTreeSet<Key> = BTreeSet::new();
         let mut cursor = 0_u64;
         loop {
-            let mut scan = redis::cmd("SCAN");
+            let mut scan = cmd("SCAN");
             scan.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(SCAN_STEP);
             scan.arg("TYPE").arg("string");
             let mut pipeline = Pipeline::with_capacity(1);
@@ -105,7 +110,7 @@ impl RedisObjects {
             let page = self.connection.send(&mut pipeline).await;
             let page = page.and_then(|mut answers| answers.pop().unwrap_or(Ok(Value::Nil)));
             let (next, names): (u64, Vec<Vec<u8>>) = page
-                .and_then(|page| Ok(redis::from_redis_value(page)?))
+                .and_then(|page| Ok(from_redis_value(page)?))
                 .map_err(|cause| self.failed("list objects", cause))?;
             for key in names.iter().filter_map(|name| Key::from_bytes(name).ok()) {
                 if after.is_some_and(|after| key.as_str() <= after) {
@@ -155,25 +160,25 @@ impl ObjectStore for RedisObjects {
 
     async fn get(&self, keys: &[Key]) -> Vec<Result<Option<Bytes>>> {
         let command = |key: &str| {
-            let mut get = redis::cmd("GET");
+            let mut get = cmd("GET");
             get.arg(key);
             get
         };
         self.each("read", keys, command, |answer| match answer {
             Value::Nil => Ok(None),
             Value::BulkString(data) => Ok(Some(Bytes::from(data))),
-            other => Ok(Some(Bytes::from(redis::from_redis_value::<Vec<u8>>(other)?))),
+            other => Ok(Some(Bytes::from(from_redis_value::<Vec<u8>>(other)?))),
         })
         .await
     }
 
     async fn delete(&self, keys: &[Key]) -> Vec<Result<bool>> {
         let command = |key: &str| {
-            let mut delete = redis::cmd("EVAL");
+            let mut delete = cmd("EVAL");
             delete.arg(Scripts::DELETE).arg(1).arg(key);
             delete
         };
-        self.each("remove", keys, command, |answer| Ok(redis::from_redis_value(answer)?)).await
+        self.each("remove", keys, command, |answer| Ok(from_redis_value(answer)?)).await
     }
 
     /// The server looks at every key of the database for one page.
@@ -184,15 +189,15 @@ impl ObjectStore for RedisObjects {
         let keys = self.scan(prefix, after, limit).await?;
         let command = |name: &'static str| {
             move |key: &str| {
-                let mut command = redis::cmd(name);
+                let mut command = cmd(name);
                 command.arg(key);
                 command
             }
         };
-        let size = |answer| Ok(redis::from_redis_value::<u64>(answer)?);
+        let size = |answer| Ok(from_redis_value::<u64>(answer)?);
         let sizes = self.each("list", &keys, command("STRLEN"), size).await;
         // What is gone has no length either.
-        let exists = |answer| Ok(redis::from_redis_value::<bool>(answer)?);
+        let exists = |answer| Ok(from_redis_value::<bool>(answer)?);
         let there = self.each("list", &keys, command("EXISTS"), exists).await;
         let mut listed = Vec::with_capacity(keys.len());
         for ((key, size), there) in keys.into_iter().zip(sizes).zip(there) {
@@ -218,7 +223,7 @@ impl ObjectStore for RedisObjects {
         }
         // A user who may not ask is told by the first write.
         let Some(Ok(info)) = answers.next() else { return Ok(()) };
-        let info: String = redis::from_redis_value(info).unwrap_or_default();
+        let info: String = from_redis_value(info).unwrap_or_default();
         let says = |line: &str| info.lines().any(|found| found.trim() == line);
         if says("role:slave") && !says("slave_read_only:0") {
             let address = self.connection.address();
@@ -257,7 +262,7 @@ fn set(record: &Record) -> Cmd {
     let mut command;
     match left {
         Some(Duration::ZERO) => {
-            command = redis::cmd("DEL");
+            command = cmd("DEL");
             command.arg(key);
         }
         left => {

@@ -12,7 +12,10 @@ use crate::{
     Error, ErrorKind, Result,
     driver::{
         queue::{ID_WINDOW, ID_WINDOW_COUNT},
-        redis::{Connection, QUEUES, Scripts, SideKeys, failed},
+        redis::{
+            Connection, FromRedisValue, Pipeline, QUEUES, RedisError, RedisResult, Script,
+            ScriptInvocation, Scripts, SideKeys, failed, from_redis_value,
+        },
         repeat,
     },
 };
@@ -20,7 +23,6 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use framedb_core::{Key, Route};
 use parking_lot::Mutex;
-use redis::{FromRedisValue, Pipeline, RedisResult, Script, ScriptInvocation};
 use std::{
     collections::HashMap,
     sync::{Arc, Weak},
@@ -85,7 +87,7 @@ async fn sweep(queues: Weak<Queues>) {
 }
 
 impl Queues {
-    fn failed(&self, attempt: &str, cause: redis::RedisError) -> Error {
+    fn failed(&self, attempt: &str, cause: RedisError) -> Error {
         failed(attempt, self.connection.address(), cause)
     }
 
@@ -140,7 +142,7 @@ impl Queues {
         pipeline.cmd("ZRANGE").arg(QUEUES).arg(0).arg(-1).arg("WITHSCORES");
         let mut answers = self.connection.send(&mut pipeline).await?;
         let Some(found) = answers.pop() else { return Ok(()) };
-        let queues: Vec<(Vec<u8>, f64)> = redis::from_redis_value(found?)?;
+        let queues: Vec<(Vec<u8>, f64)> = from_redis_value(found?)?;
         let idle = Route::millis(SystemTime::now() - IDLE);
         for (name, at) in queues {
             let Ok(queue) = Key::from_bytes(&name) else { continue };

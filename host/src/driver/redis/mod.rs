@@ -11,6 +11,11 @@ mod scripts;
 mod side_keys;
 mod slot;
 
+/// The client's words that stores speak to a [`Connection`] in.
+pub(crate) use ::redis::{
+    Cmd, FromRedisValue, Pipeline, RedisError, RedisResult, Script, ScriptInvocation, Value, cmd,
+    from_redis_value,
+};
 pub(crate) use address::Address;
 pub(crate) use connection::Connection;
 pub(crate) use error::failed;
