@@ -17,6 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
+    fmt,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
@@ -98,10 +99,12 @@ pub struct NodeLimits {
 }
 
 /// `[instances.ID]`: a place where objects can be kept.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct InstanceConfig {
-    /// The engine: `memory:`, `file:` (in the data directory) or `file:/another/directory`.
+    /// The engine: `memory:`, `file:` (in the data directory), `file:/another/directory`, or a
+    /// Redis server: `redis://[user][:password]@host[:6379][/db]`, `rediss://…` with TLS, or
+    /// `unix:///path?db=n`.
     pub url: String,
     /// Bytes a `memory:` instance may take.
     #[serde(default)]
@@ -148,6 +151,19 @@ impl Default for NodeLimits {
             in_flight: ByteSize::mib(256),
             deadline: Duration::from_secs(30),
         }
+    }
+}
+
+impl fmt::Debug for InstanceConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What follows the scheme may hold a password.
+        let scheme = self.url.split(':').next().unwrap_or_default();
+        f.debug_struct("InstanceConfig")
+            .field("scheme", &scheme)
+            .field("max_bytes", &self.max_bytes)
+            .field("eviction", &self.eviction)
+            .field("sync", &self.sync)
+            .finish_non_exhaustive()
     }
 }
 
@@ -348,11 +364,11 @@ impl Config {
     fn check_instances(&self, problems: &mut Vec<String>) {
         for (id, instance) in &self.instances {
             let scheme = instance.url.split(':').next().unwrap_or_default();
-            if !matches!(scheme, "memory" | "file") {
+            if !matches!(scheme, "memory" | "file" | "redis" | "rediss" | "unix" | "redis+unix") {
                 let scheme: String = scheme.chars().take(32).collect();
                 problems.push(format!(
                     "instances.{id}.url: no engine has the scheme {scheme:?}; this build knows \
-                     `memory:` and `file:`"
+                     `memory:`, `file:` and `redis:` (also `rediss:` and `unix:`)"
                 ));
             }
         }
@@ -363,11 +379,12 @@ impl Config {
                 problems.push(format!("defaults.{kind}: there is no instance `{id}`{near}"));
                 continue;
             };
-            let volatile = instance.url.starts_with("memory:");
-            if (kind == Kind::Storage && volatile) || (kind == Kind::InMemory && !volatile) {
+            // The rest of a URL may hold a password.
+            let scheme = instance.url.split(':').next().unwrap_or_default();
+            let on_disk = scheme == "file";
+            if (kind == Kind::Storage && !on_disk) || (kind == Kind::InMemory && on_disk) {
                 problems.push(format!(
-                    "defaults.{kind}: the instance `{id}` ({}) keeps no {kind} objects",
-                    instance.url
+                    "defaults.{kind}: the instance `{id}` ({scheme}:) keeps no {kind} objects"
                 ));
             }
         }

@@ -1,11 +1,13 @@
 //! The engines, each opened afresh for a test.
 
+use crate::server::RedisServer;
 use framedb_core::{Key, Kind, Route};
 use framedb_host::{
     driver::{Arena, Disk, Disks, Eviction},
     registry::{Embedded, Registry},
     store::{Instance, OpenContext, Options, Record, SyncMode, open},
 };
+use futures::FutureExt;
 use std::{
     future::Future,
     path::Path,
@@ -24,7 +26,12 @@ pub(crate) struct Engine {
     pub(crate) registry: Arc<dyn Registry>,
     pub(crate) arena: Arc<Arena>,
     pub(crate) disk: Arc<Disk>,
+    /// Elements that are returned are in their old order among themselves.
+    pub(crate) returns_in_order: bool,
+    /// Expired values go without being deleted.
+    pub(crate) expires_by_itself: bool,
     _directory: Option<tempfile::TempDir>,
+    _server: Option<RedisServer>,
 }
 
 impl Engine {
@@ -44,45 +51,76 @@ impl Engine {
 
 pub(crate) fn memory() -> Engine {
     let directory = tempfile::tempdir().unwrap();
-    node(directory.path(), ["memory:", "file:"], Options::default()).keeping(directory)
+    embedded(directory.path(), ["memory:", "file:"], Options::default()).keeping(directory)
 }
 
 pub(crate) fn file() -> Engine {
     let directory = tempfile::tempdir().unwrap();
-    node(directory.path(), ["file:", "memory:"], Options::default()).keeping(directory)
+    embedded(directory.path(), ["file:", "memory:"], Options::default()).keeping(directory)
+}
+
+/// An instance at a server of its own.
+pub(crate) async fn redis() -> Engine {
+    let server = RedisServer::start();
+    let directory = tempfile::tempdir().unwrap();
+    let context = context(directory.path(), Options::default());
+    let one = open(&server.url(), &context).await.unwrap();
+    let engine = node(context, one, "memory:", Kind::InMemory).keeping(directory);
+    // Redis lists have no numbers to put an element back by.
+    Engine { returns_in_order: false, expires_by_itself: true, _server: Some(server), ..engine }
 }
 
 /// A volatile instance of this size.
 pub(crate) fn bounded(max_bytes: u64, eviction: Eviction) -> Engine {
     let directory = tempfile::tempdir().unwrap();
     let options = Options { max_bytes: Some(max_bytes), eviction, ..Options::default() };
-    node(directory.path(), ["memory:", "file:"], options).keeping(directory)
+    embedded(directory.path(), ["memory:", "file:"], options).keeping(directory)
 }
 
 /// A `file:` instance at a directory that outlives it.
 pub(crate) fn file_at(path: &Path, sync: SyncMode) -> Engine {
-    node(path, ["file:", "memory:"], Options { sync, ..Options::default() })
+    embedded(path, ["file:", "memory:"], Options { sync, ..Options::default() })
 }
 
-fn node(path: &Path, urls: [&str; 2], options: Options) -> Engine {
-    let context = OpenContext {
+/// A node whose instances are embedded ones.
+fn embedded(path: &Path, urls: [&str; 2], options: Options) -> Engine {
+    let context = context(path, options);
+    let one = open_embedded(urls[0], &context);
+    let kind = if urls[0] == "file:" { Kind::Storage } else { Kind::InMemory };
+    node(context, one, urls[1], kind)
+}
+
+/// Embedded engines are open at once.
+pub(crate) fn open_embedded(url: &str, context: &OpenContext) -> Instance {
+    open(url, context).now_or_never().unwrap().unwrap()
+}
+
+/// What an instance `one` is opened from.
+pub(crate) fn context(path: &Path, options: Options) -> OpenContext {
+    OpenContext {
         arena: Arc::new(Arena::new()),
         disks: Arc::new(Disks::new(path)),
         framedb_id: "one".into(),
         max_object: MAX_OBJECT,
         options,
-    };
+    }
+}
+
+fn node(context: OpenContext, one: Instance, other_url: &str, kind: Kind) -> Engine {
     let disk = context.disks.home().unwrap();
     let other =
         OpenContext { framedb_id: "other".into(), options: Options::default(), ..context.clone() };
     Engine {
-        kind: if urls[0] == "file:" { Kind::Storage } else { Kind::InMemory },
-        one: open(urls[0], &context).unwrap(),
-        other: open(urls[1], &other).unwrap(),
+        kind,
+        one,
+        other: open_embedded(other_url, &other),
         registry: Arc::new(Embedded::new(context.arena.clone(), disk.clone())),
         arena: context.arena,
         disk,
+        returns_in_order: true,
+        expires_by_itself: false,
         _directory: None,
+        _server: None,
     }
 }
 

@@ -150,15 +150,15 @@ async fn instances_may_have_directories_of_their_own() {
     };
     let context = context(elsewhere.path());
     let url = format!("file:{}", elsewhere.path().display());
-    let two = open(&url, &context).unwrap();
+    let two = open(&url, &context).await.unwrap();
     // The same directory once more is the same disk.
-    let again = open("file:", &context).unwrap();
+    let again = open("file:", &context).await.unwrap();
     assert_eq!(two.objects.domain(), again.objects.domain());
     assert!(!engine.registry.shares(&two.objects.domain().unwrap()));
     assert!(two.objects.describe().contains("on disk at"));
 
-    for url in ["redis://secret@host", "nothing", "memory:100"] {
-        let error = open(url, &context).unwrap_err();
+    for url in ["mysql://secret@host", "redis-sentinel://secret@host", "nothing", "memory:100"] {
+        let error = open(url, &context).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
         assert!(error.hint().unwrap().contains("memory:"), "{url}");
         assert!(!error.chain().contains("secret"));
@@ -177,7 +177,7 @@ async fn values_of_the_default_max_object_are_kept() {
     };
     let size = usize::try_from(framedb_core::DEFAULT_MAX_OBJECT).unwrap();
     {
-        let store = open("file:", &context()).unwrap().objects;
+        let store = open("file:", &context()).await.unwrap().objects;
         // Enough to be cut into several commits, and flushed while more is written.
         for round in 0..2_u8 {
             let records: Vec<_> =
@@ -187,7 +187,7 @@ async fn values_of_the_default_max_object_are_kept() {
             }
         }
     }
-    let store = open("file:", &context()).unwrap().objects;
+    let store = open("file:", &context()).await.unwrap().objects;
     for name in ["0/0", "0/1", "1/0", "1/1"] {
         let data = store.get(&[key(name)]).await.pop().unwrap().unwrap().unwrap();
         assert_eq!(data.len(), size);

@@ -17,24 +17,38 @@ mod memory;
 mod objects;
 mod queues;
 mod recovery;
+mod redis;
 mod registry;
+mod server;
 
-/// A test per engine for every function of a suite.
+/// A test per engine for every function of a suite; `embedded` ones are about what engines
+/// inside the node share with its registry.
 macro_rules! suite {
+    ($suite:ident embedded: $($test:ident),+ $(,)?) => {
+        mod $suite {
+            engine!(in_memory, memory(), $suite: $($test),+);
+            engine!(on_disk, file(), $suite: $($test),+);
+        }
+    };
     ($suite:ident: $($test:ident),+ $(,)?) => {
         mod $suite {
-            mod in_memory {
-                $(#[tokio::test(flavor = "multi_thread")]
-                async fn $test() {
-                    crate::$suite::$test(crate::engines::memory()).await;
-                })+
-            }
-            mod on_disk {
-                $(#[tokio::test(flavor = "multi_thread")]
-                async fn $test() {
-                    crate::$suite::$test(crate::engines::file()).await;
-                })+
-            }
+            engine!(in_memory, memory(), $suite: $($test),+);
+            engine!(on_disk, file(), $suite: $($test),+);
+            engine!(on_redis, redis().await, $suite: $($test),+);
+        }
+    };
+}
+
+/// A suite's tests with one engine.
+macro_rules! engine {
+    ($module:ident, $engine:expr, $suite:ident: $($test:ident),+) => {
+        mod $module {
+            use crate::engines::*;
+
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                crate::$suite::$test($engine).await;
+            })+
         }
     };
 }
@@ -75,7 +89,7 @@ mod suites {
         consumers_at_once_get_each_element_once,
         a_random_history_agrees_with_the_model,
     );
-    suite!(registry:
+    suite!(registry embedded:
         a_route_is_found_as_it_was_registered,
         an_older_generation_is_a_conflict,
         registering_again_changes_nothing,

@@ -102,7 +102,12 @@ pub(crate) async fn only_expired_values_are_deleted_as_such(engine: Engine) {
     for answer in engine.one.objects.delete_expired(&names, now).await {
         assert!(!answer.unwrap());
     }
-    engine.one.objects.delete_expired(&names, now + Duration::from_secs(61)).await;
+    let later = now + Duration::from_secs(61);
+    let removed = engine.one.objects.delete_expired(&names, later).await;
+    if engine.expires_by_itself {
+        assert!(removed.into_iter().all(|answer| !answer.unwrap()));
+        return;
+    }
     assert_eq!(list(&engine, "", None, 10).await, ["b"]);
 }
 
@@ -139,8 +144,21 @@ pub(crate) async fn keys_with_unusual_characters_are_kept_apart(engine: Engine) 
     assert!(engine.other.objects.list("", None, 10).await.unwrap().is_empty());
 }
 
+/// What shares no transaction with the registry claims none, and touches no route.
+async fn no_transaction(engine: &Engine) {
+    let route = route("one", engine.kind, 1);
+    assert!(
+        engine.one.objects.put_with_routes(&[(record("a", b"1"), route.clone())]).await.is_empty()
+    );
+    assert_eq!(get(engine, "a").await, None);
+    engine.registry.register(&[(key("a"), route.clone())]).await.pop().unwrap().unwrap();
+    put(engine, &[record("a", b"1")]).await;
+    assert!(engine.one.objects.delete(&keys(&["a"])).await.pop().unwrap().unwrap());
+    assert_eq!(engine.registry.lookup(&keys(&["a"])).await.unwrap(), [Some(route)]);
+}
+
 pub(crate) async fn data_and_route_appear_together(engine: Engine) {
-    let domain = engine.one.objects.domain().unwrap();
+    let Some(domain) = engine.one.objects.domain() else { return no_transaction(&engine).await };
     assert!(engine.registry.shares(&domain));
     let route = route("one", engine.kind, 7);
     let writes = [(record("a", b"1"), route.clone())];
@@ -152,6 +170,9 @@ pub(crate) async fn data_and_route_appear_together(engine: Engine) {
 }
 
 pub(crate) async fn an_older_generation_loses_and_changes_nothing(engine: Engine) {
+    if engine.one.objects.domain().is_none() {
+        return no_transaction(&engine).await;
+    }
     let write =
         |data: &[u8], generation| (record("a", data), route("one", engine.kind, generation));
     let writes = [write(b"new", 8), write(b"old", 7), write(b"newer", 9)];
@@ -167,6 +188,9 @@ pub(crate) async fn an_older_generation_loses_and_changes_nothing(engine: Engine
 }
 
 pub(crate) async fn deleting_data_takes_its_route_along(engine: Engine) {
+    if engine.one.objects.domain().is_none() {
+        return no_transaction(&engine).await;
+    }
     let writes = [(record("a", b"1"), route("one", engine.kind, 1))];
     engine.one.objects.put_with_routes(&writes).await;
     assert!(engine.one.objects.delete(&keys(&["a"])).await.pop().unwrap().unwrap());

@@ -13,7 +13,7 @@ struct Server {
 }
 
 /// Every server that tests run. The embedded engines need none.
-const SERVERS: &[Server] = &[];
+const SERVERS: &[Server] = &[Server { program: "redis-server", package: "redis-server" }];
 
 /// Installs the packages that are missing, or says how.
 ///

@@ -74,15 +74,17 @@ pub(super) fn chain(pipeline: &PipelineConfig) -> String {
     format!("{ingest} → {resolve} → {serialize}")
 }
 
-/// A URL without the user and the password that it may hold.
+/// A URL without the user and the password that it may hold before its host or as parameters.
 fn without_secrets(url: &str) -> String {
-    match url.split_once("://") {
-        Some((scheme, rest)) => match rest.rsplit_once('@') {
-            Some((_, host)) => format!("{scheme}://…@{host}"),
-            None => url.to_owned(),
-        },
-        None => url.to_owned(),
-    }
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (hidden, rest) = match rest.rsplit_once('@') {
+        Some((_, host)) => ("…@", host),
+        None => ("", rest),
+    };
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let query = query.split('&').filter(|pair| pair.starts_with("db="));
+    let query: String = query.take(1).map(|pair| format!("?{pair}")).collect();
+    format!("{scheme}://{hidden}{place}{query}")
 }
 
 #[cfg(test)]
@@ -93,6 +95,8 @@ mod tests {
     fn urls_are_shown_without_secrets() {
         assert_eq!(without_secrets("file:"), "file:");
         assert_eq!(without_secrets("redis://u:p@host:6379/0"), "redis://…@host:6379/0");
+        let url = "unix:///run/redis.sock?password=p&db=2";
+        assert_eq!(without_secrets(url), "unix:///run/redis.sock?db=2");
     }
 
     #[test]

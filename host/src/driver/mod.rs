@@ -2,7 +2,7 @@
 //!
 //! The embedded engines have theirs here too: [`Arena`] is the memory and [`Disk`] the data
 //! directory that an object store, a queue and the registry use together, so that data and
-//! routes change in one step.
+//! routes change in one step. Servers have a folder each: [`redis`].
 
 mod disk;
 mod disk_error;
@@ -11,10 +11,12 @@ mod disk_writer;
 mod disks;
 mod memory;
 pub(crate) mod queue;
+pub(crate) mod redis;
 mod shard;
 mod space;
 mod space_routes;
 pub(crate) mod tables;
+mod tls;
 
 pub use disk::Disk;
 pub use disks::Disks;

@@ -8,12 +8,16 @@ mod file_queue;
 mod file_rows;
 mod memory;
 mod open;
+mod redis;
+mod redis_queue;
 
 pub use crate::driver::queue::{ID_WINDOW, ID_WINDOW_COUNT};
 pub use file::FileObjects;
 pub use file_queue::FileQueues;
 pub use memory::MemoryStore;
 pub use open::{Instance, OpenContext, Options, SyncMode, open};
+pub use redis::RedisObjects;
+pub use redis_queue::RedisQueues;
 
 use crate::{Error, ErrorKind, Result, driver::Domain};
 use async_trait::async_trait;

@@ -1,9 +1,12 @@
 //! Opening instances by URL.
 
-use super::{FileObjects, FileQueues, MemoryStore, ObjectStore, Queue};
+use super::{FileObjects, FileQueues, MemoryStore, ObjectStore, Queue, RedisObjects, RedisQueues};
 use crate::{
     Error, ErrorKind, Result,
-    driver::{Arena, DEFAULT_MAX_BYTES, Disk, Disks, Eviction, Space},
+    driver::{
+        Arena, DEFAULT_MAX_BYTES, Disk, Disks, Eviction, Space,
+        redis::{Address, Connection},
+    },
 };
 use framedb_core::Kind;
 use serde::{Deserialize, Serialize};
@@ -57,13 +60,14 @@ pub struct Instance {
     pub kinds: &'static [Kind],
 }
 
-/// Opens the instance at `url`: `memory:`, `file:` (the node's data directory) or
-/// `file:<directory>`.
+/// Opens the instance at `url`: `memory:`, `file:` (the node's data directory),
+/// `file:<directory>`, or a Redis server at `redis://`, `rediss://` (TLS) or `unix://`.
 ///
 /// # Errors
 ///
-/// When no engine has the URL's scheme, and when the engine cannot be opened.
-pub fn open(url: &str, context: &OpenContext) -> Result<Instance> {
+/// When no engine has the URL's scheme, and when the engine cannot be opened; a server must
+/// answer and take writes.
+pub async fn open(url: &str, context: &OpenContext) -> Result<Instance> {
     let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
     match scheme {
         "memory" if rest.is_empty() => Ok(memory(context)),
@@ -77,6 +81,7 @@ pub fn open(url: &str, context: &OpenContext) -> Result<Instance> {
             let path = rest.strip_prefix("//").unwrap_or(rest);
             Ok(file(context.disks.at(Path::new(path))?, context))
         }
+        "redis" | "rediss" | "unix" | "redis+unix" => redis(url, context).await,
         _ => Err(unknown(scheme, context)),
     }
 }
@@ -103,6 +108,20 @@ fn file(disk: Arc<Disk>, context: &OpenContext) -> Instance {
     }
 }
 
+async fn redis(url: &str, context: &OpenContext) -> Result<Instance> {
+    let (address, info) = Address::parse(url, &context.framedb_id)?;
+    let connection = Arc::new(Connection::new(address, info)?);
+    let max_value = max_value(context.max_object);
+    let objects = RedisObjects::new(connection.clone(), max_value);
+    objects.health().await?;
+    let queues = RedisQueues::new(connection, max_value);
+    Ok(Instance {
+        objects: Arc::new(objects),
+        queue: Some(Arc::new(queues)),
+        kinds: &[Kind::InMemory, Kind::Stream],
+    })
+}
+
 /// Bytes that a stored value may have: a payload of `max-object` bytes grows when a serializer
 /// finds nothing to compress, and when it is framed. The database counts in 32 bits.
 fn max_value(max_object: u64) -> u64 {
@@ -113,10 +132,10 @@ fn max_value(max_object: u64) -> u64 {
 fn unknown(scheme: &str, context: &OpenContext) -> Error {
     let id = &context.framedb_id;
     let scheme: String = scheme.chars().take(32).collect();
-    let absent = ["redis", "rediss", "redis-sentinel", "mysql", "etcd", "http", "https"];
-    let known = "this build knows `memory:` and `file:`";
+    let absent = ["redis-sentinel", "redis-cluster", "mysql", "etcd", "http", "https"];
+    let known = "this build knows `memory:`, `file:` and `redis:` (also `rediss:` and `unix:`)";
     let hint = if absent.contains(&scheme.as_str()) {
-        format!("{known}; servers (`redis:`, `mysql:` and others) are not in it")
+        format!("{known}; other servers (`mysql:`, `redis-sentinel:` and others) are not in it")
     } else {
         known.to_owned()
     };

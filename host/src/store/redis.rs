@@ -1,0 +1,293 @@
+//! `RedisObjects`: objects as plain string values, as every other client of the server sees them.
+//!
+//! Keys are used unchanged. An object that replaces a queue leaves the queue's side keys: what
+//! is leased from it stays there until the name is a queue again.
+
+use super::{Limits, Listed, ObjectStore, Record, check_size};
+use crate::{
+    Error, ErrorKind, Result,
+    driver::{
+        redis::{
+            Cmd, Connection, Pipeline, RedisError, RedisResult, Scripts, Value, cmd, failed,
+            from_redis_value,
+        },
+        repeat,
+    },
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+use framedb_core::Key;
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+/// Bytes that a server takes as one value, by its default `proto-max-bulk-len`.
+pub(super) const MAX_BULK: u64 = 512 << 20;
+
+/// Bytes of records that travel in one pipeline, so that each has its time to be answered.
+pub(super) const MAX_GROUP: usize = 16 << 20;
+
+/// Keys that the server looks at in one step of a listing: other clients wait that long.
+const SCAN_STEP: usize = 1000;
+
+/// One Redis instance's objects.
+#[derive(Debug)]
+pub struct RedisObjects {
+    connection: Arc<Connection>,
+    max_value: u64,
+}
+
+impl RedisObjects {
+    pub(super) fn new(connection: Arc<Connection>, max_value: u64) -> Self {
+        Self { connection, max_value: max_value.min(MAX_BULK) }
+    }
+
+    fn failed(&self, attempt: &str, cause: RedisError) -> Error {
+        failed(attempt, self.connection.address(), cause)
+    }
+
+    /// Sends a command per key; what `read` makes of each answer.
+    async fn each<T>(
+        &self,
+        attempt: &str,
+        keys: &[Key],
+        command: impl Fn(&str) -> Cmd,
+        read: impl Fn(Value) -> RedisResult<T>,
+    ) -> Vec<Result<T>> {
+        if keys.is_empty() {
+            return Vec::new();
+        }
+        let mut pipeline = Pipeline::with_capacity(keys.len());
+        for key in keys {
+            pipeline.add_command(command(key.as_str()));
+        }
+        match self.connection.send(&mut pipeline).await {
+            Ok(answers) => {
+                let one = |(key, answer): (&Key, RedisResult<Value>)| {
+                    let read = answer.and_then(&read);
+                    read.map_err(|cause| self.failed(&format!("{attempt} {key}"), cause))
+                };
+                keys.iter().zip(answers).map(one).collect()
+            }
+            Err(cause) => repeat(&self.failed(&format!("{attempt} objects"), cause), keys.len()),
+        }
+    }
+
+    /// Sends one pipeline of writes; an answer per record, in order.
+    async fn write(&self, group: &[&Record]) -> Vec<Result<()>> {
+        if group.is_empty() {
+            return Vec::new();
+        }
+        let mut pipeline = Pipeline::with_capacity(group.len());
+        for record in group {
+            pipeline.add_command(set(record));
+        }
+        match self.connection.send(&mut pipeline).await {
+            Ok(answers) => {
+                let one = |(record, answer): (&&Record, RedisResult<Value>)| match answer {
+                    Ok(_) => Ok(()),
+                    Err(cause) => Err(self.failed(&format!("store {}", record.key), cause)),
+                };
+                group.iter().zip(answers).map(one).collect()
+            }
+            Err(cause) => repeat(&self.failed("store objects", cause), group.len()),
+        }
+    }
+
+    /// The first `limit` keys in byte order; keys that no sender could use are not ours.
+    async fn scan(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<Key>> {
+        let pattern = pattern(prefix);
+        let mut first: BTreeSet<Key> = BTreeSet::new();
+        let mut cursor = 0_u64;
+        loop {
+            let mut scan = cmd("SCAN");
+            scan.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(SCAN_STEP);
+            scan.arg("TYPE").arg("string");
+            let mut pipeline = Pipeline::with_capacity(1);
+            pipeline.add_command(scan);
+            let page = self.connection.send(&mut pipeline).await;
+            let page = page.and_then(|mut answers| answers.pop().unwrap_or(Ok(Value::Nil)));
+            let (next, names): (u64, Vec<Vec<u8>>) = page
+                .and_then(|page| Ok(from_redis_value(page)?))
+                .map_err(|cause| self.failed("list objects", cause))?;
+            for key in names.iter().filter_map(|name| Key::from_bytes(name).ok()) {
+                if after.is_some_and(|after| key.as_str() <= after) {
+                    continue;
+                }
+                first.insert(key);
+                if first.len() > limit {
+                    first.pop_last();
+                }
+            }
+            if next == 0 {
+                return Ok(first.into_iter().collect());
+            }
+            cursor = next;
+        }
+    }
+}
+
+#[async_trait]
+impl ObjectStore for RedisObjects {
+    async fn put(&self, records: &[Record]) -> Vec<Result<()>> {
+        let mut answers = Vec::with_capacity(records.len());
+        let mut rest = records;
+        while !rest.is_empty() {
+            let mut bytes = 0_usize;
+            let fits = rest.iter().take_while(|record| {
+                bytes = bytes.saturating_add(record.data.len());
+                bytes <= MAX_GROUP
+            });
+            let (group, behind) = rest.split_at(fits.count().max(1));
+            let sized: Vec<_> = group
+                .iter()
+                .map(|record| check_size(&record.key, &record.data, self.max_value))
+                .collect();
+            let fitting: Vec<_> =
+                group.iter().zip(&sized).filter(|(_, size)| size.is_ok()).map(|(r, _)| r).collect();
+            let mut written = self.write(&fitting).await.into_iter();
+            let lost = || Error::new(ErrorKind::Unavailable, "the server left out an answer");
+            let answer = |size: Result<()>| {
+                size.and_then(|()| written.next().unwrap_or_else(|| Err(lost())))
+            };
+            answers.extend(sized.into_iter().map(answer));
+            rest = behind;
+        }
+        answers
+    }
+
+    async fn get(&self, keys: &[Key]) -> Vec<Result<Option<Bytes>>> {
+        let command = |key: &str| {
+            let mut get = cmd("GET");
+            get.arg(key);
+            get
+        };
+        self.each("read", keys, command, |answer| match answer {
+            Value::Nil => Ok(None),
+            Value::BulkString(data) => Ok(Some(Bytes::from(data))),
+            other => Ok(Some(Bytes::from(from_redis_value::<Vec<u8>>(other)?))),
+        })
+        .await
+    }
+
+    async fn delete(&self, keys: &[Key]) -> Vec<Result<bool>> {
+        let command = |key: &str| {
+            let mut delete = cmd("EVAL");
+            delete.arg(Scripts::DELETE).arg(1).arg(key);
+            delete
+        };
+        self.each("remove", keys, command, |answer| Ok(from_redis_value(answer)?)).await
+    }
+
+    /// The server looks at every key of the database for one page.
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<Listed>> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let keys = self.scan(prefix, after, limit).await?;
+        let command = |name: &'static str| {
+            move |key: &str| {
+                let mut command = cmd(name);
+                command.arg(key);
+                command
+            }
+        };
+        let size = |answer| Ok(from_redis_value::<u64>(answer)?);
+        let sizes = self.each("list", &keys, command("STRLEN"), size).await;
+        // What is gone has no length either.
+        let exists = |answer| Ok(from_redis_value::<bool>(answer)?);
+        let there = self.each("list", &keys, command("EXISTS"), exists).await;
+        let mut listed = Vec::with_capacity(keys.len());
+        for ((key, size), there) in keys.into_iter().zip(sizes).zip(there) {
+            match size {
+                Ok(size) if there? => listed.push(Listed { key, size }),
+                Ok(_) => {}
+                // A queue took the name meanwhile.
+                Err(error) if error.kind() == ErrorKind::Invalid => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(listed)
+    }
+
+    async fn health(&self) -> Result<()> {
+        let mut pipeline = Pipeline::new();
+        pipeline.cmd("PING").cmd("INFO").arg("replication");
+        let attempt = "answer for the instance";
+        let answers = self.connection.send(&mut pipeline).await;
+        let mut answers = answers.map_err(|cause| self.failed(attempt, cause))?.into_iter();
+        if let Some(Err(cause)) = answers.next() {
+            return Err(self.failed(attempt, cause));
+        }
+        // A user who may not ask is told by the first write.
+        let Some(Ok(info)) = answers.next() else { return Ok(()) };
+        let info: String = from_redis_value(info).unwrap_or_default();
+        let says = |line: &str| info.lines().any(|found| found.trim() == line);
+        if says("role:slave") && !says("slave_read_only:0") {
+            let address = self.connection.address();
+            return Err(Error::new(
+                ErrorKind::Unavailable,
+                format!("cannot store in Redis at {address}: it is a read-only replica"),
+            )
+            .with_hint("use the address of the primary"));
+        }
+        Ok(())
+    }
+
+    fn limits(&self) -> Limits {
+        Limits { max_value: self.max_value, capacity: None }
+    }
+
+    /// The server outlives this process; what a crash of the node interrupts is to be settled.
+    fn durable(&self) -> bool {
+        true
+    }
+
+    fn synced(&self) -> bool {
+        false
+    }
+
+    fn describe(&self) -> String {
+        let address = self.connection.address();
+        format!("in Redis at {address}, database {}", address.database())
+    }
+}
+
+/// The command that stores a record. One that has expired already takes the old value along.
+fn set(record: &Record) -> Cmd {
+    let left = record.expires_at.map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
+    let key = record.key.as_str();
+    let mut command;
+    match left {
+        Some(Duration::ZERO) => {
+            command = cmd("DEL");
+            command.arg(key);
+        }
+        left => {
+            command = Cmd::with_capacity(5, key.len() + record.data.len() + 40);
+            command.arg("SET").arg(key).arg(&*record.data);
+            if let Some(left) = left {
+                // The period, not the end: clocks may differ.
+                command
+                    .arg("PX")
+                    .arg(u64::try_from(left.as_millis()).unwrap_or(u64::MAX >> 11).max(1));
+            }
+        }
+    }
+    command
+}
+
+/// A glob that matches what begins with `prefix`.
+fn pattern(prefix: &str) -> String {
+    let mut pattern = String::with_capacity(prefix.len() + 1);
+    for character in prefix.chars() {
+        if matches!(character, '*' | '?' | '[' | ']' | '\\' | '^' | '-') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern.push('*');
+    pattern
+}

@@ -1,0 +1,261 @@
+//! `RedisQueues`: queues as plain lists, whose oldest element any client pops from the right.
+//!
+//! Leases, deliveries and remembered ids are in side keys; scripts change them together with
+//! the list, so that old consumers see exactly what is not leased. Elements with equal bytes
+//! share one count of deliveries.
+
+use super::{
+    Element, Leased, Pushed, Queue, QueueLength, check_size,
+    redis::{MAX_BULK, MAX_GROUP},
+};
+use crate::{
+    Error, ErrorKind, Result,
+    driver::{
+        queue::{ID_WINDOW, ID_WINDOW_COUNT},
+        redis::{
+            Connection, FromRedisValue, Pipeline, QUEUES, RedisError, RedisResult, Script,
+            ScriptInvocation, Scripts, SideKeys, failed, from_redis_value,
+        },
+        repeat,
+    },
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+use framedb_core::{Key, Route};
+use parking_lot::Mutex;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Weak},
+    time::{Duration, Instant, SystemTime},
+};
+
+/// How often queues are looked at for leases that have ended.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// How often a node writes down that it leases from a queue.
+const NOTE_EVERY: Duration = Duration::from_secs(60);
+
+/// After how long without a lease a queue is no longer looked at. Far longer than
+/// [`NOTE_EVERY`], so that no node has a lease that nobody looks after.
+const IDLE: Duration = Duration::from_secs(3600);
+
+/// How many queues a node remembers to have written down.
+const MAX_NOTED: usize = 4096;
+
+/// The longest lease: what is longer is as good as this.
+const MAX_PERIOD: Duration = Duration::from_secs(10 * 365 * 86_400);
+
+/// One Redis instance's queues.
+#[derive(Debug)]
+pub struct RedisQueues(Arc<Queues>);
+
+#[derive(Debug)]
+struct Queues {
+    connection: Arc<Connection>,
+    scripts: Scripts,
+    max_value: u64,
+    /// When this node last wrote down that it leases from a queue. Held for one look.
+    noted: Mutex<HashMap<Key, Instant>>,
+}
+
+impl RedisQueues {
+    /// The queues of an instance; leases that end are looked for until it is dropped.
+    pub(super) fn new(connection: Arc<Connection>, max_value: u64) -> Self {
+        let queues = Arc::new(Queues {
+            connection,
+            scripts: Scripts::new(),
+            max_value: max_value.min(MAX_BULK),
+            noted: Mutex::default(),
+        });
+        tokio::spawn(sweep(Arc::downgrade(&queues)));
+        Self(queues)
+    }
+}
+
+/// Returns ended leases of all queues of the database, whichever node gave them out.
+async fn sweep(queues: Weak<Queues>) {
+    let mut ticks = tokio::time::interval(SWEEP_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Some(queues) = queues.upgrade() else { return };
+        if let Err(cause) = queues.sweep().await {
+            let error = queues.failed("return ended leases", cause);
+            tracing::debug!(error = error.chain(), "queues wait for their ended leases");
+        }
+    }
+}
+
+impl Queues {
+    fn failed(&self, attempt: &str, cause: RedisError) -> Error {
+        failed(attempt, self.connection.address(), cause)
+    }
+
+    fn call<'a>(&self, script: &'a Script, queue: &Key) -> ScriptInvocation<'a> {
+        let mut call = script.prepare_invoke();
+        call.key(SideKeys::of(queue).all());
+        call
+    }
+
+    async fn run<T: FromRedisValue>(
+        &self,
+        attempt: &str,
+        queue: &Key,
+        call: &ScriptInvocation<'_>,
+    ) -> Result<T> {
+        let answer = self.connection.run(call).await;
+        answer.map_err(|cause| self.failed(&format!("{attempt} {queue}"), cause))
+    }
+
+    /// Writes down that the queue has leases, before it has.
+    async fn note(&self, queue: &Key) -> Result<()> {
+        let now = Instant::now();
+        {
+            let noted = self.noted.lock();
+            if noted.get(queue).is_some_and(|at| now.duration_since(*at) < NOTE_EVERY) {
+                return Ok(());
+            }
+        }
+        let mut pipeline = Pipeline::with_capacity(1);
+        pipeline.cmd("ZADD").arg(QUEUES).arg(Route::millis(SystemTime::now())).arg(queue.as_str());
+        let answers = self.connection.send(&mut pipeline).await;
+        let added =
+            answers.and_then(|answers| answers.into_iter().collect::<RedisResult<Vec<_>>>());
+        match added.map_err(|cause| self.failed(&format!("lease from {queue}"), cause)) {
+            Ok(_) => {}
+            // A full server must be emptied all the same.
+            Err(error) if error.kind() == ErrorKind::Full => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        let mut noted = self.noted.lock();
+        if noted.len() >= MAX_NOTED {
+            noted.retain(|_, at| now.duration_since(*at) < NOTE_EVERY);
+        }
+        if noted.len() < MAX_NOTED {
+            noted.insert(queue.clone(), now);
+        }
+        Ok(())
+    }
+
+    async fn sweep(&self) -> RedisResult<()> {
+        let mut pipeline = Pipeline::with_capacity(1);
+        pipeline.cmd("ZRANGE").arg(QUEUES).arg(0).arg(-1).arg("WITHSCORES");
+        let mut answers = self.connection.send(&mut pipeline).await?;
+        let Some(found) = answers.pop() else { return Ok(()) };
+        let queues: Vec<(Vec<u8>, f64)> = from_redis_value(found?)?;
+        let idle = Route::millis(SystemTime::now() - IDLE);
+        for (name, at) in queues {
+            let Ok(queue) = Key::from_bytes(&name) else { continue };
+            let call = self.call(&self.scripts.length, &queue);
+            let lengths: RedisResult<(u64, u64)> = self.connection.run(&call).await;
+            let leased = match lengths {
+                Ok((_, leased)) => leased,
+                // An object took the name: its queue is looked at again when it is one.
+                Err(cause) if !cause.is_io_error() => 1,
+                Err(cause) => return Err(cause),
+            };
+            #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 are exact")]
+            if leased == 0 && at <= idle as f64 {
+                let mut forget = self.scripts.forget.prepare_invoke();
+                forget.key(QUEUES).arg(name).arg(idle);
+                let _: u64 = self.connection.run(&forget).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Pushes elements that fit one call, in one step; an answer for each.
+    async fn push(&self, queue: &Key, group: &[&Element]) -> Result<Vec<Pushed>> {
+        let mut call = self.call(&self.scripts.push, queue);
+        call.arg(millis(ID_WINDOW)).arg(ID_WINDOW_COUNT);
+        for element in group {
+            call.arg(element.id.as_str()).arg(&*element.data);
+        }
+        let answers: Vec<bool> = self.run("push to", queue, &call).await?;
+        let pushed = |new| if new { Pushed::New } else { Pushed::Repeated };
+        Ok(answers.into_iter().map(pushed).collect())
+    }
+}
+
+#[async_trait]
+impl Queue for RedisQueues {
+    async fn push(&self, queue: &Key, elements: &[Element]) -> Vec<Result<Pushed>> {
+        let mut answers = Vec::with_capacity(elements.len());
+        let mut rest = elements;
+        while !rest.is_empty() {
+            let mut bytes = 0_usize;
+            let fits = rest.iter().take_while(|element| {
+                bytes = bytes.saturating_add(element.data.len());
+                bytes <= MAX_GROUP
+            });
+            let (group, behind) = rest.split_at(fits.count().max(1));
+            let sized: Vec<_> = group
+                .iter()
+                .map(|element| check_size(queue, &element.data, self.0.max_value))
+                .collect();
+            let fitting: Vec<_> =
+                group.iter().zip(&sized).filter(|(_, size)| size.is_ok()).map(|(e, _)| e).collect();
+            let pushed = if fitting.is_empty() {
+                Ok(Vec::new())
+            } else {
+                self.0.push(queue, &fitting).await
+            };
+            let pushed = match pushed {
+                Ok(pushed) => pushed,
+                // What comes behind must not overtake what may be tried again.
+                Err(error) => {
+                    let left = elements.len() - answers.len();
+                    answers.extend(repeat(&error, left));
+                    return answers;
+                }
+            };
+            let mut pushed = pushed.into_iter();
+            let lost = || Error::new(ErrorKind::Unavailable, "the server left out an answer");
+            answers.extend(
+                sized.into_iter().map(|size| size.and_then(|()| pushed.next().ok_or_else(lost))),
+            );
+            rest = behind;
+        }
+        answers
+    }
+
+    async fn lease(&self, queue: &Key, period: Duration) -> Result<Option<Leased>> {
+        self.0.note(queue).await?;
+        let token = uuid::Uuid::new_v4().to_string();
+        let mut call = self.0.call(&self.0.scripts.lease, queue);
+        call.arg(&token).arg(millis(period));
+        let handed: Option<(Vec<u8>, u32)> = self.0.run("lease from", queue, &call).await?;
+        Ok(handed.map(|(data, deliveries)| Leased { data: Bytes::from(data), token, deliveries }))
+    }
+
+    async fn ack(&self, queue: &Key, token: &str) -> Result<bool> {
+        let mut call = self.0.call(&self.0.scripts.ack, queue);
+        self.0.run("acknowledge an element of", queue, call.arg(token)).await
+    }
+
+    async fn nack(&self, queue: &Key, token: &str) -> Result<bool> {
+        let mut call = self.0.call(&self.0.scripts.nack, queue);
+        self.0.run("return an element to", queue, call.arg(token)).await
+    }
+
+    async fn extend(&self, queue: &Key, token: &str, period: Duration) -> Result<bool> {
+        self.0.note(queue).await?;
+        let mut call = self.0.call(&self.0.scripts.extend, queue);
+        self.0.run("extend a lease of", queue, call.arg(token).arg(millis(period))).await
+    }
+
+    async fn length(&self, queue: &Key) -> Result<QueueLength> {
+        let call = self.0.call(&self.0.scripts.length, queue);
+        let (ready, leased) = self.0.run("measure", queue, &call).await?;
+        Ok(QueueLength { ready, leased })
+    }
+
+    async fn purge(&self, queue: &Key) -> Result<u64> {
+        let call = self.0.call(&self.0.scripts.purge, queue);
+        self.0.run("purge", queue, &call).await
+    }
+}
+
+fn millis(period: Duration) -> u64 {
+    u64::try_from(period.min(MAX_PERIOD).as_millis()).unwrap_or(u64::MAX)
+}

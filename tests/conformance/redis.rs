@@ -1,0 +1,254 @@
+//! What Redis promises beside the suites.
+
+use crate::{
+    engines::{context, eventually, key, keys, record},
+    server::{RedisServer, free_port},
+};
+use framedb_host::{
+    Error, ErrorKind,
+    store::{Element, Instance, Options, open},
+};
+use std::{process::Command, time::Duration};
+
+const SECRET: &str = "s3cret-word";
+
+async fn open_at(url: &str) -> Result<Instance, Error> {
+    let directory = tempfile::tempdir().unwrap();
+    open(url, &context(directory.path(), Options::default())).await
+}
+
+/// The error of an instance that cannot be opened; it shows no secret.
+async fn refused(url: &str) -> Error {
+    let error = open_at(url).await.unwrap_err();
+    let shown = format!("{error} {error:?} {} {:?}", error.chain(), error.hint());
+    assert!(!shown.contains(SECRET), "{shown}");
+    error
+}
+
+async fn put(instance: &Instance, name: &str) -> Result<(), Error> {
+    instance.objects.put(&[record(name, b"1")]).await.pop().unwrap()
+}
+
+fn elements(ids: &[&str]) -> Vec<Element> {
+    ids.iter().map(|id| Element { id: (*id).into(), data: id.as_bytes().to_vec().into() }).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_is_a_specific_error() {
+    let server = RedisServer::start_with(&["--requirepass", SECRET]);
+    let (port, url) = (server.port(), server.url());
+    for url in [url, format!("redis://:{SECRET}x@127.0.0.1:{port}")] {
+        let error = refused(&url).await;
+        assert_eq!(error.kind(), ErrorKind::Config, "{}", error.chain());
+        assert!(error.to_string().contains("password") && !error.is_temporary(), "{error}");
+    }
+    let instance = open_at(&format!("redis://:{SECRET}@127.0.0.1:{port}")).await.unwrap();
+    put(&instance, "a").await.unwrap();
+    let shown = format!("{instance:?} {}", instance.objects.describe());
+    assert!(!shown.contains(SECRET), "{shown}");
+    assert!(shown.contains(&format!("in Redis at 127.0.0.1:{port}, database 0")), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_of_the_access_list_is_let_in() {
+    let user = format!("user edge on >{SECRET} ~* +@all -flushall");
+    let user: Vec<&str> = user.split(' ').collect();
+    let arguments: Vec<&str> = ["--user"].into_iter().chain(user[1..].iter().copied()).collect();
+    let server = RedisServer::start_with(&arguments);
+    let port = server.port();
+    let instance = open_at(&format!("redis://edge:{SECRET}@127.0.0.1:{port}/3")).await.unwrap();
+    put(&instance, "a").await.unwrap();
+    let error = refused(&format!("redis://nobody:{SECRET}@127.0.0.1:{port}")).await;
+    assert_eq!(error.kind(), ErrorKind::Config, "{}", error.chain());
+    server.command(&["ACL", "SETUSER", "edge", "-set"]);
+    let error = put(&instance, "a").await.unwrap_err();
+    assert!(error.to_string().contains("access list") && !error.is_temporary(), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_absent_server_is_named_without_its_password() {
+    let port = free_port();
+    let error = refused(&format!("redis://:{SECRET}@127.0.0.1:{port}")).await;
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.to_string().contains(&format!("127.0.0.1:{port}")), "{error}");
+    assert!(error.is_temporary(), "{error}");
+    let error = refused(&format!("unix:///no/such/socket?password={SECRET}")).await;
+    assert!(error.to_string().contains("/no/such/socket"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_absent_database_is_a_specific_error() {
+    let server = RedisServer::start();
+    let error = refused(&format!("{}/99", server.url())).await;
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains("no database 99"), "{error}");
+    let instance = open_at(&format!("{}/5", server.url())).await.unwrap();
+    put(&instance, "a").await.unwrap();
+    assert_eq!(server.command(&["DBSIZE"]), ":0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_another_type_fails_alone() {
+    let server = RedisServer::start();
+    let instance = open_at(&server.url()).await.unwrap();
+    let queue = instance.queue.clone().unwrap();
+    queue.push(&key("q"), &elements(&["1"])).await.pop().unwrap().unwrap();
+    put(&instance, "a").await.unwrap();
+    let answers = instance.objects.get(&keys(&["a", "q", "x"])).await;
+    assert!(answers[0].as_ref().unwrap().is_some() && answers[2].as_ref().unwrap().is_none());
+    let error = answers[1].as_ref().unwrap_err();
+    assert!(error.to_string().contains("another type"), "{error}");
+    // A queue is no object to remove, and an object no queue to push to.
+    let removed = instance.objects.delete(&keys(&["q", "a"])).await;
+    assert_eq!((removed[0].as_ref().ok(), removed[1].as_ref().ok()), (Some(&false), Some(&true)));
+    put(&instance, "q").await.unwrap();
+    let error = queue.push(&key("q"), &elements(&["2"])).await.pop().unwrap().unwrap_err();
+    assert!(error.to_string().contains("another type"), "{error}");
+    assert!(queue.lease(&key("q"), Duration::from_secs(1)).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_unix_socket_is_an_address() {
+    let server = RedisServer::start_with(&["--unixsocket", "DIR/socket"]);
+    let path = server.path().join("socket");
+    let instance = open_at(&format!("unix://{}?db=2", path.display())).await.unwrap();
+    put(&instance, "a").await.unwrap();
+    assert!(instance.objects.describe().contains("socket, database 2"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_of_nobody_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_str().unwrap();
+    let (certificate, secret) = (format!("{path}/cert.pem"), format!("{path}/key.pem"));
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
+        .args(["-nodes", "-days", "2", "-subj", "/CN=localhost"])
+        .args(["-addext", "subjectAltName=DNS:localhost"])
+        .args(["-keyout", &secret, "-out", &certificate])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let port = free_port().to_string();
+    let _server = RedisServer::start_with(&[
+        "--tls-port",
+        &port,
+        "--tls-cert-file",
+        &certificate,
+        "--tls-key-file",
+        &secret,
+        "--tls-auth-clients",
+        "no",
+        "--tls-ca-cert-file",
+        &certificate,
+    ]);
+    let error = refused(&format!("rediss://:{SECRET}@localhost:{port}")).await;
+    assert!(error.to_string().contains("certificate is not trusted"), "{}", error.chain());
+    assert!(!error.is_temporary());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_only_replica_is_refused() {
+    let primary = RedisServer::start();
+    let replica = RedisServer::start();
+    let instance = open_at(&replica.url()).await.unwrap();
+    replica.command(&["REPLICAOF", "127.0.0.1", &primary.port().to_string()]);
+    let error = refused(&replica.url()).await;
+    assert!(error.to_string().contains("read-only replica"), "{error}");
+    let error = put(&instance, "a").await.unwrap_err();
+    assert!(error.to_string().contains("read-only replica") && error.is_temporary(), "{error}");
+    assert!(instance.objects.health().await.is_err());
+    // It is used again once it is a primary.
+    replica.command(&["REPLICAOF", "NO", "ONE"]);
+    eventually(|| async { put(&instance, "a").await.is_ok() }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_server_refuses_writes_and_can_be_emptied() {
+    let server = RedisServer::start();
+    let instance = open_at(&server.url()).await.unwrap();
+    let queue = instance.queue.clone().unwrap();
+    queue.push(&key("q"), &elements(&["1"])).await.pop().unwrap().unwrap();
+    server.command(&["CONFIG", "SET", "maxmemory", "1000000"]);
+    server.command(&["CONFIG", "SET", "maxmemory", "1"]);
+    let error = put(&instance, "a").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Full, "{}", error.chain());
+    let error = queue.push(&key("q"), &elements(&["2"])).await.pop().unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Full, "{}", error.chain());
+    let leased = queue.lease(&key("q"), Duration::from_secs(60)).await.unwrap().unwrap();
+    assert!(queue.nack(&key("q"), &leased.token).await.unwrap());
+    let leased = queue.lease(&key("q"), Duration::from_secs(60)).await.unwrap().unwrap();
+    assert_eq!(&leased.data[..], b"1");
+    assert!(queue.ack(&key("q"), &leased.token).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_consumers_see_in_order_what_is_not_leased() {
+    let server = RedisServer::start();
+    let instance = open_at(&server.url()).await.unwrap();
+    let queue = instance.queue.clone().unwrap();
+    for answer in queue.push(&key("q"), &elements(&["1", "2", "3", "4"])).await {
+        answer.unwrap();
+    }
+    let leased = queue.lease(&key("q"), Duration::from_millis(100)).await.unwrap().unwrap();
+    assert_eq!(&leased.data[..], b"1");
+    assert_eq!(server.command(&["RPOP", "q"]), "$1\r\n2");
+    // The engine's timer returns it, though nobody of ours asks.
+    eventually(|| async { server.command(&["LLEN", "q"]) == ":3" }).await;
+    assert_eq!(server.command(&["RPOP", "q"]), "$1\r\n1");
+    assert_eq!(server.command(&["RPOP", "q"]), "$1\r\n3");
+    // And what an old producer pushes is leased.
+    server.command(&["LPUSH", "q", "5"]);
+    let long = Duration::from_secs(60);
+    assert_eq!(&queue.lease(&key("q"), long).await.unwrap().unwrap().data[..], b"4");
+    assert_eq!(&queue.lease(&key("q"), long).await.unwrap().unwrap().data[..], b"5");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_node_returns_the_leases_of_one_that_ended() {
+    let server = RedisServer::start();
+    let gone = open_at(&server.url()).await.unwrap();
+    let queue = gone.queue.clone().unwrap();
+    queue.push(&key("a}b{"), &elements(&["1"])).await.pop().unwrap().unwrap();
+    queue.lease(&key("a}b{"), Duration::from_millis(300)).await.unwrap().unwrap();
+    drop((queue, gone));
+    let _other = open_at(&server.url()).await.unwrap();
+    eventually(|| async { server.command(&["LLEN", "a}b{"]) == ":1" }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn side_keys_are_not_listed() {
+    let server = RedisServer::start();
+    let instance = open_at(&server.url()).await.unwrap();
+    let queue = instance.queue.clone().unwrap();
+    queue.push(&key("q"), &elements(&["1"])).await.pop().unwrap().unwrap();
+    queue.lease(&key("q"), Duration::from_secs(60)).await.unwrap().unwrap();
+    for name in ["a*b", "axb", "a[x]b"] {
+        put(&instance, name).await.unwrap();
+    }
+    let listed = |prefix: &'static str| {
+        let objects = instance.objects.clone();
+        async move { objects.list(prefix, None, 10).await.unwrap().len() }
+    };
+    assert_eq!(listed("").await, 3);
+    assert_eq!(listed("a*").await, 1);
+    assert_eq!(listed("a[x").await, 1);
+    assert_eq!(listed("#").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_comes_back_is_used_again() {
+    let mut server = RedisServer::start();
+    let instance = open_at(&server.url()).await.unwrap();
+    put(&instance, "a").await.unwrap();
+    server.stop();
+    eventually(|| async { put(&instance, "a").await.is_err() }).await;
+    let error = put(&instance, "a").await.unwrap_err();
+    assert!(error.is_temporary() && error.kind() == ErrorKind::Unavailable, "{}", error.chain());
+    server.start_again();
+    eventually(|| async { put(&instance, "a").await.is_ok() }).await;
+    // Scripts that the new process does not know are given to it.
+    let queue = instance.queue.clone().unwrap();
+    queue.push(&key("q"), &elements(&["1"])).await.pop().unwrap().unwrap();
+    assert_eq!(queue.length(&key("q")).await.unwrap().ready, 1);
+}
