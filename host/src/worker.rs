@@ -256,7 +256,7 @@ impl Builder {
             Error::new(ErrorKind::Unavailable, "cannot open the data directory").with_source(source)
         })??;
         let arena = Arc::new(Arena::new());
-        let instances = Arc::new(open_instances(&config, &arena, &disks)?);
+        let instances = Arc::new(open_instances(&config, &arena, &disks).await?);
         let registry: Arc<dyn Registry> = Arc::new(Embedded::new(arena, disk.clone()));
         let intents = Arc::new(Intents::new(disk));
         let pending = intents.pending().await?;
@@ -383,7 +383,11 @@ fn together(problems: &[Error]) -> Error {
     Error::new(ErrorKind::Plugin, message)
 }
 
-fn open_instances(config: &Config, arena: &Arc<Arena>, disks: &Arc<Disks>) -> Result<Instances> {
+async fn open_instances(
+    config: &Config,
+    arena: &Arc<Arena>,
+    disks: &Arc<Disks>,
+) -> Result<Instances> {
     let mut instances = Instances::default();
     for (id, instance) in &config.instances {
         let framedb_id: Arc<str> = id.as_str().into();
@@ -396,9 +400,10 @@ fn open_instances(config: &Config, arena: &Arc<Arena>, disks: &Arc<Disks>) -> Re
                 max_bytes: instance.max_bytes.map(|bytes| bytes.as_u64()),
                 eviction: instance.eviction,
                 sync: instance.sync,
+                ..Options::default()
             },
         };
-        instances.insert(framedb_id, store::open(&instance.url, &context)?);
+        instances.insert(framedb_id, store::open(&instance.url, &context).await?);
     }
     Ok(instances)
 }

@@ -1,6 +1,6 @@
 //! Opening instances by URL.
 
-use super::{FileObjects, FileQueues, MemoryStore, ObjectStore, Queue};
+use super::{FileObjects, FileQueues, MemoryStore, MysqlObjects, ObjectStore, Queue};
 use crate::{
     Error, ErrorKind, Result,
     driver::{Arena, DEFAULT_MAX_BYTES, Disk, Disks, Eviction, Space},
@@ -21,7 +21,7 @@ pub enum SyncMode {
 }
 
 /// An instance's settings beside its URL.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// Bytes a volatile instance may take; [`DEFAULT_MAX_BYTES`] when it does not say.
     pub max_bytes: Option<u64>,
@@ -29,6 +29,19 @@ pub struct Options {
     pub eviction: Eviction,
     /// When a write to the disk is acknowledged.
     pub sync: SyncMode,
+    /// Whether concurrent writes to a server share statements; on but for measuring without.
+    pub grouping: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            max_bytes: None,
+            eviction: Eviction::default(),
+            sync: SyncMode::default(),
+            grouping: true,
+        }
+    }
 }
 
 /// What instances are opened from.
@@ -57,13 +70,13 @@ pub struct Instance {
     pub kinds: &'static [Kind],
 }
 
-/// Opens the instance at `url`: `memory:`, `file:` (the node's data directory) or
-/// `file:<directory>`.
+/// Opens the instance at `url`: `memory:`, `file:` (the node's data directory),
+/// `file:<directory>` or `mysql://user:password@host:port/database`.
 ///
 /// # Errors
 ///
 /// When no engine has the URL's scheme, and when the engine cannot be opened.
-pub fn open(url: &str, context: &OpenContext) -> Result<Instance> {
+pub async fn open(url: &str, context: &OpenContext) -> Result<Instance> {
     let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
     match scheme {
         "memory" if rest.is_empty() => Ok(memory(context)),
@@ -77,8 +90,15 @@ pub fn open(url: &str, context: &OpenContext) -> Result<Instance> {
             let path = rest.strip_prefix("//").unwrap_or(rest);
             Ok(file(context.disks.at(Path::new(path))?, context))
         }
+        "mysql" | "mysql+pymysql" => mysql(url, context).await,
         _ => Err(unknown(scheme, context)),
     }
+}
+
+async fn mysql(url: &str, context: &OpenContext) -> Result<Instance> {
+    let max_value = max_value(context.max_object);
+    let objects = MysqlObjects::open(url, max_value, context.options.grouping).await?;
+    Ok(Instance { objects: Arc::new(objects), queue: None, kinds: &[Kind::Storage] })
 }
 
 fn memory(context: &OpenContext) -> Instance {
@@ -113,10 +133,10 @@ fn max_value(max_object: u64) -> u64 {
 fn unknown(scheme: &str, context: &OpenContext) -> Error {
     let id = &context.framedb_id;
     let scheme: String = scheme.chars().take(32).collect();
-    let absent = ["redis", "rediss", "redis-sentinel", "mysql", "etcd", "http", "https"];
-    let known = "this build knows `memory:` and `file:`";
+    let absent = ["redis", "rediss", "redis-sentinel", "etcd", "http", "https"];
+    let known = "this build knows `memory:`, `file:` and `mysql:`";
     let hint = if absent.contains(&scheme.as_str()) {
-        format!("{known}; servers (`redis:`, `mysql:` and others) are not in it")
+        format!("{known}; other servers (`redis:` and others) are not in it")
     } else {
         known.to_owned()
     };
