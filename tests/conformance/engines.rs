@@ -42,29 +42,36 @@ impl Engine {
     }
 }
 
-pub(crate) fn memory() -> Engine {
+pub(crate) async fn memory() -> Engine {
     let directory = tempfile::tempdir().unwrap();
-    node(directory.path(), ["memory:", "file:"], Options::default()).keeping(directory)
+    node(directory.path(), ["memory:", "file:"], Options::default()).await.keeping(directory)
 }
 
-pub(crate) fn file() -> Engine {
+pub(crate) async fn file() -> Engine {
     let directory = tempfile::tempdir().unwrap();
-    node(directory.path(), ["file:", "memory:"], Options::default()).keeping(directory)
+    node(directory.path(), ["file:", "memory:"], Options::default()).await.keeping(directory)
+}
+
+/// A database of its own on the tests' server.
+pub(crate) async fn mysql() -> Engine {
+    let directory = tempfile::tempdir().unwrap();
+    let url = crate::mariadb::shared().await.url(&crate::mariadb::fresh_name());
+    node(directory.path(), [&url, "memory:"], Options::default()).await.keeping(directory)
 }
 
 /// A volatile instance of this size.
-pub(crate) fn bounded(max_bytes: u64, eviction: Eviction) -> Engine {
+pub(crate) async fn bounded(max_bytes: u64, eviction: Eviction) -> Engine {
     let directory = tempfile::tempdir().unwrap();
     let options = Options { max_bytes: Some(max_bytes), eviction, ..Options::default() };
-    node(directory.path(), ["memory:", "file:"], options).keeping(directory)
+    node(directory.path(), ["memory:", "file:"], options).await.keeping(directory)
 }
 
 /// A `file:` instance at a directory that outlives it.
-pub(crate) fn file_at(path: &Path, sync: SyncMode) -> Engine {
-    node(path, ["file:", "memory:"], Options { sync, ..Options::default() })
+pub(crate) async fn file_at(path: &Path, sync: SyncMode) -> Engine {
+    node(path, ["file:", "memory:"], Options { sync, ..Options::default() }).await
 }
 
-fn node(path: &Path, urls: [&str; 2], options: Options) -> Engine {
+async fn node(path: &Path, urls: [&str; 2], options: Options) -> Engine {
     let context = OpenContext {
         arena: Arc::new(Arena::new()),
         disks: Arc::new(Disks::new(path)),
@@ -76,9 +83,9 @@ fn node(path: &Path, urls: [&str; 2], options: Options) -> Engine {
     let other =
         OpenContext { framedb_id: "other".into(), options: Options::default(), ..context.clone() };
     Engine {
-        kind: if urls[0] == "file:" { Kind::Storage } else { Kind::InMemory },
-        one: open(urls[0], &context).unwrap(),
-        other: open(urls[1], &other).unwrap(),
+        kind: if urls[0] == "memory:" { Kind::InMemory } else { Kind::Storage },
+        one: open(urls[0], &context).await.unwrap(),
+        other: open(urls[1], &other).await.unwrap(),
         registry: Arc::new(Embedded::new(context.arena.clone(), disk.clone())),
         arena: context.arena,
         disk,

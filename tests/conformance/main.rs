@@ -13,7 +13,9 @@ mod crash;
 mod engines;
 mod file;
 mod full_disk;
+mod mariadb;
 mod memory;
+mod mysql;
 mod objects;
 mod queues;
 mod recovery;
@@ -21,27 +23,27 @@ mod registry;
 
 /// A test per engine for every function of a suite.
 macro_rules! suite {
-    ($suite:ident: $($test:ident),+ $(,)?) => {
-        mod $suite {
-            mod in_memory {
-                $(#[tokio::test(flavor = "multi_thread")]
-                async fn $test() {
-                    crate::$suite::$test(crate::engines::memory()).await;
-                })+
-            }
-            mod on_disk {
-                $(#[tokio::test(flavor = "multi_thread")]
-                async fn $test() {
-                    crate::$suite::$test(crate::engines::file()).await;
-                })+
-            }
+    (@on $module:ident, $engine:ident, $suite:ident: $($test:ident),+) => {
+        mod $module {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                crate::$suite::$test(crate::engines::$engine().await).await;
+            })+
         }
+    };
+    ($suite:ident on $($module:ident = $engine:ident),+: $tests:tt) => {
+        mod $suite {
+            $(suite!(@each $module, $engine, $suite: $tests);)+
+        }
+    };
+    (@each $module:ident, $engine:ident, $suite:ident: { $($test:ident),+ $(,)? }) => {
+        suite!(@on $module, $engine, $suite: $($test),+);
     };
 }
 
 /// The suites, under names of their own.
 mod suites {
-    suite!(objects:
+    suite!(objects on in_memory = memory, on_disk = file, on_mysql = mysql: {
         a_value_is_read_as_it_was_put,
         absence_is_no_error,
         put_replaces_and_repeats,
@@ -57,8 +59,8 @@ mod suites {
         an_older_generation_loses_and_changes_nothing,
         deleting_data_takes_its_route_along,
         many_writers_lose_nothing,
-    );
-    suite!(queues:
+    });
+    suite!(queues on in_memory = memory, on_disk = file: {
         elements_come_out_in_order,
         an_empty_queue_is_no_error,
         a_repeated_id_is_the_same_element,
@@ -74,8 +76,8 @@ mod suites {
         names_that_begin_alike_are_apart,
         consumers_at_once_get_each_element_once,
         a_random_history_agrees_with_the_model,
-    );
-    suite!(registry:
+    });
+    suite!(registry on in_memory = memory, on_disk = file: {
         a_route_is_found_as_it_was_registered,
         an_older_generation_is_a_conflict,
         registering_again_changes_nothing,
@@ -87,5 +89,5 @@ mod suites {
         a_key_moves_between_memory_and_disk,
         a_sweep_removes_data_and_route,
         a_sweep_leaves_what_was_written_meanwhile,
-    );
+    });
 }

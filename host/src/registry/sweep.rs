@@ -9,7 +9,8 @@ use std::{collections::HashMap, sync::Arc, time::SystemTime};
 /// Fewer than `limit` mean that nothing more has expired.
 ///
 /// Data goes first and only if it is itself past its time, then the route if it is still the
-/// one that had expired: what is written meanwhile stays. An object whose engine fails keeps its
+/// one that had expired: what is written meanwhile stays. Where the engine keeps no expiry the
+/// route goes first, and the data after it. An object whose engine fails keeps its
 /// route for the next sweep.
 ///
 /// # Errors
@@ -31,7 +32,9 @@ where
     let mut removed = 0;
     for (framedb_id, routes) in by_instance {
         let keys: Vec<Key> = routes.iter().map(|(key, _)| key.clone()).collect();
-        let deleted = match objects(&framedb_id) {
+        let store = objects(&framedb_id);
+        let forgetful = store.as_ref().filter(|store| !store.keeps_expiry());
+        let deleted = match &store {
             Some(store) => store.delete_expired(&keys, now).await,
             None => Vec::new(),
         };
@@ -50,9 +53,31 @@ where
                     registry.remove(&key, Some(route.generation)).await?;
                     removed += 1;
                 }
-                _ => removed += usize::from(registry.remove(&key, Some(route.generation)).await?),
+                _ if registry.remove(&key, Some(route.generation)).await? => {
+                    removed += 1;
+                    if let Some(store) = forgetful {
+                        delete_unrouted(store.as_ref(), registry, key).await?;
+                    }
+                }
+                _ => {}
             }
         }
     }
     Ok(removed)
+}
+
+/// Deletes what an engine that keeps no expiry has under a key whose route has just gone, unless
+/// the key has a new one. What is written at this very moment, and registered only after this
+/// look, is the caller's to keep apart.
+async fn delete_unrouted(store: &dyn ObjectStore, registry: &dyn Registry, key: Key) -> Result<()> {
+    let keys = [key];
+    if registry.lookup(&keys).await?.iter().any(Option::is_some) {
+        return Ok(());
+    }
+    if let Some(Err(error)) = store.delete(&keys).await.pop() {
+        let [key] = &keys;
+        let (key, error) = (key.as_str(), error.chain());
+        tracing::warn!(key, error, "the data of an expired object stays behind");
+    }
+    Ok(())
 }
