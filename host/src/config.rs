@@ -101,7 +101,10 @@ pub struct NodeLimits {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct InstanceConfig {
-    /// The engine: `memory:`, `file:` (in the data directory) or `file:/another/directory`.
+    /// The engine: `memory:`, `file:` (in the data directory), `file:/another/directory`, or
+    /// `mysql://user:password@host:port/database` (TiDB, MariaDB, MySQL; `?ssl-mode=` is
+    /// `disabled`, `required`, `verify-ca` or `verify-identity`, `ssl-ca=` a file of
+    /// certificates).
     pub url: String,
     /// Bytes a `memory:` instance may take.
     #[serde(default)]

@@ -2,7 +2,7 @@
 
 use std::{
     net::TcpListener,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
         atomic::{AtomicU32, Ordering},
@@ -19,10 +19,18 @@ pub(crate) struct Server {
     _directory: tempfile::TempDir,
 }
 
+/// What the names of scratch directories begin with; the process that made one comes next.
+const PREFIX: &str = "framedb-mariadb-";
+
 /// The server that tests share, each with a database of its own.
 pub(crate) async fn shared() -> &'static Server {
     static SHARED: OnceCell<Server> = OnceCell::const_new();
-    SHARED.get_or_init(|| Server::start(&[])).await
+    SHARED
+        .get_or_init(|| {
+            remove_abandoned();
+            Server::start(&[])
+        })
+        .await
 }
 
 /// A name that no other test has.
@@ -34,7 +42,8 @@ pub(crate) fn fresh_name() -> String {
 impl Server {
     /// Starts a server with further options, and waits until it answers.
     pub(crate) async fn start(options: &[&str]) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let prefix = format!("{PREFIX}{}-", std::process::id());
+        let directory = tempfile::Builder::new().prefix(&prefix).tempdir().unwrap();
         let data = directory.path().join("data");
         let installed = Command::new(program("mariadb-install-db"))
             .arg("--no-defaults")
@@ -97,6 +106,18 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Removes the scratch directories of processes that have ended: what a static holds is never
+/// dropped.
+fn remove_abandoned() {
+    for entry in std::fs::read_dir(std::env::temp_dir()).unwrap().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let process = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());
+        if process.is_some_and(|id| !Path::new("/proc").join(id).exists()) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
     }
 }
 

@@ -1,16 +1,20 @@
 //! What the MySQL-protocol engine promises beside the suite.
 
 use crate::{
-    engines::{key, keys, record},
+    engines::{self, expiring, key, keys, record, route},
     mariadb::{self, Server},
 };
 use framedb_host::{
     Error, ErrorKind, Result,
     driver::{Arena, Disks},
+    registry::sweep,
     store::{ObjectStore, OpenContext, Options, open},
 };
 use mysql_async::prelude::Queryable as _;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 async fn opened(url: &str, max_object: u64, grouping: bool) -> Result<Arc<dyn ObjectStore>> {
     let directory = tempfile::tempdir().unwrap();
@@ -264,6 +268,24 @@ async fn a_read_only_server_is_named() {
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     let error = store.put(&[record("a", b"3")]).await.pop().unwrap().unwrap_err();
     assert!(error.is_temporary() && !format!("{error:?}").contains("secret"), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn expired_data_goes_with_its_route() {
+    let engine = engines::mysql().await;
+    let store = &engine.one.objects;
+    let now = SystemTime::now();
+    for (name, at) in [("old", now), ("new", now + Duration::from_secs(60))] {
+        put(store, name, b"abc").await;
+        let route = expiring(route("one", engine.kind, 1), at);
+        engine.registry.register(&[(key(name), route)]).await.pop().unwrap().unwrap();
+    }
+    let later = now + Duration::from_secs(1);
+    let swept = sweep(&*engine.registry, |id: &str| engine.objects(id), later, 9).await;
+    assert_eq!(swept.unwrap(), 1);
+    assert_eq!(get(store, "old").await, None);
+    assert_eq!(get(store, "new").await.unwrap(), b"abc");
+    assert_eq!(engine.registry.count().await.unwrap(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

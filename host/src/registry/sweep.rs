@@ -25,6 +25,25 @@ pub async fn sweep<S>(
 where
     S: Fn(&str) -> Option<Arc<dyn ObjectStore>> + Send + Sync,
 {
+    sweep_in_turn(registry, objects, |_: &Key| std::future::ready(()), now, limit).await
+}
+
+/// As [`sweep`], beside writers: `turn` waits until nobody writes the key, and answers what
+/// keeps it so. Only an engine that keeps no expiry needs that, because its data cannot be
+/// deleted on a condition.
+pub(crate) async fn sweep_in_turn<S, T, F>(
+    registry: &dyn Registry,
+    objects: S,
+    turn: T,
+    now: SystemTime,
+    limit: usize,
+) -> Result<usize>
+where
+    S: Fn(&str) -> Option<Arc<dyn ObjectStore>> + Send + Sync,
+    T: Fn(&Key) -> F + Send + Sync,
+    F: Future + Send,
+    F::Output: Send,
+{
     let mut by_instance: HashMap<Arc<str>, Vec<(Key, Route)>> = HashMap::new();
     for (key, route) in registry.expired(now, limit).await? {
         by_instance.entry(route.framedb_id.clone()).or_default().push((key, route));
@@ -33,7 +52,16 @@ where
     for (framedb_id, routes) in by_instance {
         let keys: Vec<Key> = routes.iter().map(|(key, _)| key.clone()).collect();
         let store = objects(&framedb_id);
-        let forgetful = store.as_ref().filter(|store| !store.keeps_expiry());
+        if let Some(store) = store.as_ref().filter(|store| !store.keeps_expiry()) {
+            for (key, route) in routes {
+                let _place = turn(&key).await;
+                if registry.remove(&key, Some(route.generation)).await? {
+                    removed += 1;
+                    delete_unrouted(store.as_ref(), registry, key).await?;
+                }
+            }
+            continue;
+        }
         let deleted = match &store {
             Some(store) => store.delete_expired(&keys, now).await,
             None => Vec::new(),
@@ -53,13 +81,7 @@ where
                     registry.remove(&key, Some(route.generation)).await?;
                     removed += 1;
                 }
-                _ if registry.remove(&key, Some(route.generation)).await? => {
-                    removed += 1;
-                    if let Some(store) = forgetful {
-                        delete_unrouted(store.as_ref(), registry, key).await?;
-                    }
-                }
-                _ => {}
+                _ => removed += usize::from(registry.remove(&key, Some(route.generation)).await?),
             }
         }
     }
@@ -67,8 +89,7 @@ where
 }
 
 /// Deletes what an engine that keeps no expiry has under a key whose route has just gone, unless
-/// the key has a new one. What is written at this very moment, and registered only after this
-/// look, is the caller's to keep apart.
+/// the key has a new one.
 async fn delete_unrouted(store: &dyn ObjectStore, registry: &dyn Registry, key: Key) -> Result<()> {
     let keys = [key];
     if registry.lookup(&keys).await?.iter().any(Option::is_some) {

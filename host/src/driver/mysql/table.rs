@@ -178,7 +178,8 @@ mod tests {
         let mut needed = column("more", "int", 0, None);
         needed.4 = true;
         let text = column("data", "longtext", 1 << 32, Some("utf8mb4_bin"));
-        for columns in [&[key.clone()][..], &[data.clone()], &[key.clone(), text]] {
+        let columns = [vec![key.clone()], vec![data.clone()], vec![key.clone(), text]];
+        for columns in &columns {
             check(columns, true, "utf8mb4_bin").unwrap_err();
         }
         check(&[key.clone(), data.clone(), needed], true, "utf8mb4_bin").unwrap_err();
