@@ -102,9 +102,11 @@ pub struct NodeLimits {
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct InstanceConfig {
-    /// The engine: `memory:`, `file:` (in the data directory), `file:/another/directory`, or a
+    /// The engine: `memory:`, `file:` (in the data directory), `file:/another/directory`; a
     /// Redis server: `redis://[user][:password]@host[:6379][/db]`, `rediss://…` with TLS, or
-    /// `unix:///path?db=n`.
+    /// `unix:///path?db=n`; or `mysql://user:password@host:port/database` (TiDB, MariaDB, MySQL;
+    /// `?ssl-mode=` is `disabled`, `required`, `verify-ca` or `verify-identity`, `ssl-ca=` a
+    /// file of certificates).
     pub url: String,
     /// Bytes a `memory:` instance may take.
     #[serde(default)]

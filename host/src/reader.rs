@@ -296,6 +296,10 @@ impl Reader {
     }
 
     async fn remove_gone(&self, key: &Key, route: &Route) -> Result<()> {
+        if route.kind != Kind::Stream && !self.instances.store(&route.framedb_id)?.keeps_expiry() {
+            // Its data cannot be deleted on a condition: that is for the sweep, in turn.
+            return Ok(());
+        }
         if self.registry.remove(key, Some(route.generation)).await? {
             if route.kind == Kind::Stream {
                 self.instances.queue(&route.framedb_id)?.purge(key).await?;

@@ -13,12 +13,12 @@ use crate::{
     },
     plugin::{Engine, Plugin, PluginConfig, Pool},
     reader::Reader,
-    registry::{Embedded, Generations, Intents, Recovery, Registry, sweep},
+    registry::{Embedded, Generations, Intents, Recovery, Registry, sweep_in_turn},
     store::{self, OpenContext, Options},
     telemetry::Telemetry,
 };
 use bytes::Bytes;
-use framedb_core::{Rule, Stage};
+use framedb_core::{Key, Rule, Stage};
 use std::{
     collections::{BTreeMap, HashMap},
     net::SocketAddr,
@@ -272,7 +272,7 @@ impl Builder {
         let order = Order::new();
         let tasks = TaskTracker::new();
         let background = CancellationToken::new();
-        spawn_background(&background, &recovery, pending, &intents, &registry, &instances);
+        spawn_background(&background, &recovery, pending, &intents, &registry, &instances, &order);
         let shared = Arc::new(Shared {
             order: order.clone(),
             instances: instances.clone(),
@@ -400,6 +400,7 @@ async fn open_instances(
                 max_bytes: instance.max_bytes.map(|bytes| bytes.as_u64()),
                 eviction: instance.eviction,
                 sync: instance.sync,
+                ..Options::default()
             },
         };
         instances.insert(framedb_id, store::open(&instance.url, &context).await?);
@@ -442,12 +443,21 @@ fn spawn_background(
     intents: &Arc<Intents>,
     registry: &Arc<dyn Registry>,
     instances: &Arc<Instances>,
+    order: &Arc<Order>,
 ) {
+    let order = order.clone();
     let (recovery, intents) = (recovery.clone(), intents.clone());
     let (registry, instances) = (registry.clone(), instances.clone());
     let ended = ended.clone();
     tokio::spawn(async move {
         let objects = |id: &str| instances.store(id).ok().cloned();
+        let turn = |key: &Key| {
+            let place = order.enter(key);
+            async {
+                place.turn().await;
+                place
+            }
+        };
         let recover = async {
             if pending.is_empty() {
                 return;
@@ -459,7 +469,8 @@ fn spawn_background(
             loop {
                 tokio::time::sleep(SWEEP_EVERY).await;
                 loop {
-                    match sweep(registry.as_ref(), objects, SystemTime::now(), SWEEP_STEP).await {
+                    let now = SystemTime::now();
+                    match sweep_in_turn(registry.as_ref(), objects, turn, now, SWEEP_STEP).await {
                         Ok(removed) if removed >= SWEEP_STEP => {}
                         Ok(_) => break,
                         Err(error) => {

@@ -22,7 +22,8 @@ const CHILD_SYNCS: &str = "FRAMEDB_TEST_WRITER_SYNCS";
 async fn child_writes_until_it_is_killed() {
     let Ok(path) = std::env::var(CHILD) else { return };
     let syncs = std::env::var(CHILD_SYNCS).is_ok();
-    let engine = file_at(Path::new(&path), if syncs { SyncMode::Always } else { SyncMode::Os });
+    let engine =
+        file_at(Path::new(&path), if syncs { SyncMode::Always } else { SyncMode::Os }).await;
     let tell = |line: String| {
         let mut out = std::io::stdout().lock();
         writeln!(out, "{line}").unwrap();
@@ -52,7 +53,7 @@ async fn a_killed_process_loses_nothing_it_was_told_is_stored() {
     for (lines, syncs) in [(40, true), (400, true), (40, false), (1500, false)] {
         let (puts, pushes) = write_and_kill(directory.path(), lines, syncs);
         assert!(!puts.is_empty());
-        let engine = file_at(directory.path(), SyncMode::Always);
+        let engine = file_at(directory.path(), SyncMode::Always).await;
         for (name, (generation, size)) in puts {
             let names = [key(&name)];
             let data = engine.one.objects.get(&names).await.pop().unwrap().unwrap();

@@ -49,12 +49,12 @@ impl Engine {
     }
 }
 
-pub(crate) fn memory() -> Engine {
+pub(crate) async fn memory() -> Engine {
     let directory = tempfile::tempdir().unwrap();
     embedded(directory.path(), ["memory:", "file:"], Options::default()).keeping(directory)
 }
 
-pub(crate) fn file() -> Engine {
+pub(crate) async fn file() -> Engine {
     let directory = tempfile::tempdir().unwrap();
     embedded(directory.path(), ["file:", "memory:"], Options::default()).keeping(directory)
 }
@@ -70,15 +70,24 @@ pub(crate) async fn redis() -> Engine {
     Engine { returns_in_order: false, expires_by_itself: true, _server: Some(server), ..engine }
 }
 
+/// A database of its own on the tests' server.
+pub(crate) async fn mysql() -> Engine {
+    let directory = tempfile::tempdir().unwrap();
+    let url = crate::mariadb::shared().await.url(&crate::mariadb::fresh_name());
+    let context = context(directory.path(), Options::default());
+    let one = open(&url, &context).await.unwrap();
+    node(context, one, "memory:", Kind::Storage).keeping(directory)
+}
+
 /// A volatile instance of this size.
-pub(crate) fn bounded(max_bytes: u64, eviction: Eviction) -> Engine {
+pub(crate) async fn bounded(max_bytes: u64, eviction: Eviction) -> Engine {
     let directory = tempfile::tempdir().unwrap();
     let options = Options { max_bytes: Some(max_bytes), eviction, ..Options::default() };
     embedded(directory.path(), ["memory:", "file:"], options).keeping(directory)
 }
 
 /// A `file:` instance at a directory that outlives it.
-pub(crate) fn file_at(path: &Path, sync: SyncMode) -> Engine {
+pub(crate) async fn file_at(path: &Path, sync: SyncMode) -> Engine {
     embedded(path, ["file:", "memory:"], Options { sync, ..Options::default() })
 }
 

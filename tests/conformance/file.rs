@@ -30,7 +30,7 @@ async fn everything_is_there_after_opening_again() {
     let soon = SystemTime::now() + Duration::from_secs(60);
     let large = vec![b'y'; 1 << 20];
     {
-        let engine = file_at(directory.path(), SyncMode::Always);
+        let engine = file_at(directory.path(), SyncMode::Always).await;
         let mortal = Record { expires_at: Some(soon), ..record("mortal", b"m") };
         let writes = [
             (record("large", &large), route("one", Kind::Storage, 1)),
@@ -45,7 +45,7 @@ async fn everything_is_there_after_opening_again() {
         assert!(queue.nack(&key("q"), &first.token).await.unwrap());
     }
     let token = {
-        let engine = file_at(directory.path(), SyncMode::Always);
+        let engine = file_at(directory.path(), SyncMode::Always).await;
         let read = engine.one.objects.get(&keys(&["large", "mortal"])).await;
         let read: Vec<_> = read.into_iter().map(|data| data.unwrap().unwrap()).collect();
         assert_eq!((&read[0][..], &read[1][..]), (&large[..], &b"m"[..]));
@@ -60,7 +60,7 @@ async fn everything_is_there_after_opening_again() {
         assert_eq!((leased.data.len(), leased.deliveries), (3000, 2));
         leased.token
     };
-    let engine = file_at(directory.path(), SyncMode::Always);
+    let engine = file_at(directory.path(), SyncMode::Always).await;
     assert_eq!(length(&engine).await, (2, 1));
     assert!(engine.queue().ack(&key("q"), &token).await.unwrap());
     let again = engine.queue().push(&key("q"), &[element("1"), element("4")]).await;
@@ -73,12 +73,12 @@ async fn everything_is_there_after_opening_again() {
 async fn a_lease_ends_after_a_restart_too() {
     let directory = tempfile::tempdir().unwrap();
     {
-        let engine = file_at(directory.path(), SyncMode::Os);
+        let engine = file_at(directory.path(), SyncMode::Os).await;
         engine.queue().push(&key("q"), &[element("1")]).await;
         let period = Duration::from_millis(200);
         engine.queue().lease(&key("q"), period).await.unwrap().unwrap();
     }
-    let engine = file_at(directory.path(), SyncMode::Os);
+    let engine = file_at(directory.path(), SyncMode::Os).await;
     eventually(|| async { length(&engine).await == (1, 0) }).await;
     let again = engine.queue().lease(&key("q"), LONG).await.unwrap().unwrap();
     assert_eq!(again.deliveries, 2);
@@ -87,7 +87,7 @@ async fn a_lease_ends_after_a_restart_too() {
 #[tokio::test(flavor = "multi_thread")]
 async fn writers_at_once_share_fsyncs() {
     let directory = tempfile::tempdir().unwrap();
-    let engine = file_at(directory.path(), SyncMode::Always);
+    let engine = file_at(directory.path(), SyncMode::Always).await;
     let before = engine.disk.syncs();
     let mut writers = tokio::task::JoinSet::new();
     for n in 0..64 {
@@ -104,7 +104,7 @@ async fn writers_at_once_share_fsyncs() {
 #[tokio::test]
 async fn the_operating_system_is_trusted_where_the_instance_says_so() {
     let directory = tempfile::tempdir().unwrap();
-    let engine = file_at(directory.path(), SyncMode::Os);
+    let engine = file_at(directory.path(), SyncMode::Os).await;
     engine.one.objects.put(&[record("a", b"1")]).await.pop().unwrap().unwrap();
     assert_eq!(engine.disk.syncs(), 0);
     assert!(!engine.one.objects.synced() && engine.one.objects.durable());
@@ -113,7 +113,7 @@ async fn the_operating_system_is_trusted_where_the_instance_says_so() {
 #[tokio::test]
 async fn a_directory_in_use_is_refused_by_name() {
     let directory = tempfile::tempdir().unwrap();
-    let engine = file_at(directory.path(), SyncMode::Os);
+    let engine = file_at(directory.path(), SyncMode::Os).await;
     let error = Disk::open(directory.path()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict);
     assert!(error.to_string().contains("in use by another process"), "{error}");
@@ -140,7 +140,7 @@ async fn a_directory_of_another_format_is_refused() {
 #[tokio::test]
 async fn instances_may_have_directories_of_their_own() {
     let (home, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let engine = file_at(home.path(), SyncMode::Os);
+    let engine = file_at(home.path(), SyncMode::Os).await;
     let context = |path: &Path| OpenContext {
         arena: Arc::new(Arena::new()),
         disks: Arc::new(Disks::new(path)),
@@ -157,7 +157,7 @@ async fn instances_may_have_directories_of_their_own() {
     assert!(!engine.registry.shares(&two.objects.domain().unwrap()));
     assert!(two.objects.describe().contains("on disk at"));
 
-    for url in ["mysql://secret@host", "redis-sentinel://secret@host", "nothing", "memory:100"] {
+    for url in ["redis-sentinel://secret@host", "etcd://secret@host", "nothing", "memory:100"] {
         let error = open(url, &context).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
         assert!(error.hint().unwrap().contains("memory:"), "{url}");

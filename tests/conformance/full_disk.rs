@@ -14,7 +14,7 @@ const CHILD: &str = "FRAMEDB_TEST_LIMITED";
 #[tokio::test(flavor = "multi_thread")]
 async fn child_writes_more_than_fits() {
     let Ok(path) = std::env::var(CHILD) else { return };
-    let engine = file_at(Path::new(&path), SyncMode::Always);
+    let engine = file_at(Path::new(&path), SyncMode::Always).await;
     let (store, queue) = (&engine.one.objects, engine.queue());
     let (mut failed, mut pushed, mut unpushed) = (0, 0, Vec::new());
     let mut stored = Vec::new();
@@ -68,7 +68,7 @@ async fn child_writes_more_than_fits() {
 async fn a_write_that_fails_costs_only_itself() {
     let directory = tempfile::tempdir().unwrap();
     {
-        let engine = file_at(directory.path(), SyncMode::Always);
+        let engine = file_at(directory.path(), SyncMode::Always).await;
         engine.one.objects.put(&[record("early", &[7; 100_000])]).await.pop().unwrap().unwrap();
     }
     // Files of at most 4 MiB, and an error instead of a signal for larger ones.
@@ -83,7 +83,7 @@ async fn a_write_that_fails_costs_only_itself() {
     assert!(child.status.success(), "{output}{}", String::from_utf8_lossy(&child.stderr));
     assert!(output.contains("failed"), "{output}");
 
-    let engine = file_at(directory.path(), SyncMode::Always);
+    let engine = file_at(directory.path(), SyncMode::Always).await;
     let store = &engine.one.objects;
     assert!(store.get(&[key("early")]).await.pop().unwrap().unwrap().is_some());
     assert!(store.get(&[key("late")]).await.pop().unwrap().unwrap().is_some());
@@ -117,7 +117,7 @@ async fn a_full_disk_is_refused_before_it_is_full() {
         return;
     };
     {
-        let engine = file_at(directory.path(), SyncMode::Always);
+        let engine = file_at(directory.path(), SyncMode::Always).await;
         let store = &engine.one.objects;
         let mut stored = Vec::new();
         let mut refused = None;
@@ -140,6 +140,6 @@ async fn a_full_disk_is_refused_before_it_is_full() {
         assert!(store.delete(&[key(&stored[0])]).await.pop().unwrap().unwrap());
         tokio::time::timeout(Duration::from_secs(5), store.health()).await.unwrap().unwrap();
     }
-    let engine = file_at(directory.path(), SyncMode::Always);
+    let engine = file_at(directory.path(), SyncMode::Always).await;
     assert!(engine.one.objects.get(&[key("1")]).await.pop().unwrap().unwrap().is_some());
 }

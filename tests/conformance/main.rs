@@ -13,7 +13,9 @@ mod crash;
 mod engines;
 mod file;
 mod full_disk;
+mod mariadb;
 mod memory;
+mod mysql;
 mod objects;
 mod queues;
 mod recovery;
@@ -21,41 +23,29 @@ mod redis;
 mod registry;
 mod server;
 
-/// A test per engine for every function of a suite; `embedded` ones are about what engines
-/// inside the node share with its registry.
+/// A test per engine for every function of a suite.
 macro_rules! suite {
-    ($suite:ident embedded: $($test:ident),+ $(,)?) => {
-        mod $suite {
-            engine!(in_memory, memory(), $suite: $($test),+);
-            engine!(on_disk, file(), $suite: $($test),+);
-        }
-    };
-    ($suite:ident: $($test:ident),+ $(,)?) => {
-        mod $suite {
-            engine!(in_memory, memory(), $suite: $($test),+);
-            engine!(on_disk, file(), $suite: $($test),+);
-            engine!(on_redis, redis().await, $suite: $($test),+);
-        }
-    };
-}
-
-/// A suite's tests with one engine.
-macro_rules! engine {
-    ($module:ident, $engine:expr, $suite:ident: $($test:ident),+) => {
+    (@on $module:ident, $engine:ident, $suite:ident: $($test:ident),+) => {
         mod $module {
-            use crate::engines::*;
-
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $test() {
-                crate::$suite::$test($engine).await;
+                crate::$suite::$test(crate::engines::$engine().await).await;
             })+
         }
+    };
+    ($suite:ident on $($module:ident = $engine:ident),+: $tests:tt) => {
+        mod $suite {
+            $(suite!(@each $module, $engine, $suite: $tests);)+
+        }
+    };
+    (@each $module:ident, $engine:ident, $suite:ident: { $($test:ident),+ $(,)? }) => {
+        suite!(@on $module, $engine, $suite: $($test),+);
     };
 }
 
 /// The suites, under names of their own.
 mod suites {
-    suite!(objects:
+    suite!(objects on in_memory = memory, on_disk = file, on_redis = redis, on_mysql = mysql: {
         a_value_is_read_as_it_was_put,
         absence_is_no_error,
         put_replaces_and_repeats,
@@ -71,8 +61,8 @@ mod suites {
         an_older_generation_loses_and_changes_nothing,
         deleting_data_takes_its_route_along,
         many_writers_lose_nothing,
-    );
-    suite!(queues:
+    });
+    suite!(queues on in_memory = memory, on_disk = file, on_redis = redis: {
         elements_come_out_in_order,
         an_empty_queue_is_no_error,
         a_repeated_id_is_the_same_element,
@@ -88,8 +78,8 @@ mod suites {
         names_that_begin_alike_are_apart,
         consumers_at_once_get_each_element_once,
         a_random_history_agrees_with_the_model,
-    );
-    suite!(registry embedded:
+    });
+    suite!(registry on in_memory = memory, on_disk = file: {
         a_route_is_found_as_it_was_registered,
         an_older_generation_is_a_conflict,
         registering_again_changes_nothing,
@@ -101,5 +91,5 @@ mod suites {
         a_key_moves_between_memory_and_disk,
         a_sweep_removes_data_and_route,
         a_sweep_leaves_what_was_written_meanwhile,
-    );
+    });
 }

@@ -13,7 +13,7 @@ const MIB: u64 = 1 << 20;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_evicting_instance_stays_flat_over_many_objects() {
-    let engine = bounded(8 * MIB, Eviction::LeastFrequent);
+    let engine = bounded(8 * MIB, Eviction::LeastFrequent).await;
     let space = engine.arena.space("one").unwrap();
     let mut writers = tokio::task::JoinSet::new();
     for writer in 0..4 {
@@ -43,7 +43,7 @@ async fn an_evicting_instance_stays_flat_over_many_objects() {
 
 #[tokio::test]
 async fn what_is_used_often_stays() {
-    let engine = bounded(MIB, Eviction::LeastFrequent);
+    let engine = bounded(MIB, Eviction::LeastFrequent).await;
     let store = &engine.one.objects;
     store.put(&[record("used", &[1; 100])]).await;
     for n in 0..20_000 {
@@ -55,7 +55,7 @@ async fn what_is_used_often_stays() {
 
 #[tokio::test]
 async fn a_full_instance_refuses_and_says_how_to_change_that() {
-    let engine = bounded(MIB, Eviction::None);
+    let engine = bounded(MIB, Eviction::None).await;
     let store = &engine.one.objects;
     let records: Vec<_> = (0..20).map(|n| record(&n.to_string(), &[0; 100_000])).collect();
     let answers = store.put(&records).await;
@@ -75,7 +75,7 @@ async fn a_full_instance_refuses_and_says_how_to_change_that() {
 
 #[tokio::test]
 async fn small_objects_are_bounded_too() {
-    let engine = bounded(MIB, Eviction::None);
+    let engine = bounded(MIB, Eviction::None).await;
     let mut stored = 0;
     for n in 0..100_000 {
         stored += u64::from(put(&*engine.one.objects, &n.to_string()).await);
@@ -89,7 +89,7 @@ async fn put(store: &dyn ObjectStore, name: &str) -> bool {
 
 #[tokio::test]
 async fn expired_objects_make_room_without_eviction() {
-    let engine = bounded(MIB, Eviction::None);
+    let engine = bounded(MIB, Eviction::None).await;
     let past = Some(SystemTime::now() - Duration::from_secs(1));
     for n in 0..50 {
         let write = Record { expires_at: past, ..record(&n.to_string(), &[0; 100_000]) };
@@ -99,7 +99,7 @@ async fn expired_objects_make_room_without_eviction() {
 
 #[tokio::test]
 async fn queues_count_towards_the_bound_until_they_are_read() {
-    let engine = bounded(MIB, Eviction::None);
+    let engine = bounded(MIB, Eviction::None).await;
     let queue = engine.queue();
     let element = |n: i32| Element { id: n.to_string(), data: vec![0; 100_000].into() };
     let pushed = queue.push(&key("q"), &(0..20).map(element).collect::<Vec<_>>()).await;
@@ -114,7 +114,7 @@ async fn queues_count_towards_the_bound_until_they_are_read() {
 
 #[tokio::test]
 async fn the_account_returns_to_nothing() {
-    let engine = bounded(MIB, Eviction::None);
+    let engine = bounded(MIB, Eviction::None).await;
     let space = engine.arena.space("one").unwrap();
     for round in 1..4 {
         for size in [10, 1000, 10] {

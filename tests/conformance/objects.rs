@@ -75,6 +75,9 @@ pub(crate) async fn deleted_values_are_gone(engine: Engine) {
 }
 
 pub(crate) async fn an_expired_value_is_absent_everywhere(engine: Engine) {
+    if !engine.one.objects.keeps_expiry() {
+        return;
+    }
     let soon = SystemTime::now() + Duration::from_millis(300);
     put(&engine, &[Record { expires_at: Some(soon), ..record("a", b"1") }, record("b", b"2")])
         .await;
@@ -86,6 +89,9 @@ pub(crate) async fn an_expired_value_is_absent_everywhere(engine: Engine) {
 }
 
 pub(crate) async fn a_new_value_drops_the_old_expiry(engine: Engine) {
+    if !engine.one.objects.keeps_expiry() {
+        return;
+    }
     put(&engine, &[Record { expires_at: Some(SystemTime::UNIX_EPOCH), ..record("a", b"1") }]).await;
     assert_eq!(get(&engine, "a").await, None);
     put(&engine, &[record("a", b"2")]).await;
@@ -95,6 +101,9 @@ pub(crate) async fn a_new_value_drops_the_old_expiry(engine: Engine) {
 }
 
 pub(crate) async fn only_expired_values_are_deleted_as_such(engine: Engine) {
+    if !engine.one.objects.keeps_expiry() {
+        return;
+    }
     let now = SystemTime::now();
     let later = Record { expires_at: Some(now + Duration::from_secs(60)), ..record("a", b"1") };
     put(&engine, &[later, record("b", b"2")]).await;

@@ -66,10 +66,10 @@ struct Node {
 }
 
 impl Node {
-    fn new() -> Self {
-        let engine = file();
+    async fn new() -> Self {
+        let engine = file().await;
         let directory = tempfile::tempdir().unwrap();
-        let elsewhere = crate::engines::file_at(directory.path(), Default::default());
+        let elsewhere = crate::engines::file_at(directory.path(), Default::default()).await;
         let remote = Remote { inner: elsewhere.one.objects, down: AtomicBool::new(false) };
         let intents = Intents::new(engine.disk.clone());
         Self { engine, remote: Arc::new(remote), _directory: directory, intents }
@@ -135,7 +135,7 @@ fn moving() -> Intent {
 
 #[tokio::test]
 async fn before_the_data_the_old_route_stands() {
-    let node = Node::new();
+    let node = Node::new().await;
     node.store("one", b"old").await;
     node.register(&old()).await;
     node.intents.write(&[moving()]).await.unwrap();
@@ -145,7 +145,7 @@ async fn before_the_data_the_old_route_stands() {
 
 #[tokio::test]
 async fn between_data_and_route_the_new_one_is_registered_and_the_old_copy_goes() {
-    let node = Node::new();
+    let node = Node::new().await;
     node.store("one", b"old").await;
     node.register(&old()).await;
     node.intents.write(&[moving()]).await.unwrap();
@@ -156,7 +156,7 @@ async fn between_data_and_route_the_new_one_is_registered_and_the_old_copy_goes(
 
 #[tokio::test]
 async fn after_the_route_only_the_old_copy_is_left_to_do() {
-    let node = Node::new();
+    let node = Node::new().await;
     node.store("one", b"old").await;
     node.register(&old()).await;
     node.intents.write(&[moving()]).await.unwrap();
@@ -168,7 +168,7 @@ async fn after_the_route_only_the_old_copy_is_left_to_do() {
 
 #[tokio::test]
 async fn a_first_write_is_found_or_never_was() {
-    let node = Node::new();
+    let node = Node::new().await;
     let intent = Intent::new(key("a"), new(), b"new", None);
     node.intents.write(std::slice::from_ref(&intent)).await.unwrap();
     assert_eq!(node.recover().await, LEFT);
@@ -182,7 +182,7 @@ async fn a_first_write_is_found_or_never_was() {
 
 #[tokio::test]
 async fn other_bytes_are_not_registered() {
-    let node = Node::new();
+    let node = Node::new().await;
     node.intents.write(&[Intent::new(key("a"), new(), b"new", None)]).await.unwrap();
     node.store("remote", b"neq").await;
     assert_eq!(node.recover().await, LEFT);
@@ -191,7 +191,7 @@ async fn other_bytes_are_not_registered() {
 
 #[tokio::test]
 async fn a_newer_route_stands_and_the_bytes_nobody_finds_go() {
-    let node = Node::new();
+    let node = Node::new().await;
     node.store("one", b"old").await;
     node.register(&old()).await;
     node.intents.write(&[moving()]).await.unwrap();
@@ -204,7 +204,7 @@ async fn a_newer_route_stands_and_the_bytes_nobody_finds_go() {
 
 #[tokio::test]
 async fn an_instance_that_is_gone_leaves_the_old_route() {
-    let node = Node::new();
+    let node = Node::new().await;
     let gone = Intent::new(key("a"), route("gone", Kind::Storage, 2), b"new", None);
     node.intents.write(&[gone]).await.unwrap();
     assert_eq!(node.recover().await, LEFT);
@@ -212,7 +212,7 @@ async fn an_instance_that_is_gone_leaves_the_old_route() {
 
 #[tokio::test]
 async fn only_the_keys_concerned_wait_and_until_the_engine_is_back() {
-    let node = Node::new();
+    let node = Node::new().await;
     node.intents.write(&[Intent::new(key("a"), new(), b"new", None)]).await.unwrap();
     node.store("remote", b"new").await;
     node.remote.down.store(true, Ordering::Relaxed);

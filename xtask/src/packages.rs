@@ -1,7 +1,7 @@
 //! The servers that tests start, and the packages of the system that bring them.
 
 use anyhow::{Context as _, Result, bail, ensure};
-use std::{env, ffi::OsStr, process::Command};
+use std::{env, ffi::OsStr, path::PathBuf, process::Command};
 
 /// A program that tests run.
 #[derive(Debug, Clone, Copy)]
@@ -13,7 +13,13 @@ struct Server {
 }
 
 /// Every server that tests run. The embedded engines need none.
-const SERVERS: &[Server] = &[Server { program: "redis-server", package: "redis-server" }];
+const SERVERS: &[Server] = &[
+    Server { program: "redis-server", package: "redis-server" },
+    Server { program: "mariadbd", package: "mariadb-server" },
+];
+
+/// Where packages put servers, whether or not the search path of a user has it.
+const SYSTEM: &[&str] = &["/usr/sbin", "/usr/local/sbin"];
 
 /// Installs the packages that are missing, or says how.
 ///
@@ -41,7 +47,8 @@ fn missing(servers: &[Server], is_there: impl Fn(&str) -> bool) -> Vec<&'static 
 
 fn on_path(program: &str) -> bool {
     let path = env::var_os("PATH");
-    env::split_paths(path.as_deref().unwrap_or(OsStr::new(""))).any(|p| p.join(program).is_file())
+    let own = env::split_paths(path.as_deref().unwrap_or(OsStr::new("")));
+    own.chain(SYSTEM.iter().map(PathBuf::from)).any(|place| place.join(program).is_file())
 }
 
 fn apt(arguments: &[&str]) -> Result<()> {

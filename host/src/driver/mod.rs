@@ -10,6 +10,7 @@ mod disk_routes;
 mod disk_writer;
 mod disks;
 mod memory;
+pub(crate) mod mysql;
 pub(crate) mod queue;
 pub(crate) mod redis;
 mod shard;

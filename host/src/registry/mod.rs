@@ -11,6 +11,7 @@ pub use generation::Generations;
 pub use intents::{Intent, Intents};
 pub use recovery::{Recovered, Recovery};
 pub use sweep::sweep;
+pub(crate) use sweep::sweep_in_turn;
 
 use crate::{Result, driver::Domain};
 use async_trait::async_trait;

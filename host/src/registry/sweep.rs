@@ -9,7 +9,8 @@ use std::{collections::HashMap, sync::Arc, time::SystemTime};
 /// Fewer than `limit` mean that nothing more has expired.
 ///
 /// Data goes first and only if it is itself past its time, then the route if it is still the
-/// one that had expired: what is written meanwhile stays. An object whose engine fails keeps its
+/// one that had expired: what is written meanwhile stays. Where the engine keeps no expiry the
+/// route goes first, and the data after it. An object whose engine fails keeps its
 /// route for the next sweep.
 ///
 /// # Errors
@@ -24,6 +25,25 @@ pub async fn sweep<S>(
 where
     S: Fn(&str) -> Option<Arc<dyn ObjectStore>> + Send + Sync,
 {
+    sweep_in_turn(registry, objects, |_: &Key| std::future::ready(()), now, limit).await
+}
+
+/// As [`sweep`], beside writers: `turn` waits until nobody writes the key, and answers what
+/// keeps it so. Only an engine that keeps no expiry needs that, because its data cannot be
+/// deleted on a condition.
+pub(crate) async fn sweep_in_turn<S, T, F>(
+    registry: &dyn Registry,
+    objects: S,
+    turn: T,
+    now: SystemTime,
+    limit: usize,
+) -> Result<usize>
+where
+    S: Fn(&str) -> Option<Arc<dyn ObjectStore>> + Send + Sync,
+    T: Fn(&Key) -> F + Send + Sync,
+    F: Future + Send,
+    F::Output: Send,
+{
     let mut by_instance: HashMap<Arc<str>, Vec<(Key, Route)>> = HashMap::new();
     for (key, route) in registry.expired(now, limit).await? {
         by_instance.entry(route.framedb_id.clone()).or_default().push((key, route));
@@ -31,7 +51,18 @@ where
     let mut removed = 0;
     for (framedb_id, routes) in by_instance {
         let keys: Vec<Key> = routes.iter().map(|(key, _)| key.clone()).collect();
-        let deleted = match objects(&framedb_id) {
+        let store = objects(&framedb_id);
+        if let Some(store) = store.as_ref().filter(|store| !store.keeps_expiry()) {
+            for (key, route) in routes {
+                let _place = turn(&key).await;
+                if registry.remove(&key, Some(route.generation)).await? {
+                    removed += 1;
+                    delete_unrouted(store.as_ref(), registry, key).await?;
+                }
+            }
+            continue;
+        }
+        let deleted = match &store {
             Some(store) => store.delete_expired(&keys, now).await,
             None => Vec::new(),
         };
@@ -55,4 +86,19 @@ where
         }
     }
     Ok(removed)
+}
+
+/// Deletes what an engine that keeps no expiry has under a key whose route has just gone, unless
+/// the key has a new one.
+async fn delete_unrouted(store: &dyn ObjectStore, registry: &dyn Registry, key: Key) -> Result<()> {
+    let keys = [key];
+    if registry.lookup(&keys).await?.iter().any(Option::is_some) {
+        return Ok(());
+    }
+    if let Some(Err(error)) = store.delete(&keys).await.pop() {
+        let [key] = &keys;
+        let (key, error) = (key.as_str(), error.chain());
+        tracing::warn!(key, error, "the data of an expired object stays behind");
+    }
+    Ok(())
 }

@@ -7,6 +7,9 @@ mod file;
 mod file_queue;
 mod file_rows;
 mod memory;
+mod mysql;
+mod mysql_groups;
+mod mysql_rows;
 mod open;
 mod redis;
 mod redis_queue;
@@ -15,6 +18,7 @@ pub use crate::driver::queue::{ID_WINDOW, ID_WINDOW_COUNT};
 pub use file::FileObjects;
 pub use file_queue::FileQueues;
 pub use memory::MemoryStore;
+pub use mysql::MysqlObjects;
 pub use open::{Instance, OpenContext, Options, SyncMode, open};
 pub use redis::RedisObjects;
 pub use redis_queue::RedisQueues;
@@ -62,7 +66,8 @@ pub struct Listed {
 /// - `put` replaces; repeating it with the same records changes nothing. Of two records with
 ///   one key in a call the later one is kept. A record is stored whole or not at all, and one
 ///   record's failure leaves the others stored.
-/// - A record past its `expires_at` is absent from every answer, whether or not it was swept.
+/// - A record past its `expires_at` is absent from every answer, whether or not it was swept,
+///   unless the engine has no place for that time: see [`ObjectStore::keeps_expiry`].
 /// - Absence is never an error: `get` answers `None`, `delete` answers `false`.
 /// - A successful answer means that the engine keeps the bytes as durably as it promises: see
 ///   [`ObjectStore::durable`].
@@ -100,6 +105,12 @@ pub trait ObjectStore: Debug + Send + Sync {
 
     /// Whether stored bytes have reached the disk itself when `put` answers.
     fn synced(&self) -> bool;
+
+    /// Whether it keeps `expires_at`. Where it does not, reads go by the time in the route, and
+    /// the sweep removes the data when it removes the route.
+    fn keeps_expiry(&self) -> bool {
+        true
+    }
 
     /// The engine in one phrase, without secrets, as in `on disk at /var/lib/framedb`.
     fn describe(&self) -> String;

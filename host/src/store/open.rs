@@ -1,6 +1,9 @@
 //! Opening instances by URL.
 
-use super::{FileObjects, FileQueues, MemoryStore, ObjectStore, Queue, RedisObjects, RedisQueues};
+use super::{
+    FileObjects, FileQueues, MemoryStore, MysqlObjects, ObjectStore, Queue, RedisObjects,
+    RedisQueues,
+};
 use crate::{
     Error, ErrorKind, Result,
     driver::{
@@ -24,7 +27,7 @@ pub enum SyncMode {
 }
 
 /// An instance's settings beside its URL.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// Bytes a volatile instance may take; [`DEFAULT_MAX_BYTES`] when it does not say.
     pub max_bytes: Option<u64>,
@@ -32,6 +35,19 @@ pub struct Options {
     pub eviction: Eviction,
     /// When a write to the disk is acknowledged.
     pub sync: SyncMode,
+    /// Whether concurrent writes to a server share statements; on but for measuring without.
+    pub grouping: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            max_bytes: None,
+            eviction: Eviction::default(),
+            sync: SyncMode::default(),
+            grouping: true,
+        }
+    }
 }
 
 /// What instances are opened from.
@@ -61,7 +77,8 @@ pub struct Instance {
 }
 
 /// Opens the instance at `url`: `memory:`, `file:` (the node's data directory),
-/// `file:<directory>`, or a Redis server at `redis://`, `rediss://` (TLS) or `unix://`.
+/// `file:<directory>`, a Redis server at `redis://`, `rediss://` (TLS) or `unix://`, or a server
+/// of the MySQL protocol at `mysql://user:password@host:port/database`.
 ///
 /// # Errors
 ///
@@ -82,8 +99,15 @@ pub async fn open(url: &str, context: &OpenContext) -> Result<Instance> {
             Ok(file(context.disks.at(Path::new(path))?, context))
         }
         "redis" | "rediss" | "unix" | "redis+unix" => redis(url, context).await,
+        "mysql" | "mysql+pymysql" => mysql(url, context).await,
         _ => Err(unknown(scheme, context)),
     }
+}
+
+async fn mysql(url: &str, context: &OpenContext) -> Result<Instance> {
+    let max_value = max_value(context.max_object);
+    let objects = MysqlObjects::open(url, max_value, context.options.grouping).await?;
+    Ok(Instance { objects: Arc::new(objects), queue: None, kinds: &[Kind::Storage] })
 }
 
 fn memory(context: &OpenContext) -> Instance {
@@ -132,10 +156,11 @@ fn max_value(max_object: u64) -> u64 {
 fn unknown(scheme: &str, context: &OpenContext) -> Error {
     let id = &context.framedb_id;
     let scheme: String = scheme.chars().take(32).collect();
-    let absent = ["redis-sentinel", "redis-cluster", "mysql", "etcd", "http", "https"];
-    let known = "this build knows `memory:`, `file:` and `redis:` (also `rediss:` and `unix:`)";
+    let absent = ["redis-sentinel", "redis-cluster", "etcd", "http", "https"];
+    let known =
+        "this build knows `memory:`, `file:`, `redis:` (also `rediss:` and `unix:`) and `mysql:`";
     let hint = if absent.contains(&scheme.as_str()) {
-        format!("{known}; other servers (`mysql:`, `redis-sentinel:` and others) are not in it")
+        format!("{known}; other servers (`redis-sentinel:`, `etcd:` and others) are not in it")
     } else {
         known.to_owned()
     };

@@ -1,0 +1,124 @@
+//! Errors of servers and connections, by what they say about the work that failed.
+
+use super::address::Address;
+use crate::{Error, ErrorKind};
+use mysql_async::{DriverError, Error as Cause, IoError};
+
+/// What a failure says about the statement that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Another transaction was in the way: the same statement may succeed next time.
+    Repeat,
+    /// The connection ended: the same statement may succeed on another one.
+    Lost,
+    /// The server refuses these rows, or this statement.
+    Rows,
+    /// The server refuses every such statement, or is not there.
+    Server,
+}
+
+/// A failed piece of work.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) fault: Fault,
+    pub(crate) error: Error,
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        failure.error
+    }
+}
+
+impl Failure {
+    /// The work, say `write objects`, did not end in time.
+    pub(super) fn late(work: &str, address: &Address) -> Self {
+        let server = address.server();
+        let message = format!("cannot {work} at {server}: the server did not answer in time");
+        Self { fault: Fault::Server, error: Error::new(ErrorKind::Timeout, message) }
+    }
+
+    /// The work, say `write objects`, failed.
+    pub(super) fn new(work: &str, address: &Address, cause: Cause) -> Self {
+        let (fault, error) = match &cause {
+            Cause::Server(server) => of_server(server.code, work, address),
+            Cause::Io(IoError::Tls(_)) => (Fault::Server, untrusted(work, address)),
+            // The handshake of rustls reports its errors through the stream it runs on.
+            Cause::Io(IoError::Io(io)) if io.kind() == std::io::ErrorKind::InvalidData => {
+                (Fault::Server, untrusted(work, address))
+            }
+            Cause::Io(_) | Cause::Driver(DriverError::ConnectionClosed) => {
+                let message = format!("cannot {work}: no connection to {}", address.server());
+                (Fault::Lost, Error::new(ErrorKind::Unavailable, message))
+            }
+            Cause::Driver(DriverError::PacketTooLarge) => (Fault::Rows, too_large(work, address)),
+            Cause::Driver(DriverError::NoClientSslFlagFromServer) => {
+                let server = address.server();
+                let message = format!("cannot {work}: {server} does not encrypt connections");
+                (Fault::Server, Error::new(ErrorKind::Config, message))
+            }
+            _ => {
+                let message = format!("cannot {work} at {address}");
+                (Fault::Server, Error::new(ErrorKind::Unavailable, message))
+            }
+        };
+        Self { fault, error: error.with_source(cause) }
+    }
+}
+
+/// By the numbers that servers give errors.
+fn of_server(code: u16, work: &str, address: &Address) -> (Fault, Error) {
+    let (server, user, database) = (address.server(), address.user(), &address.database);
+    let refused = |message: String, hint: &str| {
+        (Fault::Server, Error::new(ErrorKind::Config, message).with_hint(hint))
+    };
+    match code {
+        1213 | 1205 | 8002 | 8022 | 9007 => {
+            let message = format!("cannot {work} at {address}: other transactions are in the way");
+            let error = Error::new(ErrorKind::Conflict, message).with_temporary(true);
+            (Fault::Repeat, error)
+        }
+        1045 | 1698 => refused(
+            format!("cannot {work}: {server} denies access to the user {user:?}"),
+            "check the user and the password in the instance's `url`",
+        ),
+        1044 | 1049 => refused(
+            format!("cannot {work}: {user:?} may neither use nor create {database:?} at {server}"),
+            "create the database, or grant the user its rights",
+        ),
+        1142 | 1143 | 1227 | 1370 => refused(
+            format!("cannot {work}: the user {user:?} has not the right to at {address}"),
+            "grant CREATE, SELECT, INSERT and DELETE on the database",
+        ),
+        1290 | 1792 | 1836 | 8247 => {
+            let message = format!("cannot {work}: {server} is read-only");
+            (Fault::Server, Error::new(ErrorKind::Unavailable, message))
+        }
+        1153 | 8025 => (Fault::Rows, too_large(work, address)),
+        1021 | 1114 => {
+            let message = format!("cannot {work}: there is no room at {address}");
+            (Fault::Server, Error::new(ErrorKind::Full, message))
+        }
+        // Too many connections, a shutdown, a missing table: nothing that rows could change.
+        1040 | 1053 | 1146 | 1203 | 1226 | 2013 | 9001..=9005 => {
+            let message = format!("cannot {work} at {address}");
+            (Fault::Server, Error::new(ErrorKind::Unavailable, message))
+        }
+        _ => {
+            let message = format!("cannot {work} at {address}: the server refuses it");
+            (Fault::Rows, Error::new(ErrorKind::Unavailable, message).with_temporary(false))
+        }
+    }
+}
+
+fn too_large(work: &str, address: &Address) -> Error {
+    let message = format!("cannot {work}: more than {} takes at once", address.server());
+    Error::new(ErrorKind::TooLarge, message).with_hint("raise its `max_allowed_packet`")
+}
+
+fn untrusted(work: &str, address: &Address) -> Error {
+    let message = format!("cannot {work}: no trusted connection to {}", address.server());
+    Error::new(ErrorKind::Unavailable, message)
+        .with_temporary(false)
+        .with_hint("name the certificate to trust as `ssl-ca` in the instance's `url`")
+}

@@ -1,0 +1,210 @@
+//! `Server`: a bounded pool of connections, and what is known of the server behind it.
+
+use super::{Fault, address::Address, error::Failure, session::Session};
+use crate::{Error, ErrorKind, Result};
+use mysql_async::{Pool, PoolConstraints, PoolOpts};
+use std::{fmt, future::Future, time::Duration};
+use tokio::time::Instant;
+
+/// How long one piece of work may take, connecting included.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long the server may take to be reached when an instance is opened.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+
+/// Connections at once: enough for the groups under way and for readers beside them, and few
+/// enough for servers with the usual 151 for everybody.
+const MAX_CONNECTIONS: usize = 16;
+
+/// Prepared statements that a connection remembers: groups come in many sizes.
+const STATEMENTS: usize = 64;
+
+/// What TiDB takes in one row unless it is configured otherwise.
+const TIDB_ENTRY: u64 = 6 << 20;
+
+/// What a packet needs beside the values in it.
+const PACKET_OVERHEAD: u64 = 4 << 10;
+
+/// A database on a server.
+pub(crate) struct Server {
+    address: Address,
+    pool: Pool,
+    product: String,
+    /// Bytes that the values of one statement may have.
+    pub(crate) max_statement: u64,
+    /// Bytes that one row may have, where the server bounds it.
+    pub(crate) max_row: Option<u64>,
+}
+
+impl Server {
+    /// Connects to the database that a URL names, and creates it if there is none.
+    ///
+    /// # Errors
+    ///
+    /// When the URL is wrong, the server cannot be reached, or the user may not use it.
+    pub(crate) async fn connect(url: &str) -> Result<Self> {
+        let address = Address::parse(url)?;
+        let deadline = Instant::now() + CONNECT_WITHIN;
+        let mut server = Self {
+            pool: pool(&address, true)?,
+            address,
+            product: String::new(),
+            max_statement: 0,
+            max_row: None,
+        };
+        match server.learn(deadline).await {
+            Err(failure) if unknown_database(&failure) => {
+                server.create_database(deadline).await?;
+                server.learn(deadline).await?;
+            }
+            result => result?,
+        }
+        Ok(server)
+    }
+
+    /// Reads what the server is and takes.
+    async fn learn(&mut self, deadline: Instant) -> Result<(), Failure> {
+        let asked = self.within("connect", deadline, async {
+            let mut session = self.session().await?;
+            let sql = "SELECT VERSION(), @@max_allowed_packet";
+            let facts: Vec<(String, u64)> = session.ask(sql).await?;
+            let (version, packet) = facts.into_iter().next().unwrap_or_default();
+            let mut entry = None;
+            if version.contains("TiDB") {
+                let sql = "SHOW VARIABLES LIKE 'tidb_txn_entry_size_limit'";
+                let found: Vec<(String, String)> = session.ask(sql).await?;
+                let set = found.first().and_then(|(_, value)| value.parse().ok());
+                // Nothing, or nought, stands for what the server's file says, or its default.
+                entry = Some(set.filter(|bytes| *bytes > 0).unwrap_or(TIDB_ENTRY));
+            }
+            Ok((version, packet, entry))
+        });
+        let (version, packet, entry) = asked.await?;
+        self.product = product(&version);
+        self.max_statement = packet.saturating_sub(PACKET_OVERHEAD);
+        self.max_row = entry.map(|bytes| bytes.saturating_sub(PACKET_OVERHEAD));
+        Ok(())
+    }
+
+    async fn create_database(&self, deadline: Instant) -> Result<(), Failure> {
+        let bare =
+            pool(&self.address, false).map_err(|error| Failure { fault: Fault::Server, error })?;
+        let created = self.within("create the database", deadline, async {
+            let mut session = Session::new(bare.get_conn().await?);
+            let name = self.address.database.replace('`', "``");
+            session.query(&format!("CREATE DATABASE IF NOT EXISTS `{name}`")).await
+        });
+        created.await?;
+        tracing::info!(database = self.address.database, "created the database of an instance");
+        Ok(())
+    }
+
+    /// A connection from the pool, which may first wait for one to come back.
+    pub(crate) async fn session(&self) -> mysql_async::Result<Session> {
+        self.pool.get_conn().await.map(Session::new)
+    }
+
+    /// Runs work, say `write objects`, until a deadline.
+    pub(crate) async fn within<T>(
+        &self,
+        work: &str,
+        deadline: Instant,
+        run: impl Future<Output = mysql_async::Result<T>> + Send,
+    ) -> Result<T, Failure> {
+        match tokio::time::timeout_at(deadline, run).await {
+            Ok(result) => result.map_err(|cause| Failure::new(work, &self.address, cause)),
+            Err(_) => Err(Failure::late(work, &self.address)),
+        }
+    }
+
+    /// Whether the server answers and takes writes.
+    pub(crate) async fn health(&self) -> Result<()> {
+        let deadline = Instant::now() + CONNECT_WITHIN;
+        let asked = self.within("ask for read-only variables", deadline, async {
+            let sql = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('read_only', \
+                'super_read_only', 'tidb_super_read_only', 'tidb_restricted_read_only')";
+            self.session().await?.ask::<(String, String)>(sql).await
+        });
+        let variables = asked.await?;
+        match variables.iter().find(|(_, value)| value.eq_ignore_ascii_case("on") || value == "1") {
+            Some((name, _)) => {
+                let message = format!("{} is read-only: `{name}` is on", self.address.server());
+                Err(Error::new(ErrorKind::Unavailable, message))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The server in one phrase.
+    pub(crate) fn describe(&self) -> String {
+        format!("MySQL protocol at {} ({})", self.address, self.product)
+    }
+
+    /// The database's address, for messages.
+    pub(crate) fn place(&self) -> String {
+        self.address.to_string()
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The pool holds the password.
+        let Self { address, pool: _, product, max_statement, max_row } = self;
+        f.debug_struct("Server")
+            .field("address", address)
+            .field("product", product)
+            .field("max_statement", max_statement)
+            .field("max_row", max_row)
+            .finish_non_exhaustive()
+    }
+}
+
+fn pool(address: &Address, with_database: bool) -> Result<Pool> {
+    let (min, max) = if with_database { (1, MAX_CONNECTIONS) } else { (0, 1) };
+    let constraints = PoolConstraints::new(min, max)
+        .ok_or_else(|| Error::new(ErrorKind::Config, "cannot bound the connections"))?;
+    // Statements commit by themselves and set nothing, and a connection whose work was given up
+    // is closed: there is nothing to reset, and prepared statements may stay.
+    let options = PoolOpts::default().with_constraints(constraints).with_reset_connection(false);
+    let database = with_database.then_some(address.database.as_str());
+    let options = address
+        .options()
+        .db_name(database)
+        .pool_opts(options)
+        .stmt_cache_size(STATEMENTS)
+        // Elsewhere than in this mode a server may cut values to what a column takes.
+        .setup(vec!["SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')"]);
+    Ok(Pool::new(options))
+}
+
+fn unknown_database(failure: &Failure) -> bool {
+    let cause = std::error::Error::source(&failure.error);
+    let cause = cause.and_then(|cause| cause.downcast_ref::<mysql_async::Error>());
+    matches!(cause, Some(mysql_async::Error::Server(server)) if server.code == 1049)
+}
+
+/// The product and its version, as in `MariaDB 10.11`.
+fn product(version: &str) -> String {
+    let (name, number) = match version.split_once("-TiDB-v") {
+        Some((_, number)) => ("TiDB", number),
+        None if version.contains("MariaDB") => {
+            ("MariaDB", version.strip_prefix("5.5.5-").unwrap_or(version))
+        }
+        None => ("MySQL", version),
+    };
+    let number: Vec<&str> = number.split(|c: char| !c.is_ascii_digit()).take(2).collect();
+    format!("{name} {}", number.join("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_are_told_by_their_versions() {
+        assert_eq!(product("10.11.14-MariaDB-0+deb12u2"), "MariaDB 10.11");
+        assert_eq!(product("5.5.5-10.4.2-MariaDB-log"), "MariaDB 10.4");
+        assert_eq!(product("8.0.11-TiDB-v7.5.1"), "TiDB 7.5");
+        assert_eq!(product("8.4.0"), "MySQL 8.4");
+    }
+}

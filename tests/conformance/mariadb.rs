@@ -1,0 +1,142 @@
+//! MariaDB servers of the tests' own: each in a scratch directory, on a free port.
+
+use std::{
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{
+        atomic::{AtomicU32, Ordering},
+        mpsc,
+    },
+    time::{Duration, Instant},
+};
+use tokio::sync::OnceCell;
+
+/// A running server; it ends with this value, or with the process.
+pub(crate) struct Server {
+    port: u16,
+    child: Child,
+    _directory: tempfile::TempDir,
+}
+
+/// What the names of scratch directories begin with; the process that made one comes next.
+const PREFIX: &str = "framedb-mariadb-";
+
+/// The server that tests share, each with a database of its own.
+pub(crate) async fn shared() -> &'static Server {
+    static SHARED: OnceCell<Server> = OnceCell::const_new();
+    SHARED
+        .get_or_init(|| {
+            remove_abandoned();
+            Server::start(&[])
+        })
+        .await
+}
+
+/// A name that no other test has.
+pub(crate) fn fresh_name() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+impl Server {
+    /// Starts a server with further options, and waits until it answers.
+    pub(crate) async fn start(options: &[&str]) -> Self {
+        let prefix = format!("{PREFIX}{}-", std::process::id());
+        let directory = tempfile::Builder::new().prefix(&prefix).tempdir().unwrap();
+        let data = directory.path().join("data");
+        let installed = Command::new(program("mariadb-install-db"))
+            .arg("--no-defaults")
+            .arg(format!("--datadir={}", data.display()))
+            .args(["--auth-root-authentication-method=normal", "--skip-test-db", "--user=root"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        assert!(installed.unwrap().success(), "`mariadb-install-db` failed");
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--pdeathsig", "KILL"])
+            .arg(program("mariadbd"))
+            .arg("--no-defaults")
+            .arg(format!("--datadir={}", data.display()))
+            .arg(format!("--socket={}", directory.path().join("socket").display()))
+            .arg(format!("--pid-file={}", directory.path().join("pid").display()))
+            .arg(format!("--port={port}"))
+            .args(["--bind-address=127.0.0.1", "--user=root", "--skip-log-bin"])
+            .args(["--innodb-flush-log-at-trx-commit=0", "--max-connections=1000"])
+            .args(options)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let child = spawn(command);
+        let server = Self { port, child, _directory: directory };
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while mysql_async::Conn::new(server.options()).await.is_err() {
+            assert!(Instant::now() < deadline, "the server does not answer");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        server
+    }
+
+    /// The URL of a database, as root.
+    pub(crate) fn url(&self, database: &str) -> String {
+        self.url_of("root", "", database)
+    }
+
+    /// The URL of a database, as somebody.
+    pub(crate) fn url_of(&self, user: &str, password: &str, database: &str) -> String {
+        format!("mysql://{user}:{password}@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// A connection of a client, as root.
+    pub(crate) async fn client(&self) -> mysql_async::Conn {
+        mysql_async::Conn::new(self.options()).await.unwrap()
+    }
+
+    fn options(&self) -> mysql_async::OptsBuilder {
+        mysql_async::OptsBuilder::default()
+            .ip_or_hostname("127.0.0.1")
+            .tcp_port(self.port)
+            .user(Some("root"))
+            .prefer_socket(false)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Removes the scratch directories of processes that have ended: what a static holds is never
+/// dropped.
+fn remove_abandoned() {
+    for entry in std::fs::read_dir(std::env::temp_dir()).unwrap().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let process = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());
+        if process.is_some_and(|id| !Path::new("/proc").join(id).exists()) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// Starts a child from a thread that lasts as long as the process: a value that tests share is
+/// never dropped, so the child is also told when the thread that started it ends.
+fn spawn(mut command: Command) -> Child {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        sender.send(command.spawn().unwrap()).unwrap();
+        loop {
+            std::thread::park();
+        }
+    });
+    receiver.recv().unwrap()
+}
+
+/// Where a program is: packages put servers into directories that users do not search.
+fn program(name: &str) -> PathBuf {
+    let places = ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"];
+    let found = places.iter().map(|place| PathBuf::from(place).join(name)).find(|p| p.is_file());
+    found.unwrap_or_else(|| name.into())
+}
