@@ -351,11 +351,11 @@ impl Config {
     fn check_instances(&self, problems: &mut Vec<String>) {
         for (id, instance) in &self.instances {
             let scheme = instance.url.split(':').next().unwrap_or_default();
-            if !matches!(scheme, "memory" | "file") {
+            if !matches!(scheme, "memory" | "file" | "mysql" | "mysql+pymysql") {
                 let scheme: String = scheme.chars().take(32).collect();
                 problems.push(format!(
                     "instances.{id}.url: no engine has the scheme {scheme:?}; this build knows \
-                     `memory:` and `file:`"
+                     `memory:`, `file:` and `mysql:`"
                 ));
             }
         }
@@ -367,10 +367,16 @@ impl Config {
                 continue;
             };
             let volatile = instance.url.starts_with("memory:");
-            if (kind == Kind::Storage && volatile) || (kind == Kind::InMemory && !volatile) {
+            // The rest of the URL may hold a password.
+            let scheme = instance.url.split(':').next().unwrap_or_default();
+            let fits = match kind {
+                Kind::InMemory => volatile,
+                Kind::Storage => !volatile,
+                Kind::Stream => !scheme.starts_with("mysql"),
+            };
+            if !fits {
                 problems.push(format!(
-                    "defaults.{kind}: the instance `{id}` ({}) keeps no {kind} objects",
-                    instance.url
+                    "defaults.{kind}: the instance `{id}` ({scheme}:) keeps no {kind} objects"
                 ));
             }
         }
