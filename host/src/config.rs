@@ -9,7 +9,7 @@ use crate::{
     driver::Eviction,
     pipeline::{Defaults, PipelineConfig},
     plugin::PluginConfig,
-    store::SyncMode,
+    store::{KNOWN_ENGINES, SyncMode, kinds_of},
 };
 use bytesize::ByteSize;
 use framedb_core::{DEFAULT_MAX_OBJECT, Kind, least_guest_memory};
@@ -366,11 +366,11 @@ impl Config {
     fn check_instances(&self, problems: &mut Vec<String>) {
         for (id, instance) in &self.instances {
             let scheme = instance.url.split(':').next().unwrap_or_default();
-            if !matches!(scheme, "memory" | "file" | "redis" | "rediss" | "unix" | "redis+unix") {
+            if kinds_of(scheme).is_none() {
                 let scheme: String = scheme.chars().take(32).collect();
                 problems.push(format!(
                     "instances.{id}.url: no engine has the scheme {scheme:?}; this build knows \
-                     `memory:`, `file:` and `redis:` (also `rediss:` and `unix:`)"
+                     {KNOWN_ENGINES}"
                 ));
             }
         }
@@ -381,10 +381,9 @@ impl Config {
                 problems.push(format!("defaults.{kind}: there is no instance `{id}`{near}"));
                 continue;
             };
-            // The rest of a URL may hold a password.
+            // The rest of the URL may hold a password.
             let scheme = instance.url.split(':').next().unwrap_or_default();
-            let on_disk = scheme == "file";
-            if (kind == Kind::Storage && !on_disk) || (kind == Kind::InMemory && on_disk) {
+            if kinds_of(scheme).is_some_and(|kinds| !kinds.contains(&kind)) {
                 problems.push(format!(
                     "defaults.{kind}: the instance `{id}` ({scheme}:) keeps no {kind} objects"
                 ));

@@ -304,7 +304,9 @@ async fn writers_of_the_same_keys_end() {
                     answer.unwrap();
                 }
                 let gone: Vec<_> = names.iter().skip(round).map(|name| key(name)).collect();
-                store.delete(&gone).await;
+                for answer in store.delete(&gone).await {
+                    answer.unwrap();
+                }
             }
         });
     }

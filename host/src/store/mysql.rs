@@ -3,13 +3,18 @@
 //! The table has a key and data, nothing else: when an object expires, and how it was encoded,
 //! is for its route to say.
 
-use super::{Limits, Listed, ObjectStore, Record, mysql_groups::Groups, mysql_rows::Rows};
+use super::{
+    Limits, Listed, ObjectStore, Record,
+    mysql_groups::Groups,
+    mysql_rows::{MAX_TRIES, Rows},
+};
 use crate::{
     Result,
     driver::{
-        mysql::{DEADLINE, Server, Table},
+        mysql::{DEADLINE, Failure, Fault, Server, Table},
         repeat,
     },
+    retry::Backoff,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -56,7 +61,7 @@ impl MysqlObjects {
     }
 
     /// Removes up to [`MAX_KEYS`] values; the keys of those there were.
-    async fn remove(&self, keys: &[Key]) -> Result<HashSet<Vec<u8>>> {
+    async fn remove(&self, keys: &[Key], deadline: Instant) -> Result<HashSet<Vec<u8>>, Failure> {
         let marks = vec!["?"; keys.len()].join(",");
         // The second condition keeps a table that ignores case from removing other keys.
         let rows = format!(
@@ -79,8 +84,21 @@ impl MysqlObjects {
             session.commit().await?;
             Ok(found.into_iter().collect())
         };
+        self.rows.server.within("delete objects", deadline, remove).await
+    }
+
+    /// As [`Self::remove`], again while other transactions are in the way.
+    async fn remove_at_last(&self, keys: &[Key]) -> Result<HashSet<Vec<u8>>> {
         let deadline = Instant::now() + DEADLINE;
-        Ok(self.rows.server.within("delete objects", deadline, remove).await?)
+        let mut backoff = Backoff::until(deadline);
+        for _ in 1..MAX_TRIES {
+            match self.remove(keys, deadline).await {
+                Err(Failure { fault: Fault::Repeat, .. }) => {}
+                result => return Ok(result?),
+            }
+            tokio::time::sleep(backoff.next(None).unwrap_or_default()).await;
+        }
+        Ok(self.remove(keys, deadline).await?)
     }
 
     /// One page of rows behind a bound, with keys as they are in the table.
@@ -162,7 +180,7 @@ impl ObjectStore for MysqlObjects {
     async fn delete(&self, keys: &[Key]) -> Vec<Result<bool>> {
         let mut answers = Vec::with_capacity(keys.len());
         for keys in keys.chunks(MAX_KEYS) {
-            match self.remove(keys).await {
+            match self.remove_at_last(keys).await {
                 Ok(found) => answers
                     .extend(keys.iter().map(|key| Ok(found.contains(key.as_str().as_bytes())))),
                 Err(error) => answers.extend(repeat(&error, keys.len())),

@@ -26,7 +26,7 @@ const MAX_BYTES: u64 = 8 << 20;
 const ROW_OVERHEAD: usize = 32;
 
 /// How often a statement is tried that other transactions are in the way of.
-const MAX_TRIES: usize = 6;
+pub(super) const MAX_TRIES: usize = 6;
 
 /// A row on its way to the table.
 pub(super) type Row = (Key, Bytes);

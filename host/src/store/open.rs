@@ -104,10 +104,29 @@ pub async fn open(url: &str, context: &OpenContext) -> Result<Instance> {
     }
 }
 
+/// The engines in words.
+pub(crate) const KNOWN_ENGINES: &str =
+    "`memory:`, `file:`, `redis:` (also `rediss:` and `unix:`) and `mysql:`";
+
+/// What each engine keeps.
+const IN_MEMORY: &[Kind] = &[Kind::InMemory, Kind::Stream];
+const ON_DISK: &[Kind] = &[Kind::Storage, Kind::Stream];
+const IN_TABLES: &[Kind] = &[Kind::Storage];
+
+/// What the engine with a URL's scheme keeps; `None` when there is no such engine.
+pub(crate) fn kinds_of(scheme: &str) -> Option<&'static [Kind]> {
+    match scheme {
+        "memory" | "redis" | "rediss" | "unix" | "redis+unix" => Some(IN_MEMORY),
+        "file" => Some(ON_DISK),
+        "mysql" | "mysql+pymysql" => Some(IN_TABLES),
+        _ => None,
+    }
+}
+
 async fn mysql(url: &str, context: &OpenContext) -> Result<Instance> {
     let max_value = max_value(context.max_object);
     let objects = MysqlObjects::open(url, max_value, context.options.grouping).await?;
-    Ok(Instance { objects: Arc::new(objects), queue: None, kinds: &[Kind::Storage] })
+    Ok(Instance { objects: Arc::new(objects), queue: None, kinds: IN_TABLES })
 }
 
 fn memory(context: &OpenContext) -> Instance {
@@ -117,7 +136,7 @@ fn memory(context: &OpenContext) -> Instance {
     });
     let max_value = max_value(context.max_object);
     let store = Arc::new(MemoryStore::new(context.arena.clone(), space, max_value));
-    Instance { objects: store.clone(), queue: Some(store), kinds: &[Kind::InMemory, Kind::Stream] }
+    Instance { objects: store.clone(), queue: Some(store), kinds: IN_MEMORY }
 }
 
 fn file(disk: Arc<Disk>, context: &OpenContext) -> Instance {
@@ -125,11 +144,7 @@ fn file(disk: Arc<Disk>, context: &OpenContext) -> Instance {
     let max_value = max_value(*max_object);
     let objects = FileObjects::new(disk.clone(), framedb_id.clone(), max_value, options.sync);
     let queues = FileQueues::new(disk, framedb_id.clone(), max_value, options.sync);
-    Instance {
-        objects: Arc::new(objects),
-        queue: Some(Arc::new(queues)),
-        kinds: &[Kind::Storage, Kind::Stream],
-    }
+    Instance { objects: Arc::new(objects), queue: Some(Arc::new(queues)), kinds: ON_DISK }
 }
 
 async fn redis(url: &str, context: &OpenContext) -> Result<Instance> {
@@ -139,11 +154,7 @@ async fn redis(url: &str, context: &OpenContext) -> Result<Instance> {
     let objects = RedisObjects::new(connection.clone(), max_value);
     objects.health().await?;
     let queues = RedisQueues::new(connection, max_value);
-    Ok(Instance {
-        objects: Arc::new(objects),
-        queue: Some(Arc::new(queues)),
-        kinds: &[Kind::InMemory, Kind::Stream],
-    })
+    Ok(Instance { objects: Arc::new(objects), queue: Some(Arc::new(queues)), kinds: IN_MEMORY })
 }
 
 /// Bytes that a stored value may have: a payload of `max-object` bytes grows when a serializer
@@ -157,12 +168,11 @@ fn unknown(scheme: &str, context: &OpenContext) -> Error {
     let id = &context.framedb_id;
     let scheme: String = scheme.chars().take(32).collect();
     let absent = ["redis-sentinel", "redis-cluster", "etcd", "http", "https"];
-    let known =
-        "this build knows `memory:`, `file:`, `redis:` (also `rediss:` and `unix:`) and `mysql:`";
+    let known = format!("this build knows {KNOWN_ENGINES}");
     let hint = if absent.contains(&scheme.as_str()) {
         format!("{known}; other servers (`redis-sentinel:`, `etcd:` and others) are not in it")
     } else {
-        known.to_owned()
+        known
     };
     Error::new(
         ErrorKind::Config,
