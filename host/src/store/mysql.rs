@@ -11,7 +11,7 @@ use super::{
 use crate::{
     Result,
     driver::{
-        mysql::{DEADLINE, Failure, Fault, Server, Table},
+        mysql::{DEADLINE, Failure, Fault, Params, Server, Table, Value},
         repeat,
     },
     retry::Backoff,
@@ -19,7 +19,6 @@ use crate::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use framedb_core::Key;
-use mysql_async::{Params, Value};
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,

@@ -4,14 +4,13 @@ use super::Limits;
 use crate::{
     Error, ErrorKind, Result,
     driver::{
-        mysql::{DEADLINE, Failure, Fault, Server, Table},
+        mysql::{DEADLINE, Failure, Fault, Params, Server, Table, Value},
         repeat,
     },
     retry::Backoff,
 };
 use bytes::Bytes;
 use framedb_core::Key;
-use mysql_async::{Params, Value};
 use std::ops::Range;
 use tokio::time::Instant;
 

@@ -12,3 +12,5 @@ mod table;
 pub(crate) use error::{Failure, Fault};
 pub(crate) use server::{DEADLINE, Server};
 pub(crate) use table::Table;
+
+pub(crate) use mysql_async::{Params, Value};
