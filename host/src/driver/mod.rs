@@ -2,7 +2,7 @@
 //!
 //! The embedded engines have theirs here too: [`Arena`] is the memory and [`Disk`] the data
 //! directory that an object store, a queue and the registry use together, so that data and
-//! routes change in one step. Servers have a folder each: [`redis`].
+//! routes change in one step. Servers have a folder each.
 
 mod disk;
 mod disk_error;
