@@ -20,6 +20,15 @@ pub struct Placement {
     pub time_to_live: Option<Duration>,
 }
 
+/// An instance, and how an object is kept there.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Place {
+    /// The instance.
+    pub framedb_id: Arc<str>,
+    /// How it is kept there.
+    pub kind: Kind,
+}
+
 /// Where an object or a queue is, and what readers need to know of it.
 ///
 /// One key has one route: storing it under another kind or instance moves it.
@@ -29,11 +38,20 @@ pub struct Route {
     pub framedb_id: Arc<str>,
     /// How it is kept.
     pub kind: Kind,
-    /// The payload's length in bytes, before serialization; of a queue 0.
-    pub size: u64,
+    /// The payload's length in bytes, before serialization; of a queue 0. Unknown where a client
+    /// wrote the data itself and did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
     /// The sender's metadata.
     #[serde(default, skip_serializing_if = "str::is_empty")]
     pub metadata: Arc<str>,
+    /// Whether the metadata was sent as a JSON value rather than as text, so that it is given
+    /// back as one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub metadata_is_json: bool,
+    /// Other places that hold the same bytes.
+    #[serde(default, skip_serializing_if = "<[Place]>::is_empty")]
+    pub copies: Arc<[Place]>,
     /// Declared or found content type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_type: Option<Arc<str>>,
@@ -71,6 +89,12 @@ pub enum Writer<'a> {
 }
 
 impl Route {
+    /// The place that writers write to.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place { framedb_id: self.framedb_id.clone(), kind: self.kind }
+    }
+
     /// Whether the object is gone at `now`.
     #[must_use]
     pub fn expired(&self, now: SystemTime) -> bool {

@@ -9,6 +9,7 @@ use crate::{
     driver::Eviction,
     pipeline::{Defaults, PipelineConfig},
     plugin::PluginConfig,
+    registry::RegistryConfig,
     store::{KNOWN_ENGINES, SyncMode, kinds_of},
 };
 use bytesize::ByteSize;
@@ -56,6 +57,8 @@ pub struct Config {
     pub limits: NodeLimits,
     /// Where objects go when nobody says so.
     pub defaults: Defaults,
+    /// Where routes, instances and source mappings are kept.
+    pub registry: RegistryConfig,
     /// Where objects can be kept, by FrameDB id. `memory` and `disk` are there by default.
     pub instances: BTreeMap<String, InstanceConfig>,
     /// Plugins, by the name that pipelines use. The built-in ones need no entry.
@@ -138,6 +141,7 @@ impl Default for Config {
             grace: Duration::from_secs(30),
             limits: NodeLimits::default(),
             defaults: Defaults::default(),
+            registry: RegistryConfig::default(),
             instances: default_instances(),
             plugins: BTreeMap::new(),
             pipelines: default_pipelines(),
@@ -314,6 +318,7 @@ impl Config {
         let mut problems = Vec::new();
         self.check_doors(&mut problems);
         self.check_sizes(&mut problems);
+        problems.extend(self.registry.problem());
         self.check_instances(&mut problems);
         self.check_pipelines(at_hand, &mut problems);
         problems

@@ -2,8 +2,9 @@
 
 use crate::{
     Error, ErrorKind, Result,
-    store::{Instance, ObjectStore, Queue},
+    store::{Instance, ObjectStore, Queue, Stores},
 };
+use async_trait::async_trait;
 use framedb_core::Kind;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -75,5 +76,12 @@ impl Instances {
         self.get(framedb_id)?.queue.as_ref().ok_or_else(|| {
             Error::new(ErrorKind::Invalid, format!("the instance `{framedb_id}` keeps no queues"))
         })
+    }
+}
+
+#[async_trait]
+impl Stores for Instances {
+    async fn objects(&self, framedb_id: &str) -> Result<Option<Arc<dyn ObjectStore>>> {
+        Ok(self.0.get(framedb_id).map(|instance| instance.objects.clone()))
     }
 }

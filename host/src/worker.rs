@@ -13,7 +13,7 @@ use crate::{
     },
     plugin::{Engine, Plugin, PluginConfig, Pool},
     reader::Reader,
-    registry::{Embedded, Generations, Intents, Recovery, Registry, sweep_in_turn},
+    registry::{self, Generations, Intents, NodeRegistry, Recovery, Registry, sweep},
     store::{self, OpenContext, Options},
     telemetry::Telemetry,
 };
@@ -257,7 +257,8 @@ impl Builder {
         })??;
         let arena = Arc::new(Arena::new());
         let instances = Arc::new(open_instances(&config, &arena, &disks).await?);
-        let registry: Arc<dyn Registry> = Arc::new(Embedded::new(arena, disk.clone()));
+        let durable = registry::open(&config.registry, disk.clone()).await?;
+        let registry: Arc<dyn Registry> = Arc::new(NodeRegistry::new(arena, durable));
         let intents = Arc::new(Intents::new(disk));
         let pending = intents.pending().await?;
         let recovery = Arc::new(Recovery::new(&pending));
@@ -450,7 +451,6 @@ fn spawn_background(
     let (registry, instances) = (registry.clone(), instances.clone());
     let ended = ended.clone();
     tokio::spawn(async move {
-        let objects = |id: &str| instances.store(id).ok().cloned();
         let turn = |key: &Key| {
             let place = order.enter(key);
             async {
@@ -462,7 +462,7 @@ fn spawn_background(
             if pending.is_empty() {
                 return;
             }
-            let recovered = recovery.run(pending, &intents, registry.as_ref(), objects).await;
+            let recovered = recovery.run(pending, &intents, registry.as_ref(), &*instances).await;
             tracing::info!(?recovered, "settled the writes that a crash interrupted");
         };
         let sweeping = async {
@@ -470,7 +470,7 @@ fn spawn_background(
                 tokio::time::sleep(SWEEP_EVERY).await;
                 loop {
                     let now = SystemTime::now();
-                    match sweep_in_turn(registry.as_ref(), objects, turn, now, SWEEP_STEP).await {
+                    match sweep(registry.as_ref(), &*instances, turn, now, SWEEP_STEP).await {
                         Ok(removed) if removed >= SWEEP_STEP => {}
                         Ok(_) => break,
                         Err(error) => {

@@ -4,8 +4,8 @@ use crate::server::RedisServer;
 use framedb_core::{Key, Kind, Route};
 use framedb_host::{
     driver::{Arena, Disk, Disks, Eviction},
-    registry::{Embedded, Registry},
-    store::{Instance, OpenContext, Options, Record, SyncMode, open},
+    registry::{DiskRegistry, NodeRegistry, Registry},
+    store::{Instance, ObjectStore, OpenContext, Options, Record, Stores, SyncMode, open},
 };
 use futures::FutureExt;
 use std::{
@@ -35,17 +35,19 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// The store with a FrameDB id.
-    pub(crate) fn objects(&self, id: &str) -> Option<Arc<dyn framedb_host::store::ObjectStore>> {
-        match id {
+    pub(crate) fn queue(&self) -> Arc<dyn framedb_host::store::Queue> {
+        self.one.queue.clone().unwrap()
+    }
+}
+
+#[async_trait::async_trait]
+impl Stores for Engine {
+    async fn objects(&self, id: &str) -> framedb_host::Result<Option<Arc<dyn ObjectStore>>> {
+        Ok(match id {
             "one" => Some(self.one.objects.clone()),
             "other" => Some(self.other.objects.clone()),
             _ => None,
-        }
-    }
-
-    pub(crate) fn queue(&self) -> Arc<dyn framedb_host::store::Queue> {
-        self.one.queue.clone().unwrap()
+        })
     }
 }
 
@@ -123,7 +125,10 @@ fn node(context: OpenContext, one: Instance, other_url: &str, kind: Kind) -> Eng
         kind,
         one,
         other: open_embedded(other_url, &other),
-        registry: Arc::new(Embedded::new(context.arena.clone(), disk.clone())),
+        registry: Arc::new(NodeRegistry::new(
+            context.arena.clone(),
+            Arc::new(DiskRegistry::new(disk.clone())),
+        )),
         arena: context.arena,
         disk,
         returns_in_order: true,

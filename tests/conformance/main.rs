@@ -91,5 +91,7 @@ mod suites {
         a_key_moves_between_memory_and_disk,
         a_sweep_removes_data_and_route,
         a_sweep_leaves_what_was_written_meanwhile,
+        a_document_is_read_as_it_was_written,
+        a_document_that_was_changed_meanwhile_is_not_overwritten,
     });
 }

@@ -12,6 +12,7 @@ use framedb_host::{
 };
 use mysql_async::prelude::Queryable as _;
 use std::{
+    future::ready,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -281,7 +282,7 @@ async fn expired_data_goes_with_its_route() {
         engine.registry.register(&[(key(name), route)]).await.pop().unwrap().unwrap();
     }
     let later = now + Duration::from_secs(1);
-    let swept = sweep(&*engine.registry, |id: &str| engine.objects(id), later, 9).await;
+    let swept = sweep(&*engine.registry, &engine, |_| ready(()), later, 9).await;
     assert_eq!(swept.unwrap(), 1);
     assert_eq!(get(store, "old").await, None);
     assert_eq!(get(store, "new").await.unwrap(), b"abc");

@@ -5,7 +5,7 @@ use framedb_core::{Kind, Route};
 use framedb_host::{
     Result,
     registry::{Intent, Intents, Recovered, Recovery},
-    store::{Limits, Listed, ObjectStore, Record},
+    store::{Limits, Listed, ObjectStore, Record, Stores},
 };
 use std::{
     sync::{
@@ -65,6 +65,17 @@ struct Node {
     intents: Intents,
 }
 
+#[async_trait::async_trait]
+impl Stores for Node {
+    async fn objects(&self, id: &str) -> Result<Option<Arc<dyn ObjectStore>>> {
+        match id {
+            "remote" => Ok(Some(self.remote.clone())),
+            "one" => self.engine.objects(id).await,
+            _ => Ok(None),
+        }
+    }
+}
+
 impl Node {
     async fn new() -> Self {
         let engine = file().await;
@@ -93,14 +104,7 @@ impl Node {
     async fn recover(&self) -> Recovered {
         let pending = self.intents.pending().await.unwrap();
         let recovery = Recovery::new(&pending);
-        let objects = |id: &str| -> Option<Arc<dyn ObjectStore>> {
-            match id {
-                "one" => Some(self.engine.one.objects.clone()),
-                "remote" => Some(self.remote.clone()),
-                _ => None,
-            }
-        };
-        let recovered = recovery.run(pending, &self.intents, &*self.engine.registry, objects).await;
+        let recovered = recovery.run(pending, &self.intents, &*self.engine.registry, self).await;
         assert!(self.intents.pending().await.unwrap().is_empty());
         assert!(!recovery.holds(&key("a")));
         recovered
@@ -120,6 +124,16 @@ impl Node {
 
 const REGISTERED: Recovered = Recovered { registered: 1, left: 0 };
 const LEFT: Recovered = Recovered { registered: 0, left: 1 };
+
+/// The one instance of a node.
+struct Only(Arc<Remote>);
+
+#[async_trait::async_trait]
+impl Stores for Only {
+    async fn objects(&self, _: &str) -> Result<Option<Arc<dyn ObjectStore>>> {
+        Ok(Some(self.0.clone()))
+    }
+}
 
 fn old() -> Route {
     route("one", Kind::Storage, 1)
@@ -223,10 +237,10 @@ async fn only_the_keys_concerned_wait_and_until_the_engine_is_back() {
 
     let (running, intents) = (recovery.clone(), node.intents.clone());
     let (registry, remote) = (node.engine.registry.clone(), node.remote.clone());
-    let run = tokio::spawn(async move {
-        let objects = |_: &str| Some(remote.clone() as Arc<dyn ObjectStore>);
-        running.run(pending, &intents, &*registry, objects).await
-    });
+    let run =
+        tokio::spawn(
+            async move { running.run(pending, &intents, &*registry, &Only(remote)).await },
+        );
     let wait = tokio::time::timeout(Duration::from_millis(50), recovery.wait(&key("a"))).await;
     assert!(wait.is_err());
     node.remote.down.store(false, Ordering::Relaxed);

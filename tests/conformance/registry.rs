@@ -5,10 +5,15 @@ use crate::engines::{Engine, expiring, key, keys, record, route};
 use framedb_core::{Kind, Route};
 use framedb_host::{
     ErrorKind,
-    registry::{Query, sweep},
-    store::{ObjectStore, Record},
+    registry::{Query, Table, sweep},
+    store::{ObjectStore, Record, Stores},
 };
-use std::time::{Duration, SystemTime};
+use serde_json::json;
+use std::{
+    future::ready,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 /// Routes of volatile instances need their data.
 async fn with_data(engine: &Engine, names: &[&str]) {
@@ -169,11 +174,24 @@ pub(crate) async fn a_sweep_removes_data_and_route(engine: Engine) {
         let route = expiring(route("one", engine.kind, 1), at);
         engine.one.objects.put_with_routes(&[(write, route)]).await.pop().unwrap().unwrap();
     }
-    let step =
-        async || sweep(&*engine.registry, |id: &str| engine.objects(id), now, 5).await.unwrap();
+    let step = async || sweep(&*engine.registry, &engine, |_| ready(()), now, 5).await.unwrap();
     assert_eq!((step().await, step().await, step().await), (5, 2, 0));
     assert_eq!(engine.registry.count().await.unwrap(), 3);
     assert_eq!(engine.one.objects.list("", None, 99).await.unwrap().len(), 3);
+}
+
+/// Writes a new value whenever it is asked for a store.
+struct Writer<'a> {
+    engine: &'a Engine,
+    route: Route,
+}
+
+#[async_trait::async_trait]
+impl Stores for Writer<'_> {
+    async fn objects(&self, id: &str) -> framedb_host::Result<Option<Arc<dyn ObjectStore>>> {
+        move_to(&*self.engine.one.objects, "a", self.route.clone()).await;
+        self.engine.objects(id).await
+    }
 }
 
 pub(crate) async fn a_sweep_leaves_what_was_written_meanwhile(engine: Engine) {
@@ -183,18 +201,49 @@ pub(crate) async fn a_sweep_leaves_what_was_written_meanwhile(engine: Engine) {
     engine.one.objects.put_with_routes(&[(write, old)]).await.pop().unwrap().unwrap();
     // The new value comes between the registry's answer and the deletion.
     let new = route("one", engine.kind, 2);
-    let objects = |id: &str| {
-        let write = engine.one.objects.clone();
-        let new = new.clone();
-        let handle = tokio::runtime::Handle::current();
-        std::thread::spawn(move || {
-            handle.block_on(async { move_to(&*write, "a", new).await });
-        })
-        .join()
-        .unwrap();
-        engine.objects(id)
-    };
-    assert_eq!(sweep(&*engine.registry, objects, SystemTime::now(), 5).await.unwrap(), 0);
+    let writer = Writer { engine: &engine, route: new.clone() };
+    let swept = sweep(&*engine.registry, &writer, |_| ready(()), SystemTime::now(), 5).await;
+    assert_eq!(swept.unwrap(), 0);
     assert_eq!(lookup(&engine, "a").await, Some(new.clone()));
     assert!(engine.one.objects.get(&keys(&["a"])).await.pop().unwrap().unwrap().is_some());
+}
+
+pub(crate) async fn a_document_is_read_as_it_was_written(engine: Engine) {
+    let registry = &*engine.registry;
+    assert_eq!(registry.document(Table::Sources, "cam/1").await.unwrap(), None);
+    let body = json!({ "ü": [1, null, { "a.b": "c" }] });
+    let revision = registry.write_document(Table::Sources, "cam/1", &body, None).await.unwrap();
+    registry.write_document(Table::Instances, "a", &json!({}), None).await.unwrap();
+    let found = registry.document(Table::Sources, "cam/1").await.unwrap().unwrap();
+    assert_eq!((found.id.as_str(), &found.body, found.revision), ("cam/1", &body, revision));
+    registry.write_document(Table::Sources, "cam", &json!(1), None).await.unwrap();
+    let ids = async |table| -> Vec<String> {
+        registry.documents(table).await.unwrap().into_iter().map(|found| found.id).collect()
+    };
+    assert_eq!(ids(Table::Sources).await, ["cam", "cam/1"]);
+    assert_eq!(ids(Table::Instances).await, ["a"]);
+    assert!(registry.remove_document(Table::Sources, "cam", None).await.unwrap());
+    assert!(!registry.remove_document(Table::Sources, "cam", None).await.unwrap());
+    assert_eq!(ids(Table::Sources).await, ["cam/1"]);
+}
+
+pub(crate) async fn a_document_that_was_changed_meanwhile_is_not_overwritten(engine: Engine) {
+    let registry = &*engine.registry;
+    let write = async |body: u32, revision| {
+        let written = registry.write_document(Table::State, "a", &json!(body), revision).await;
+        written.map_err(|error| (error.kind(), error.is_temporary()))
+    };
+    let overtaken = Err((ErrorKind::Conflict, true));
+    assert_eq!(write(1, Some(7)).await, overtaken);
+    let first = write(1, Some(0)).await.unwrap();
+    assert_eq!(write(2, Some(0)).await, overtaken);
+    let second = write(2, Some(first)).await.unwrap();
+    assert_ne!(first, second);
+    assert_eq!(write(3, Some(first)).await, overtaken);
+    let stale = registry.remove_document(Table::State, "a", Some(first)).await.unwrap_err();
+    assert_eq!(stale.kind(), ErrorKind::Conflict);
+    assert!(registry.remove_document(Table::State, "a", Some(second)).await.unwrap());
+    // A document that comes back has another revision than before.
+    let again = write(4, None).await.unwrap();
+    assert!(again != first && again != second, "{again} after {first} and {second}");
 }

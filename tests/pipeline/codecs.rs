@@ -23,7 +23,7 @@ async fn built_in_codecs_restore_objects_and_elements() {
             assert_eq!(receipt.stored_size, bytes.len() as u64);
             let found = node.found(instance).await.unwrap();
             assert_eq!((found.data == data, found.foreign), (true, false), "{plugin}");
-            assert_eq!(found.route.size, data.len() as u64);
+            assert_eq!(found.route.size, Some(data.len() as u64));
             let queue = format!("queue on {instance}");
             let push = arrival(&queue).kind(Kind::Stream).to(instance).data(data.clone());
             let _ = stored(node.ingest(push).await);

@@ -39,6 +39,8 @@ pub(crate) struct Tables {
     pub(crate) payloads: Keyspace,
     /// Writes that have begun.
     pub(crate) intents: Keyspace,
+    /// Documents of the registry, by table and id.
+    pub(crate) documents: Keyspace,
     /// The format, and the number of routes.
     pub(crate) meta: Keyspace,
 }
@@ -70,6 +72,7 @@ impl Tables {
             queues: small("queues")?,
             payloads: large("payloads")?,
             intents: small("intents")?,
+            documents: small("documents")?,
             meta: small("meta")?,
             database,
         };

@@ -88,6 +88,10 @@ impl Sink {
             Ok(previous) => previous,
             Err(error) => return repeat(&error, writes.len()),
         };
+        // Another node's clock may be ahead of ours.
+        for previous in previous.iter().flatten() {
+            self.generations.observe(previous.generation);
+        }
         let now = SystemTime::now();
         let pairs: Vec<_> = writes.into_iter().map(|write| self.pair(write, now)).collect();
         let shared = store.domain().is_some_and(|domain| self.registry.shares(&domain));
@@ -211,9 +215,12 @@ impl Sink {
         let queue = self.instances.queue(&first.framedb_id)?.clone();
         let previous =
             self.registry.lookup(std::slice::from_ref(&first.key)).await?.pop().flatten();
+        if let Some(previous) = &previous {
+            self.generations.observe(previous.generation);
+        }
         let last = writes.last().unwrap_or(first);
         let mut route = self.route(last.clone(), SystemTime::now());
-        route.size = 0;
+        route.size = Some(0);
         let moved = previous.as_ref().is_some_and(|old| moves(old, &route));
         if moved && let Some(old) = previous.as_ref().filter(|old| old.kind == Kind::Stream) {
             self.check_empty(&first.key, old).await?;
@@ -259,8 +266,10 @@ impl Sink {
         Route {
             framedb_id: write.framedb_id,
             kind: write.kind,
-            size: write.size,
+            size: Some(write.size),
             metadata: write.metadata,
+            metadata_is_json: false,
+            copies: Arc::default(),
             content_type: write.content_type,
             attributes: write.attributes,
             // Queue elements carry their codec themselves.

@@ -1,22 +1,30 @@
-//! The registry: which instances there are, and where each object and queue is.
+//! The registry: where each object and queue is, and which instances and sources there are.
+//!
+//! One trait, whose comments are the contract; one conformance suite holds every engine to it.
+//! [`open`] chooses the engine by the scheme of a URL.
 
-mod embedded;
+mod disk;
+mod documents;
 mod generation;
 mod intents;
+mod node;
+mod open;
 mod recovery;
 mod sweep;
 
-pub use embedded::Embedded;
+pub use disk::DiskRegistry;
+pub use documents::{Document, Documents, Table};
 pub use generation::Generations;
 pub use intents::{Intent, Intents};
+pub use node::NodeRegistry;
+pub use open::{RegistryConfig, open};
 pub use recovery::{Recovered, Recovery};
 pub use sweep::sweep;
-pub(crate) use sweep::sweep_in_turn;
 
 use crate::{Result, driver::Domain};
 use async_trait::async_trait;
 use framedb_core::{Key, Kind, Route};
-use std::{fmt::Debug, time::SystemTime};
+use std::time::SystemTime;
 
 /// Which routes a listing shows.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +41,17 @@ pub struct Query {
     pub framedb_id: Option<String>,
 }
 
+impl Query {
+    /// Whether a route is to be shown, but for the limit.
+    #[must_use]
+    pub fn wants(&self, key: &Key, route: &Route) -> bool {
+        key.as_str().starts_with(&self.prefix)
+            && self.after.as_deref().is_none_or(|after| key.as_str() > after)
+            && self.kind.is_none_or(|kind| route.kind == kind)
+            && self.framedb_id.as_deref().is_none_or(|id| &*route.framedb_id == id)
+    }
+}
+
 /// Routes by key.
 ///
 /// - One key has one route. `register` replaces it; repeating it changes nothing.
@@ -45,7 +64,7 @@ pub struct Query {
 /// - Routes of volatile instances end with the process. One is registered only where its data
 ///   is: without it the answer is [`NotFound`](crate::ErrorKind::NotFound).
 #[async_trait]
-pub trait Registry: Debug + Send + Sync {
+pub trait Registry: Documents {
     /// The routes of keys; one answer per key, in order.
     async fn lookup(&self, keys: &[Key]) -> Result<Vec<Option<Route>>>;
 

@@ -5,10 +5,10 @@
 //! otherwise the old one stands.
 
 use super::{Intent, Intents, Registry};
-use crate::{Result, store::ObjectStore};
+use crate::{Result, store::Stores};
 use framedb_core::{Key, Kind, Route};
 use parking_lot::Mutex;
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, time::Duration};
 use tokio::sync::watch;
 
 /// How long an engine that cannot be reached is left alone, at first and at most.
@@ -64,16 +64,13 @@ impl Recovery {
     /// Settles `pending` in order. Where an engine cannot be reached it tries again, less and
     /// less often, for as long as it is polled; the other keys do not wait for that. Other
     /// failures leave the old route.
-    pub async fn run<S>(
+    pub async fn run(
         &self,
         mut pending: Vec<Intent>,
         intents: &Intents,
         registry: &dyn Registry,
-        objects: S,
-    ) -> Recovered
-    where
-        S: Fn(&str) -> Option<Arc<dyn ObjectStore>> + Send + Sync,
-    {
+        stores: &dyn Stores,
+    ) -> Recovered {
         let mut recovered = Recovered::default();
         let mut pause = FIRST_PAUSE;
         while !pending.is_empty() {
@@ -84,7 +81,7 @@ impl Recovery {
                     unsettled.push(intent);
                     continue;
                 }
-                match settle(&intent, intents, registry, &objects).await {
+                match settle(&intent, intents, registry, stores).await {
                     Ok(true) => recovered.registered += 1,
                     Ok(false) => recovered.left += 1,
                     Err(error) => {
@@ -127,22 +124,19 @@ impl Recovery {
 }
 
 /// Settles one write; whether its route is registered.
-async fn settle<S>(
+async fn settle(
     intent: &Intent,
     intents: &Intents,
     registry: &dyn Registry,
-    objects: &S,
-) -> Result<bool>
-where
-    S: Fn(&str) -> Option<Arc<dyn ObjectStore>> + Send + Sync,
-{
+    stores: &dyn Stores,
+) -> Result<bool> {
     let key = std::slice::from_ref(&intent.key);
     let registered = registry.lookup(key).await?.pop().flatten();
     let generation = registered.as_ref().map(|route| route.generation);
     let complete = if generation == Some(intent.route.generation) {
         true
     } else {
-        let target = objects(&intent.route.framedb_id);
+        let target = stores.objects(&intent.route.framedb_id).await?;
         let stored = match &target {
             Some(store) => first(store.get(key).await)?.flatten(),
             // The instance is not configured any more.
@@ -166,7 +160,7 @@ where
         && let Some(previous) = &intent.previous
         && previous.kind != Kind::Stream
         && !same_place(previous, &intent.route)
-        && let Some(store) = objects(&previous.framedb_id)
+        && let Some(store) = stores.objects(&previous.framedb_id).await?
     {
         first(store.delete(key).await)?;
     }

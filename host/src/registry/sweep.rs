@@ -1,7 +1,10 @@
 //! `sweep`: removes what has expired, a bounded step at a time.
 
 use super::Registry;
-use crate::{Result, store::ObjectStore};
+use crate::{
+    Result,
+    store::{ObjectStore, Stores},
+};
 use framedb_core::{Key, Kind, Route};
 use std::{collections::HashMap, sync::Arc, time::SystemTime};
 
@@ -10,36 +13,21 @@ use std::{collections::HashMap, sync::Arc, time::SystemTime};
 ///
 /// Data goes first and only if it is itself past its time, then the route if it is still the
 /// one that had expired: what is written meanwhile stays. Where the engine keeps no expiry the
-/// route goes first, and the data after it. An object whose engine fails keeps its
-/// route for the next sweep.
+/// route goes first, and the data after it; `turn` waits until nobody writes the key, and
+/// answers what keeps it so, because such data cannot be deleted on a condition. An object
+/// whose engine fails keeps its route for the next sweep.
 ///
 /// # Errors
 ///
 /// When the registry cannot be read or written.
-pub async fn sweep<S>(
+pub async fn sweep<T, F>(
     registry: &dyn Registry,
-    objects: S,
-    now: SystemTime,
-    limit: usize,
-) -> Result<usize>
-where
-    S: Fn(&str) -> Option<Arc<dyn ObjectStore>> + Send + Sync,
-{
-    sweep_in_turn(registry, objects, |_: &Key| std::future::ready(()), now, limit).await
-}
-
-/// As [`sweep`], beside writers: `turn` waits until nobody writes the key, and answers what
-/// keeps it so. Only an engine that keeps no expiry needs that, because its data cannot be
-/// deleted on a condition.
-pub(crate) async fn sweep_in_turn<S, T, F>(
-    registry: &dyn Registry,
-    objects: S,
+    stores: &dyn Stores,
     turn: T,
     now: SystemTime,
     limit: usize,
 ) -> Result<usize>
 where
-    S: Fn(&str) -> Option<Arc<dyn ObjectStore>> + Send + Sync,
     T: Fn(&Key) -> F + Send + Sync,
     F: Future + Send,
     F::Output: Send,
@@ -51,7 +39,14 @@ where
     let mut removed = 0;
     for (framedb_id, routes) in by_instance {
         let keys: Vec<Key> = routes.iter().map(|(key, _)| key.clone()).collect();
-        let store = objects(&framedb_id);
+        let store = match stores.objects(&framedb_id).await {
+            Ok(store) => store,
+            Err(error) => {
+                let error = error.chain();
+                tracing::warn!(%framedb_id, error, "expired objects cannot be deleted yet");
+                continue;
+            }
+        };
         if let Some(store) = store.as_ref().filter(|store| !store.keeps_expiry()) {
             for (key, route) in routes {
                 let _place = turn(&key).await;

@@ -30,6 +30,7 @@ use bytes::Bytes;
 use framedb_core::{Key, Route};
 use std::{
     fmt::Debug,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -133,6 +134,14 @@ pub trait ObjectStore: Debug + Send + Sync {
         let _ = writes;
         Vec::new()
     }
+}
+
+/// Finds the stores of instances.
+#[async_trait]
+pub trait Stores: Send + Sync {
+    /// The store of an instance; `None` when no instance has this id. An error says that it
+    /// cannot be reached now.
+    async fn objects(&self, framedb_id: &str) -> Result<Option<Arc<dyn ObjectStore>>>;
 }
 
 /// An element on its way into a queue.

@@ -82,7 +82,7 @@ pub(super) fn info(key: &Key, route: &Route) -> pb::ObjectInfo {
         key: Bytes::copy_from_slice(key.as_str().as_bytes()),
         framedb_id: (*route.framedb_id).to_owned(),
         kind: kind_number(Some(route.kind)),
-        size: route.size,
+        size: route.size.unwrap_or_default(),
         content_type: route.content_type.as_deref().unwrap_or_default().to_owned(),
         metadata: Bytes::copy_from_slice(route.metadata.as_bytes()),
         attributes: attributes(&route.attributes),

@@ -89,8 +89,10 @@ mod tests {
         Route {
             framedb_id: "disk".into(),
             kind: Kind::Storage,
-            size: 3,
+            size: Some(3),
             metadata: "{\"a\": \"ü %\n\"}".into(),
+            metadata_is_json: false,
+            copies: [].into(),
             content_type: Some("text/plain; charset=utf-8".into()),
             attributes: [Attribute { name: "width".into(), value: Value::Integer(640) }].into(),
             codec: None,

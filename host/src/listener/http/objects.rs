@@ -113,7 +113,9 @@ pub(super) async fn head(State(node): State<Arc<Node>>, uri: Uri) -> Result<Resp
         return Err(is_queue(rest(&uri)));
     }
     let mut answer = of_object(&route);
-    answer.insert(header::CONTENT_LENGTH, route.size.into());
+    if let Some(size) = route.size {
+        answer.insert(header::CONTENT_LENGTH, size.into());
+    }
     Ok((answer, Body::empty()).into_response())
 }
 
