@@ -332,7 +332,7 @@ impl Reader {
     }
 
     /// Deletes what is under a route and its copies, where their instances still exist.
-    async fn delete_data(&self, key: &Key, route: &Route) -> Result<()> {
+    pub(crate) async fn delete_data(&self, key: &Key, route: &Route) -> Result<()> {
         for place in std::iter::once(&route.place()).chain(route.copies.iter()) {
             if self.instances.record(&place.framedb_id).await?.is_none() {
                 continue;

@@ -382,8 +382,8 @@ fn read(document: Document) -> Result<InstanceRecord> {
         let message = format!("cannot read what the registry has of the instance `{id}`");
         Error::new(ErrorKind::Corrupt, message)
     };
-    let mut record: InstanceRecord = serde_json::from_value(document.body)
-        .map_err(|cause| corrupt().with_source(cause))?;
+    let mut record: InstanceRecord =
+        serde_json::from_value(document.body).map_err(|cause| corrupt().with_source(cause))?;
     let client_url = |url: &str| {
         let usable = record.family.client_url(url);
         usable.map_err(|cause| corrupt().with_source(cause))

@@ -19,6 +19,9 @@ const CLIENT_LIMIT: usize = 4 << 20;
 /// What a reply has beside the payload and the metadata: key, ids, message, field headers.
 const REPLY_OVERHEAD: usize = 2 << 10;
 
+/// How an answer about an unknown instance begins.
+const NOT_FOUND: &str = "FrameDB instance not found";
+
 pub(super) struct Objects {
     node: Arc<Node>,
 }
@@ -38,6 +41,8 @@ impl Objects {
         let room = CLIENT_LIMIT - REPLY_OVERHEAD - route.metadata.len() - asked.len();
         let failed = |error: Error| match error.kind() {
             ErrorKind::TooLarge => too_large(&error.to_string(), &key, &route),
+            // Routes that clients registered may name instances that nobody knows here.
+            ErrorKind::Invalid if error.to_string().starts_with(NOT_FOUND) => error.to_string(),
             _ => format!("Data read failed: {}", error.chain()),
         };
         let found = if route.kind == Kind::Stream {
