@@ -9,7 +9,7 @@ use crate::{
     driver::Eviction,
     pipeline::{Defaults, PipelineConfig},
     plugin::PluginConfig,
-    store::{KNOWN_ENGINES, SyncMode, kinds_of},
+    store::{KNOWN_ENGINES, SyncMode, is_redis, kinds_of},
 };
 use bytesize::ByteSize;
 use framedb_core::{DEFAULT_MAX_OBJECT, Kind, least_guest_memory};
@@ -103,8 +103,12 @@ pub struct NodeLimits {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct InstanceConfig {
     /// The engine: `memory:`, `file:` (in the data directory), `file:/another/directory`; a
-    /// Redis server: `redis://[user][:password]@host[:6379][/db]`, `rediss://…` with TLS, or
-    /// `unix:///path?db=n`; or `mysql://user:password@host:port/database` (TiDB, MariaDB, MySQL;
+    /// Redis server: `redis://[user][:password]@host[:6379][/db]` or `unix:///path?db=n`; the
+    /// master that Redis sentinels watch:
+    /// `redis-sentinel://[user][:password]@host[:26379][,host…]/master[/db]`; a Redis cluster:
+    /// `redis-cluster://[user][:password]@host[:6379][,host…]` (`rediss` in place of `redis` asks
+    /// for TLS, `?ssl-ca=` names a file of certificates to trust, `?sentinel-tls=false` leaves
+    /// the sentinels without TLS); or `mysql://user:password@host:port/database` (TiDB, MariaDB, MySQL;
     /// `?ssl-mode=` is `disabled`, `required`, `verify-ca` or `verify-identity`, `ssl-ca=` a
     /// file of certificates).
     pub url: String,
@@ -122,6 +126,11 @@ pub struct InstanceConfig {
     #[serde(default)]
     #[schemars(with = "String")]
     pub sync: SyncMode,
+    /// How many replicas of a Redis must acknowledge a write before it counts as done; with all
+    /// of them, no failover loses what was acknowledged. The server's own
+    /// `min-replicas-to-write` only bounds what is lost.
+    #[serde(default)]
+    pub wait_replicas: u32,
 }
 
 impl Default for Config {
@@ -165,6 +174,7 @@ impl fmt::Debug for InstanceConfig {
             .field("max_bytes", &self.max_bytes)
             .field("eviction", &self.eviction)
             .field("sync", &self.sync)
+            .field("wait_replicas", &self.wait_replicas)
             .finish_non_exhaustive()
     }
 }
@@ -178,6 +188,7 @@ impl InstanceConfig {
             max_bytes: None,
             eviction: Eviction::default(),
             sync: SyncMode::default(),
+            wait_replicas: 0,
         }
     }
 }
@@ -371,6 +382,11 @@ impl Config {
                 problems.push(format!(
                     "instances.{id}.url: no engine has the scheme {scheme:?}; this build knows \
                      {KNOWN_ENGINES}"
+                ));
+            } else if instance.wait_replicas > 0 && !is_redis(scheme) {
+                problems.push(format!(
+                    "instances.{id}.wait-replicas: an instance at `{scheme}:` has no replicas to \
+                     wait for; remove it"
                 ));
             }
         }
