@@ -45,12 +45,14 @@ impl Objects {
             ErrorKind::Invalid if error.to_string().starts_with(NOT_FOUND) => error.to_string(),
             _ => format!("Data read failed: {}", error.chain()),
         };
-        let data = if route.kind == Kind::Stream {
-            reader.pop(&key, Some(room)).await.map_err(failed)?.map(|element| element.data)
+        let found = if route.kind == Kind::Stream {
+            let element = reader.pop(&key, Some(room)).await.map_err(failed)?;
+            element.map(|element| (element.data, element.route.framedb_id))
         } else {
-            reader.get(&key).await.map_err(failed)?.map(|found| found.data)
+            let found = reader.get(&key).await.map_err(failed)?;
+            found.map(|found| (found.data, found.framedb_id))
         };
-        let data = data.ok_or_else(|| format!("No data found for key '{asked}'"))?;
+        let (data, framedb_id) = found.ok_or_else(|| format!("No data found for key '{asked}'"))?;
         if data.len() > room {
             let what = format!("`{key}` has {} bytes", data.len());
             return Err(too_large(&what, &key, &route));
@@ -61,7 +63,7 @@ impl Objects {
         };
         let object = Object {
             key: asked.to_owned(),
-            framedb_id: (*route.framedb_id).to_owned(),
+            framedb_id: (*framedb_id).to_owned(),
             data,
             metadata,
             r#type: route.kind.as_str().to_owned(),
