@@ -21,7 +21,7 @@ async fn put_raw(node: &TestNode, framedb_id: &str, name: &str) {
 
 /// The log of writes under way, of a node that does not run.
 async fn intents(directory: &Arc<TempDir>) -> (Intents, Disks) {
-    let disks = Disks::new(&directory.path().join("data"));
+    let disks = Disks::new(directory.path().join("data"));
     let disk = eventually("the directory is free", async || disks.home().ok()).await;
     (Intents::new(disk), disks)
 }
