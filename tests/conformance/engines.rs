@@ -4,11 +4,12 @@ use crate::server::RedisServer;
 use framedb_core::{Key, Kind, Route};
 use framedb_host::{
     driver::{Arena, Disk, Disks, Eviction},
-    registry::{DiskRegistry, NodeRegistry, Registry},
+    registry::{self, DiskRegistry, NodeRegistry, Registry, RegistryConfig},
     store::{Instance, ObjectStore, OpenContext, Options, Record, Stores, SyncMode, open},
 };
 use futures::FutureExt;
 use std::{
+    any::Any,
     future::Future,
     path::Path,
     sync::Arc,
@@ -31,10 +32,28 @@ pub(crate) struct Engine {
     /// Expired values go without being deleted.
     pub(crate) expires_by_itself: bool,
     _directory: Option<tempfile::TempDir>,
-    _server: Option<RedisServer>,
+    /// What the engine needs while it is open.
+    _server: Option<Box<dyn Any + Send + Sync>>,
 }
 
 impl Engine {
+    /// Stores a record with its route as the sink does: in one transaction where data and route
+    /// share one, else one after the other.
+    pub(crate) async fn put(&self, store: &dyn ObjectStore, record: Record, route: Route) {
+        let key = record.key.clone();
+        if self.shares(store) {
+            store.put_with_routes(&[(record, route)]).await.pop().unwrap().unwrap();
+        } else {
+            store.put(&[record]).await.pop().unwrap().unwrap();
+            self.registry.register(&[(key, route)]).await.pop().unwrap().unwrap();
+        }
+    }
+
+    /// Whether data and routes of a store share a transaction.
+    pub(crate) fn shares(&self, store: &dyn ObjectStore) -> bool {
+        store.domain().is_some_and(|domain| self.registry.shares(&domain))
+    }
+
     pub(crate) fn queue(&self) -> Arc<dyn framedb_host::store::Queue> {
         self.one.queue.clone().unwrap()
     }
@@ -69,7 +88,8 @@ pub(crate) async fn redis() -> Engine {
     let one = open(&server.url(), &context).await.unwrap();
     let engine = node(context, one, "memory:", Kind::InMemory).keeping(directory);
     // Redis lists have no numbers to put an element back by.
-    Engine { returns_in_order: false, expires_by_itself: true, _server: Some(server), ..engine }
+    let server: Option<Box<dyn Any + Send + Sync>> = Some(Box::new(server));
+    Engine { returns_in_order: false, expires_by_itself: true, _server: server, ..engine }
 }
 
 /// A database of its own on the tests' server.
@@ -79,6 +99,26 @@ pub(crate) async fn mysql() -> Engine {
     let context = context(directory.path(), Options::default());
     let one = open(&url, &context).await.unwrap();
     node(context, one, "memory:", Kind::Storage).keeping(directory)
+}
+
+/// A `file:` instance of a node whose registry is below a prefix of its own in etcd.
+pub(crate) async fn etcd_registry() -> Engine {
+    let server = crate::etcd_server::shared().await;
+    registry_at(server.config(), ()).await
+}
+
+/// A `file:` instance of a node whose registry is in a Redis server of its own.
+pub(crate) async fn redis_registry() -> Engine {
+    let server = RedisServer::start();
+    let config = RegistryConfig { url: server.url(), ..RegistryConfig::default() };
+    registry_at(config, server).await
+}
+
+async fn registry_at(config: RegistryConfig, server: impl Any + Send + Sync) -> Engine {
+    let engine = file().await;
+    let durable = registry::open(&config, engine.disk.clone()).await.unwrap();
+    let registry = Arc::new(NodeRegistry::new(engine.arena.clone(), durable));
+    Engine { registry, _server: Some(Box::new(server)), ..engine }
 }
 
 /// A volatile instance of this size.
@@ -181,4 +221,11 @@ pub(crate) async fn eventually<F: Future<Output = bool>>(mut condition: impl FnM
         assert!(Instant::now() < deadline, "the condition did not come about");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
+}
+
+/// The registry of a node of its own, which other nodes may share.
+pub(crate) async fn handle(config: &RegistryConfig) -> framedb_host::Result<Arc<dyn Registry>> {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = Disks::new(directory.path()).home().unwrap();
+    registry::open(config, disk).await
 }
