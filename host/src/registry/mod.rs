@@ -5,21 +5,25 @@
 
 mod disk;
 mod documents;
+mod etcd;
 mod generation;
 mod intents;
 mod node;
 mod open;
 mod recovery;
+mod redis;
 mod sweep;
 
 pub use disk::DiskRegistry;
 pub use documents::{Document, Documents, Table};
+pub use etcd::EtcdRegistry;
 pub use generation::Generations;
 pub use intents::{Intent, Intents};
 pub use node::NodeRegistry;
 pub use open::{RegistryConfig, open};
 pub(crate) use recovery::same_place;
 pub use recovery::{Recovered, Recovery};
+pub use redis::RedisRegistry;
 pub use sweep::sweep;
 
 use crate::{Result, driver::Domain};
