@@ -11,6 +11,7 @@ mod disk_writer;
 mod disks;
 pub(crate) mod etcd;
 mod groups;
+pub(crate) mod http;
 mod memory;
 pub(crate) mod mysql;
 pub(crate) mod queue;

@@ -7,6 +7,7 @@ mod disk;
 mod documents;
 mod etcd;
 mod generation;
+mod http;
 mod intents;
 mod node;
 mod open;
@@ -18,6 +19,7 @@ pub use disk::DiskRegistry;
 pub use documents::{Document, Documents, Table};
 pub use etcd::EtcdRegistry;
 pub use generation::Generations;
+pub use http::HttpRegistry;
 pub use intents::{Intent, Intents};
 pub use node::NodeRegistry;
 pub use open::{RegistryConfig, open};
@@ -93,6 +95,12 @@ pub trait Registry: Documents {
 
     /// The registry in one phrase, without secrets.
     fn describe(&self) -> String;
+
+    /// Whether a route keeps who wrote its bytes. Where it does not, bytes that a codec changed
+    /// carry a frame, as elements of queues do.
+    fn keeps_codecs(&self) -> bool {
+        true
+    }
 
     /// Whether routes that a store of this domain writes with its data are seen here.
     fn shares(&self, domain: &Domain) -> bool {
