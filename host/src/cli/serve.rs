@@ -97,6 +97,7 @@ fn banner(serving: &Serving) -> String {
             "  warning   other machines may reach the doors; there is no authentication".into(),
         );
     }
+    lines.push(format!("  registry  {}", node.registry.describe()));
     for (id, instance) in node.instances.iter() {
         lines.push(format!("  instance  {id}: {}", instance.objects.describe()));
     }
