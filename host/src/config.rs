@@ -122,7 +122,30 @@ pub struct InstanceConfig {
     #[serde(default)]
     #[schemars(with = "String")]
     pub sync: SyncMode,
+    /// Whether writes to a `mysql:` instance that wait at the same time share statements, which
+    /// they do unless this is `false`.
+    #[serde(default)]
+    pub grouping: Option<bool>,
+    /// Whether a `mysql:` instance keeps objects that no row takes as numbered chunks, in
+    /// the tables `framedb_chunks` and `framedb_manifests`, where existing clients do not look.
+    /// Without it they are refused. Every node that uses the database must have seen these
+    /// tables when it started.
+    #[serde(default)]
+    pub chunks: Option<bool>,
+    /// Bytes that a statement to a `mysql:` instance may have, instead of the server's
+    /// `max_allowed_packet`.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub max_packet: Option<ByteSize>,
+    /// Bytes that a row of a `mysql:` instance may have, instead of TiDB's
+    /// `txn-entry-size-limit`.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub max_entry: Option<ByteSize>,
 }
+
+/// The least that `max-packet` and `max-entry` may say: a key and what goes with it take half.
+const LEAST_PACKET: ByteSize = ByteSize::kib(8);
 
 impl Default for Config {
     fn default() -> Self {
@@ -158,13 +181,15 @@ impl Default for NodeLimits {
 
 impl fmt::Debug for InstanceConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // What follows the scheme may hold a password.
-        let scheme = self.url.split(':').next().unwrap_or_default();
         f.debug_struct("InstanceConfig")
-            .field("scheme", &scheme)
+            .field("scheme", &self.scheme())
             .field("max_bytes", &self.max_bytes)
             .field("eviction", &self.eviction)
             .field("sync", &self.sync)
+            .field("grouping", &self.grouping)
+            .field("chunks", &self.chunks)
+            .field("max_packet", &self.max_packet)
+            .field("max_entry", &self.max_entry)
             .finish_non_exhaustive()
     }
 }
@@ -178,7 +203,33 @@ impl InstanceConfig {
             max_bytes: None,
             eviction: Eviction::default(),
             sync: SyncMode::default(),
+            grouping: None,
+            chunks: None,
+            max_packet: None,
+            max_entry: None,
         }
+    }
+
+    /// The URL's scheme; what follows it may hold a password.
+    fn scheme(&self) -> &str {
+        self.url.split(':').next().unwrap_or_default()
+    }
+
+    /// The keys that say something, each with the schemes of the engines that it is for.
+    fn said(&self) -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
+        const MEMORY: &[&str] = &["memory"];
+        const FILE: &[&str] = &["file"];
+        const MYSQL: &[&str] = &["mysql", "mysql+pymysql"];
+        let keys = [
+            ("max-bytes", MEMORY, self.max_bytes.is_some()),
+            ("eviction", MEMORY, self.eviction != Eviction::default()),
+            ("sync", FILE, self.sync != SyncMode::default()),
+            ("grouping", MYSQL, self.grouping.is_some()),
+            ("chunks", MYSQL, self.chunks.is_some()),
+            ("max-packet", MYSQL, self.max_packet.is_some()),
+            ("max-entry", MYSQL, self.max_entry.is_some()),
+        ];
+        keys.into_iter().filter(|(.., said)| *said).map(|(key, engines, _)| (key, engines))
     }
 }
 
@@ -365,8 +416,29 @@ impl Config {
 
     fn check_instances(&self, problems: &mut Vec<String>) {
         for (id, instance) in &self.instances {
-            let scheme = instance.url.split(':').next().unwrap_or_default();
-            if kinds_of(scheme).is_none() {
+            let scheme = instance.scheme();
+            if kinds_of(scheme).is_some() {
+                for (key, engines) in instance.said() {
+                    if let [engine, ..] = engines
+                        && !engines.contains(&scheme)
+                    {
+                        problems.push(format!(
+                            "instances.{id}.{key} is for `{engine}:` instances; this one is \
+                             `{scheme}:`"
+                        ));
+                    }
+                }
+                for (key, size) in
+                    [("max-packet", instance.max_packet), ("max-entry", instance.max_entry)]
+                {
+                    if let Some(size) = size.filter(|size| *size < LEAST_PACKET) {
+                        problems.push(format!(
+                            "instances.{id}.{key} ({size}) is less than {LEAST_PACKET}: a key and \
+                             what goes with it would leave no room"
+                        ));
+                    }
+                }
+            } else {
                 let scheme: String = scheme.chars().take(32).collect();
                 problems.push(format!(
                     "instances.{id}.url: no engine has the scheme {scheme:?}; this build knows \
@@ -381,8 +453,7 @@ impl Config {
                 problems.push(format!("defaults.{kind}: there is no instance `{id}`{near}"));
                 continue;
             };
-            // The rest of the URL may hold a password.
-            let scheme = instance.url.split(':').next().unwrap_or_default();
+            let scheme = instance.scheme();
             if kinds_of(scheme).is_some_and(|kinds| !kinds.contains(&kind)) {
                 problems.push(format!(
                     "defaults.{kind}: the instance `{id}` ({scheme}:) keeps no {kind} objects"

@@ -389,6 +389,7 @@ async fn open_instances(
     disks: &Arc<Disks>,
 ) -> Result<Instances> {
     let mut instances = Instances::default();
+    let defaults = Options::default();
     for (id, instance) in &config.instances {
         let framedb_id: Arc<str> = id.as_str().into();
         let context = OpenContext {
@@ -400,7 +401,10 @@ async fn open_instances(
                 max_bytes: instance.max_bytes.map(|bytes| bytes.as_u64()),
                 eviction: instance.eviction,
                 sync: instance.sync,
-                ..Options::default()
+                grouping: instance.grouping.unwrap_or(defaults.grouping),
+                chunks: instance.chunks.unwrap_or(defaults.chunks),
+                max_packet: instance.max_packet.map(|bytes| bytes.as_u64()),
+                max_entry: instance.max_entry.map(|bytes| bytes.as_u64()),
             },
         };
         instances.insert(framedb_id, store::open(&instance.url, &context).await?);

@@ -18,10 +18,10 @@ impl Address {
     ///
     /// # Errors
     ///
-    /// Says what is wrong with the URL of `framedb_id`, and shows nothing of it.
-    pub(crate) fn parse(url: &str, framedb_id: &str) -> Result<(Self, ConnectionInfo)> {
+    /// Says what is wrong with the URL, and shows nothing of it.
+    pub(crate) fn parse(url: &str) -> Result<(Self, ConnectionInfo)> {
         let invalid = |what: &str| {
-            Error::new(ErrorKind::Config, format!("cannot open {framedb_id:?}: {what}"))
+            Error::new(ErrorKind::Config, what)
                 .with_hint("write `redis://[user][:password]@host[:6379][/db]`, `rediss://…` or `unix:///path?db=n`")
         };
         let info = ConnectionInfo::from_str(url).map_err(|cause| {
@@ -89,15 +89,15 @@ mod tests {
 
     #[test]
     fn urls_are_read_and_their_secrets_not_shown() {
-        let (address, info) = Address::parse("redis://me:s3cret@host/4", "one").unwrap();
+        let (address, info) = Address::parse("redis://me:s3cret@host/4").unwrap();
         assert_eq!((address.to_string().as_str(), address.database()), ("host:6379", 4));
         assert_eq!(info.redis_settings().password(), Some("s3cret"));
         assert!(!format!("{address:?}").contains("s3cret"));
         let (address, info) =
-            Address::parse("unix:///run/redis.sock?db=2&password=s3cret", "one").unwrap();
+            Address::parse("unix:///run/redis.sock?db=2&password=s3cret").unwrap();
         assert_eq!((address.to_string().as_str(), address.database()), ("/run/redis.sock", 2));
         assert_eq!(info.redis_settings().password(), Some("s3cret"));
-        let (address, _) = Address::parse("rediss://[::1]:7000", "one").unwrap();
+        let (address, _) = Address::parse("rediss://[::1]:7000").unwrap();
         assert_eq!(address.to_string(), "[::1]:7000");
     }
 
@@ -110,7 +110,7 @@ mod tests {
             "rediss://h/#insecure",
             "redis://h/-1",
         ] {
-            let error = Address::parse(url, "one").unwrap_err();
+            let error = Address::parse(url).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config, "{url}");
             assert!(!format!("{error:?}").contains("s3cret"), "{url}");
         }
