@@ -16,6 +16,7 @@ mod full_disk;
 mod mariadb;
 mod memory;
 mod mysql;
+mod mysql_chunks;
 mod objects;
 mod queues;
 mod recovery;
@@ -45,7 +46,8 @@ macro_rules! suite {
 
 /// The suites, under names of their own.
 mod suites {
-    suite!(objects on in_memory = memory, on_disk = file, on_redis = redis, on_mysql = mysql: {
+    suite!(objects on in_memory = memory, on_disk = file, on_redis = redis, on_mysql = mysql,
+        in_chunks = mysql_chunks: {
         a_value_is_read_as_it_was_put,
         absence_is_no_error,
         put_replaces_and_repeats,
