@@ -8,7 +8,7 @@ mod sweep;
 
 pub use embedded::Embedded;
 pub use generation::Generations;
-pub use intents::{Intent, Intents};
+pub use intents::{Declared, Intent, Intents};
 pub use recovery::{Recovered, Recovery};
 pub use sweep::sweep;
 pub(crate) use sweep::sweep_in_turn;
