@@ -128,8 +128,8 @@ pub struct InstanceConfig {
     pub grouping: Option<bool>,
     /// Whether a `mysql:` instance keeps objects that no row takes as numbered chunks, in
     /// the tables `framedb_chunks` and `framedb_manifests`, where existing clients do not look.
-    /// Without it they are refused. Every node that uses the database must have seen these
-    /// tables when it started.
+    /// Without it they are refused. Restart every other node on the database once the first one
+    /// has made these tables, so that it looks there too.
     #[serde(default)]
     pub chunks: Option<bool>,
     /// Bytes that a statement to a `mysql:` instance may have, instead of the server's

@@ -126,7 +126,7 @@ impl Server {
 pub(super) async fn open(url: &str, scratch: &Path, options: Options) -> Result<store::Instance> {
     let context = OpenContext {
         arena: Arc::new(Arena::new()),
-        disks: Arc::new(Disks::new(&scratch.join("instance"))),
+        disks: Arc::new(Disks::new(scratch.join("instance"))),
         framedb_id: "bench".into(),
         max_object: 1 << 20,
         options,
