@@ -1,18 +1,30 @@
 //! `Groups`: writes that wait at the same time share a statement.
 //!
-//! One task takes what is waiting as soon as a statement may begin: nobody waits for company,
-//! and the more there is to do, the larger the groups.
+//! One task takes what is waiting as soon as the server has nothing to do, and begins another
+//! group beside those under way when it is worth a statement: a lone writer never waits for
+//! company, and the more there is to do, the larger the groups.
 
 use super::mysql_rows::{MAX_ROWS, Row, Rows};
 use crate::{Error, ErrorKind, Result};
 use std::{collections::BTreeMap, sync::Arc};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+};
 
 /// Writes that may wait; further ones wait to be let in.
 const MAX_WAITING: usize = 4 * MAX_ROWS;
 
 /// Groups under way at once: one is on the server's disk while the next ones are on their way.
 const MAX_GROUPS: usize = 4;
+
+/// Rows that are worth a group beside others. A statement and its commit cost the server as much
+/// as some ten rows, so that smaller groups would take from the rows more than they give.
+const BESIDE: usize = 32;
+
+/// How often others get their turn before a group is closed: those who were answered together
+/// send their next rows together.
+const TURNS: usize = 2;
 
 /// A row that somebody waits for.
 #[derive(Debug)]
@@ -50,17 +62,34 @@ impl Groups {
 }
 
 async fn run(rows: Arc<Rows>, mut waiting: mpsc::Receiver<Write>) {
-    let slots = Arc::new(Semaphore::new(MAX_GROUPS));
+    let mut under_way = JoinSet::new();
     let mut taken = Vec::with_capacity(MAX_ROWS);
-    while let Ok(slot) = slots.clone().acquire_owned().await {
-        if waiting.recv_many(&mut taken, MAX_ROWS).await == 0 {
-            return;
+    let mut open = true;
+    loop {
+        let room = MAX_ROWS - taken.len();
+        tokio::select! {
+            // What has ended makes room first.
+            biased;
+            Some(_) = under_way.join_next() => {}
+            received = waiting.recv_many(&mut taken, room), if open && room > 0 => {
+                open = received > 0;
+            }
+            // The store is closed, and everything that was given to it is written.
+            else => return,
         }
-        let (rows, group) = (rows.clone(), std::mem::take(&mut taken));
-        tokio::spawn(async move {
-            write(&rows, group).await;
-            drop(slot);
-        });
+        for _ in 0..TURNS {
+            tokio::task::yield_now().await;
+            while taken.len() < MAX_ROWS
+                && let Ok(write) = waiting.try_recv()
+            {
+                taken.push(write);
+            }
+        }
+        let worth = under_way.is_empty() || taken.len() >= BESIDE;
+        if !taken.is_empty() && worth && under_way.len() < MAX_GROUPS {
+            let (rows, group) = (rows.clone(), std::mem::take(&mut taken));
+            under_way.spawn(async move { write(&rows, group).await });
+        }
     }
 }
 
