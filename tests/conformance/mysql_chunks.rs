@@ -199,6 +199,30 @@ async fn a_reader_finds_one_object_or_the_other_while_they_are_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_takes_many_statements_is_read_whole_while_it_is_replaced() {
+    let url = mariadb::shared().await.url(&mariadb::fresh_name());
+    let options = Options { chunks: true, ..Options::default() };
+    let store = opened_with(&url, 64 << 20, options).await.unwrap();
+    // More than the 16 MiB that the server takes at once.
+    let values = [1, 2].map(|seed| bytes(seed, (20 << 20) + usize::from(seed)));
+    put(&store, "key", &values[0]).await;
+    let writing = tokio::spawn({
+        let (store, values) = (store.clone(), values.clone());
+        async move {
+            for n in 1..5 {
+                put(&store, "key", &values[n % 2]).await;
+            }
+        }
+    });
+    while !writing.is_finished() {
+        let found = get(&store, "key").await.expect("there is an object at all times");
+        assert!(values.contains(&found), "{} bytes of a mixture", found.len());
+    }
+    writing.await.unwrap();
+    assert_eq!(get(&store, "key").await.unwrap(), values[0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_crash_left_is_collected_by_a_deletion_and_at_the_next_start() {
     let (store, name, mut client) = chunked().await;
     let data = bytes(1, 50_000);
