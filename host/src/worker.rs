@@ -3,9 +3,9 @@
 use crate::{
     Error, ErrorKind, Result, builtin,
     codecs::Codecs,
-    config::{Address, Config, DEFAULT_PIPELINE, InstanceConfig},
+    config::{Address, Config, DEFAULT_PIPELINE},
     driver::{Arena, Disks},
-    instances::Instances,
+    instances::{InstanceConfig, Instances},
     listener::Doors,
     node::Node,
     pipeline::{

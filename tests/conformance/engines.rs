@@ -153,6 +153,16 @@ async fn registry_at(config: RegistryConfig, server: impl Any + Send + Sync) -> 
     Engine { registry, _server: Some(Box::new(server)), ..engine }
 }
 
+/// As [`mysql`], where a row takes so little that most of what the suite writes is in chunks.
+pub(crate) async fn mysql_chunks() -> Engine {
+    let directory = tempfile::tempdir().unwrap();
+    let url = crate::mariadb::shared().await.url(&crate::mariadb::fresh_name());
+    let options = Options { chunks: true, max_entry: Some(8 << 10), ..Options::default() };
+    let context = context(directory.path(), options);
+    let one = open(&url, &context).await.unwrap();
+    node(context, one, "memory:", Kind::Storage).keeping(directory)
+}
+
 /// A volatile instance of this size.
 pub(crate) async fn bounded(max_bytes: u64, eviction: Eviction) -> Engine {
     let directory = tempfile::tempdir().unwrap();

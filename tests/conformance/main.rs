@@ -18,6 +18,7 @@ mod full_disk;
 mod mariadb;
 mod memory;
 mod mysql;
+mod mysql_chunks;
 mod nodes;
 mod objects;
 mod process;

@@ -3,14 +3,16 @@
 //! Those of the configuration are always there. Others are registered while the node runs: the
 //! registry has their records, and connections to them are opened when they are first used.
 
+mod config;
 mod connections;
 mod record;
 
+pub use config::InstanceConfig;
 pub use record::{Family, InstanceRecord};
 
 use crate::{
     Error, ErrorKind, Result,
-    config::{Config, InstanceConfig},
+    config::Config,
     driver::{Arena, Disks},
     registry::{Document, Registry, Table},
     store::{

@@ -20,7 +20,7 @@ pub use documents::{Document, Documents, Table};
 pub use etcd::EtcdRegistry;
 pub use generation::Generations;
 pub use http::HttpRegistry;
-pub use intents::{Intent, Intents};
+pub use intents::{Declared, Intent, Intents};
 pub use node::NodeRegistry;
 pub use open::{RegistryConfig, open};
 pub(crate) use recovery::same_place;

@@ -35,10 +35,16 @@ pub struct Options {
     pub eviction: Eviction,
     /// When a write to the disk is acknowledged.
     pub sync: SyncMode,
-    /// Whether concurrent writes to a server share statements; on but for measuring without.
+    /// Whether concurrent writes to a MySQL server share statements.
     pub grouping: bool,
     /// How many Redis replicas must have a write before it counts as done.
     pub wait_replicas: u32,
+    /// Whether objects that no row of a MySQL server takes are kept in chunks.
+    pub chunks: bool,
+    /// Bytes that a statement to a MySQL server may have; what the server says when absent.
+    pub max_packet: Option<u64>,
+    /// Bytes that a row of a MySQL server may have; what the server says when absent.
+    pub max_entry: Option<u64>,
 }
 
 impl Default for Options {
@@ -49,6 +55,9 @@ impl Default for Options {
             sync: SyncMode::default(),
             grouping: true,
             wait_replicas: 0,
+            chunks: false,
+            max_packet: None,
+            max_entry: None,
         }
     }
 }
@@ -87,14 +96,20 @@ pub struct Instance {
 /// # Errors
 ///
 /// When no engine has the URL's scheme, and when the engine cannot be opened; a server must
-/// answer and take writes.
+/// answer and take writes. They name the instance.
 pub async fn open(url: &str, context: &OpenContext) -> Result<Instance> {
+    let opened = open_engine(url, context).await;
+    let attempt = || format!("cannot open the instance `{}`", context.framedb_id);
+    opened.map_err(|error| error.within(attempt()))
+}
+
+async fn open_engine(url: &str, context: &OpenContext) -> Result<Instance> {
     let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
     match scheme {
         "memory" if rest.is_empty() => Ok(memory(context)),
         "memory" => Err(Error::new(
             ErrorKind::Config,
-            format!("cannot open {:?}: memory has no address", context.framedb_id),
+            "its `url` has something behind `memory:`, which has no address",
         )
         .with_hint("write `memory:`, and its bound as `max-bytes`")),
         "file" if rest.is_empty() => Ok(file(context.disks.home()?, context)),
@@ -104,7 +119,7 @@ pub async fn open(url: &str, context: &OpenContext) -> Result<Instance> {
         }
         scheme if is_redis(scheme) => redis(url, context).await,
         "mysql" | "mysql+pymysql" => mysql(url, context).await,
-        _ => Err(unknown(scheme, context)),
+        _ => Err(unknown(scheme)),
     }
 }
 
@@ -135,7 +150,7 @@ pub(crate) fn is_embedded(scheme: &str) -> bool {
 
 async fn mysql(url: &str, context: &OpenContext) -> Result<Instance> {
     let max_value = max_value(context.max_object);
-    let objects = MysqlObjects::open(url, max_value, context.options.grouping).await?;
+    let objects = MysqlObjects::open(url, max_value, &context.options).await?;
     Ok(Instance { objects: Arc::new(objects), queue: None, kinds: IN_TABLES })
 }
 
@@ -158,7 +173,7 @@ fn file(disk: Arc<Disk>, context: &OpenContext) -> Instance {
 }
 
 async fn redis(url: &str, context: &OpenContext) -> Result<Instance> {
-    let (address, servers) = Address::parse(url, &context.framedb_id)?;
+    let (address, servers) = Address::parse(url)?;
     let connection = Arc::new(Connection::new(address, servers, context.options.wait_replicas));
     let max_value = max_value(context.max_object);
     let objects = RedisObjects::new(connection.clone(), max_value);
@@ -174,8 +189,7 @@ fn max_value(max_object: u64) -> u64 {
 }
 
 /// The URL itself may hold a password, so only its scheme is shown.
-fn unknown(scheme: &str, context: &OpenContext) -> Error {
-    let id = &context.framedb_id;
+fn unknown(scheme: &str) -> Error {
     let scheme: String = scheme.chars().take(32).collect();
     let absent = ["etcd", "http", "https"];
     let known = format!("this build knows {KNOWN_ENGINES}");
@@ -184,9 +198,5 @@ fn unknown(scheme: &str, context: &OpenContext) -> Error {
     } else {
         known
     };
-    Error::new(
-        ErrorKind::Config,
-        format!("cannot open {id:?}: no engine has the scheme {scheme:?}"),
-    )
-    .with_hint(hint)
+    Error::new(ErrorKind::Config, format!("no engine has the scheme {scheme:?}")).with_hint(hint)
 }

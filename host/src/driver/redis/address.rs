@@ -64,13 +64,9 @@ impl Address {
     ///
     /// # Errors
     ///
-    /// Says what is wrong with the URL of `framedb_id`, and shows nothing of it.
-    pub(crate) fn parse(url: &str, framedb_id: &str) -> Result<(Self, Servers)> {
-        let parsed = parse(url);
-        parsed.map_err(|what| {
-            let message = format!("cannot open {framedb_id:?}: {what}");
-            Error::new(ErrorKind::Config, message).with_hint(FORMS)
-        })
+    /// Says what is wrong with the URL, and shows nothing of it.
+    pub(crate) fn parse(url: &str) -> Result<(Self, Servers)> {
+        parse(url).map_err(|what| Error::new(ErrorKind::Config, what).with_hint(FORMS))
     }
 
     /// The number of the database.

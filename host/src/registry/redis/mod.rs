@@ -47,7 +47,7 @@ impl RedisRegistry {
     /// Says what is wrong with it.
     pub(super) fn check(url: &str) -> Result<()> {
         let (url, _) = keys::split(url)?;
-        Address::parse(&url, "registry").map(|_| ())
+        Address::parse(&url).map(|_| ())
     }
 
     /// The registry at a URL. A server that may drop routes to make room is warned about.
@@ -57,7 +57,7 @@ impl RedisRegistry {
     /// When the URL is wrong, and when the server cannot be used.
     pub(super) async fn open(url: &str) -> Result<Self> {
         let (url, keys) = keys::split(url)?;
-        let (address, info) = Address::parse(&url, "registry")?;
+        let (address, info) = Address::parse(&url)?;
         let connection = Connection::new(address, info, 0);
         let registry = Self { connection, keys, scripts: Scripts::new() };
         registry.start().await?;

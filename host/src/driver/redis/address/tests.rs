@@ -8,7 +8,7 @@ fn login(endpoint: &Endpoint) -> String {
 }
 
 fn read(url: &str) -> (Address, Servers) {
-    let (address, servers) = Address::parse(url, "one").unwrap();
+    let (address, servers) = Address::parse(url).unwrap();
     assert!(!format!("{address:?} {servers:?}").contains("s3cret"), "{servers:?}");
     (address, servers)
 }
@@ -71,7 +71,7 @@ fn wrong_urls_are_refused_without_being_shown() {
         "rediss-cluster://h/#insecure",
         "redis-cluster://:s3cret@",
     ] {
-        let error = Address::parse(url, "one").unwrap_err();
+        let error = Address::parse(url).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config, "{url}");
         assert!(!format!("{error:?}").contains("s3cret"), "{url}");
     }
