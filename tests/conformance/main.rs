@@ -24,6 +24,7 @@ mod redis;
 mod redis_cluster;
 mod redis_failover;
 mod redis_sentinel;
+mod redis_tls;
 mod registry;
 mod replicated;
 mod server;
