@@ -1,6 +1,7 @@
 //! TLS, to servers that sentinels and clusters name as well.
 
 use crate::{
+    engines::eventually,
     redis::{SECRET, open_at, put, refused},
     replicated::{MASTER, Tls},
     server::{RedisServer, free_port},
@@ -25,16 +26,16 @@ async fn only_certificates_of_a_known_authority_and_for_the_host_are_trusted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_servers_of_a_cluster_are_reached_through_tls() {
-    let tls = Tls::start(
-        "127.0.0.1",
-        &["--cluster-enabled", "yes", "--cluster-port", &free_port().to_string()],
-    );
+    let bus = free_port().to_string();
+    // Without `tls-cluster`, servers tell the others' plain ports.
+    let cluster = ["--cluster-enabled", "yes", "--cluster-port", &bus, "--tls-cluster", "yes"];
+    let tls = Tls::start("127.0.0.1", &cluster);
     assert_eq!(tls.server.command(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]), "+OK");
     let host = format!("rediss-cluster://127.0.0.1:{}", tls.port);
     let error = refused(&host).await;
     assert!(error.to_string().contains("certificate is not trusted"), "{}", error.chain());
     let url = format!("{host}?ssl-ca={}", tls.authority());
-    crate::engines::eventually(|| async {
+    eventually(|| async {
         match open_at(&url).await {
             Ok(instance) => put(&instance, "a").await.is_ok(),
             Err(_) => false,
