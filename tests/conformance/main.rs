@@ -30,6 +30,7 @@ mod redis_cluster;
 mod redis_failover;
 mod redis_registry;
 mod redis_sentinel;
+mod redis_tls;
 mod registry;
 mod replicated;
 mod server;
@@ -82,7 +83,8 @@ macro_rules! shared {
 mod suites {
     suite!(objects on
         in_memory = memory, on_disk = file, on_redis = redis, on_redis_tls = redis_tls,
-        on_redis_sentinel = redis_sentinel, on_redis_cluster = redis_cluster, on_mysql = mysql: {
+        on_redis_sentinel = redis_sentinel, on_redis_cluster = redis_cluster, on_mysql = mysql,
+        in_chunks = mysql_chunks: {
         a_value_is_read_as_it_was_put,
         absence_is_no_error,
         put_replaces_and_repeats,

@@ -2,7 +2,6 @@
 
 use crate::{
     engines::{context, eventually, key, keys, record},
-    replicated::Tls,
     server::{RedisServer, free_port},
 };
 use framedb_host::{
@@ -119,23 +118,6 @@ async fn a_unix_socket_is_an_address() {
     let instance = open_at(&format!("unix://{}?db=2", path.display())).await.unwrap();
     put(&instance, "a").await.unwrap();
     assert!(instance.objects.describe().contains("socket, database 2"));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn only_certificates_of_a_known_authority_and_for_the_host_are_trusted() {
-    let (tls, other) = (Tls::start("localhost"), Tls::start("elsewhere"));
-    let at = |tls: &Tls, query: String| format!("rediss://:{SECRET}@localhost:{}{query}", tls.port);
-    let named = |tls: &Tls| format!("?ssl-ca={}", tls.authority().display());
-    for (server, query) in [(&tls, String::new()), (&tls, named(&other)), (&other, named(&other))] {
-        let error = refused(&at(server, query)).await;
-        assert!(error.to_string().contains("certificate is not trusted"), "{}", error.chain());
-        assert!(!error.is_temporary() && error.hint().unwrap().contains("ssl-ca"), "{error:?}");
-    }
-    let error = refused(&at(&tls, format!("?ssl-ca={}.not", tls.authority().display()))).await;
-    assert!(error.to_string().contains("cannot be read"), "{error}");
-    // As existing clients write it.
-    let url = at(&tls, format!("?ssl_ca_certs={}", tls.authority().display()));
-    put(&open_at(&url.replace(&format!(":{SECRET}@"), "")).await.unwrap(), "a").await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

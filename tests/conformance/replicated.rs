@@ -5,10 +5,7 @@ use crate::{
     server::{PREFIX, RedisServer, free_port},
 };
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use std::{
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 /// The name of the master that sentinels watch.
@@ -200,50 +197,54 @@ impl RedisServer {
 
 /// An authority that nobody knows, and a server whose certificate it signed.
 pub(crate) struct Tls {
-    _server: RedisServer,
+    pub(crate) server: RedisServer,
     /// The port for TLS.
     pub(crate) port: u16,
     directory: tempfile::TempDir,
 }
 
 impl Tls {
-    /// A server with a certificate for this host.
-    pub(crate) fn start(host: &str) -> Self {
+    /// A server with a certificate for this host, and further arguments.
+    pub(crate) fn start(host: &str, arguments: &[&str]) -> Self {
         let directory = process::scratch(PREFIX);
         let key = KeyPair::generate().unwrap();
         let mut authority = CertificateParams::default();
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let certificate = authority.self_signed(&key).unwrap();
-        let write = |name: &str, pem: String| {
-            let path = directory.path().join(name);
-            std::fs::write(&path, pem).unwrap();
-            path.to_str().unwrap().to_owned()
-        };
-        let ca = write("ca.pem", certificate.pem());
         let issuer = Issuer::new(authority, key);
         let own = KeyPair::generate().unwrap();
         let signed = CertificateParams::new([host.to_owned()]).unwrap();
         let signed = signed.signed_by(&own, &issuer).unwrap();
-        let (cert, key) = (write("cert.pem", signed.pem()), write("key.pem", own.serialize_pem()));
+        let files = Self::files_in(&directory);
+        let texts = [certificate.pem(), signed.pem(), own.serialize_pem()];
+        for ([_, file], text) in files.iter().zip(texts) {
+            std::fs::write(file, text).unwrap();
+        }
         let port = free_port();
-        let server = RedisServer::start_with(&[
-            "--tls-port",
-            &port.to_string(),
-            "--tls-cert-file",
-            &cert,
-            "--tls-key-file",
-            &key,
-            "--tls-ca-cert-file",
-            &ca,
-            "--tls-auth-clients",
-            "no",
-        ]);
-        Self { _server: server, port, directory }
+        let named = files.map(|[name, file]| [format!("--{name}"), file]).concat();
+        let mut all: Vec<&str> = named.iter().map(String::as_str).collect();
+        let text = port.to_string();
+        all.extend(["--tls-port", &text, "--tls-auth-clients", "no"]);
+        all.extend(arguments);
+        Self { server: RedisServer::start_with(&all), port, directory }
+    }
+
+    /// The settings of servers that name its files, with the files.
+    pub(crate) fn files(&self) -> [[String; 2]; 3] {
+        Self::files_in(&self.directory)
     }
 
     /// The certificate of the authority.
-    pub(crate) fn authority(&self) -> PathBuf {
-        self.directory.path().join("ca.pem")
+    pub(crate) fn authority(&self) -> String {
+        let [[_, authority], ..] = self.files();
+        authority
+    }
+
+    fn files_in(directory: &tempfile::TempDir) -> [[String; 2]; 3] {
+        ["tls-ca-cert-file", "tls-cert-file", "tls-key-file"].map(|name| {
+            let path = directory.path().join(name).with_extension("pem");
+            [name.to_owned(), path.to_str().unwrap().to_owned()]
+        })
     }
 }
 

@@ -98,7 +98,8 @@ pub struct Instance {
 /// When no engine has the URL's scheme, and when the engine cannot be opened; a server must
 /// answer and take writes. They name the instance.
 pub async fn open(url: &str, context: &OpenContext) -> Result<Instance> {
-    let opened = open_engine(url, context).await;
+    // Boxed, because the engines' futures are large and callers nest them deep.
+    let opened = Box::pin(open_engine(url, context)).await;
     let attempt = || format!("cannot open the instance `{}`", context.framedb_id);
     opened.map_err(|error| error.within(attempt()))
 }
