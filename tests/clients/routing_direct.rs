@@ -124,12 +124,14 @@ async fn an_object_with_copies_is_deleted_everywhere() {
     for server in [&first, &second] {
         assert_eq!(server.command(&["EXISTS", "k"]), ":0");
     }
-    // A copy whose server is gone is not deleted by mistake, but can be forgotten.
+    // Where a copy cannot be reached all of it stays, until the copy is forgotten.
+    first.command(&["SET", "k", "abc"]);
     register(&http, "k", "first").await;
     assert_eq!(send(&http, "POST /framedb/objects/k/add-copy", copy.clone()).await.0, 200);
     second.stop();
     let (status, body) = call(&http, "DELETE /framedb/objects/k").await;
     assert_eq!((status, &body["success"]), (503, &Value::Bool(false)), "{body}");
+    assert_eq!(first.command(&["EXISTS", "k"]), ":1", "nothing was deleted by half");
     assert_eq!(send(&http, "POST /framedb/objects/k/remove-copy", copy).await.0, 200);
     assert_eq!(call(&http, "DELETE /framedb/objects/k").await.0, 200);
 }
