@@ -6,12 +6,12 @@
 
 use crate::{
     Error, ErrorKind, Result, builtin,
-    driver::Eviction,
+    driver::{Eviction, redis::is_redis},
     listener::ServicesConfig,
     pipeline::{Defaults, PipelineConfig},
     plugin::PluginConfig,
     registry::RegistryConfig,
-    store::{KNOWN_ENGINES, Options, SyncMode, is_embedded, is_redis, kinds_of},
+    store::{KNOWN_ENGINES, Options, SyncMode, is_embedded, kinds_of},
 };
 use bytesize::ByteSize;
 use framedb_core::{DEFAULT_MAX_OBJECT, Kind, least_guest_memory};

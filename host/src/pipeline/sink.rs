@@ -257,8 +257,11 @@ impl Sink {
             copies: Arc::default(),
             content_type: write.content_type,
             attributes: write.attributes,
-            // Queue elements carry their codec themselves.
-            codec: write.codec.filter(|_| write.kind != Kind::Stream).map(record),
+            // Queue elements carry their codec themselves, and where routes keep none so do objects.
+            codec: write
+                .codec
+                .filter(|_| write.kind != Kind::Stream && self.registry.keeps_codecs())
+                .map(record),
             next: None,
             unframed: write.unframed,
             generation: self.generations.next(),

@@ -24,7 +24,7 @@ mod slots;
 
 /// The client's words that stores speak to a [`Connection`] in.
 pub(crate) use ::redis::{Cmd, FromRedisValue, ParsingError, Value, cmd, from_redis_value};
-pub(crate) use address::Address;
+pub(crate) use address::{Address, is_redis};
 pub(crate) use connection::Connection;
 pub(crate) use error::{Fault, failed};
 pub(crate) use line::Answer;
