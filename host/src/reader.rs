@@ -335,7 +335,8 @@ impl Reader {
 
     /// Deletes what is under a route and its copies, where their instances still exist.
     pub(crate) async fn delete_data(&self, key: &Key, route: &Route) -> Result<()> {
-        for place in std::iter::once(&route.place()).chain(route.copies.iter()) {
+        // Copies first: where one cannot be reached, the object is still there to be deleted.
+        for place in route.copies.iter().chain([&route.place()]) {
             if self.instances.record(&place.framedb_id).await?.is_none() {
                 continue;
             }

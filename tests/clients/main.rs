@@ -9,6 +9,9 @@
 )]
 
 #[allow(dead_code, reason = "the engines' own tests use more of it")]
+#[path = "../conformance/process.rs"]
+mod process;
+#[allow(dead_code, reason = "the engines' own tests use more of it")]
 #[path = "../conformance/server.rs"]
 mod server;
 

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 /// Bytes that came to an instance without a route.
 async fn put_raw(node: &TestNode, framedb_id: &str, name: &str) {
     let record = Record { key: key(name), data: "raw".into(), expires_at: None };
-    let store = node.node().instances.get(framedb_id).unwrap().objects.clone();
+    let store = node.node().instances.get(framedb_id).await.unwrap().objects.clone();
     store.put(&[record]).await.pop().unwrap().unwrap();
 }
 
