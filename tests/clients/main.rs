@@ -8,10 +8,6 @@
     reason = "tests fail loudly, their helpers too"
 )]
 
-#[allow(dead_code, reason = "the engines' own tests use more of it")]
-#[path = "../conformance/server.rs"]
-mod server;
-
 mod busy;
 mod edge;
 mod edge_stream;
@@ -29,3 +25,5 @@ mod routing_services;
 mod routing_streams;
 mod shutdown;
 mod standard_services;
+
+use framedb_tests::servers::redis as server;

@@ -13,7 +13,6 @@ mod crash;
 mod engines;
 mod file;
 mod full_disk;
-mod mariadb;
 mod memory;
 mod mysql;
 mod objects;
@@ -21,7 +20,8 @@ mod queues;
 mod recovery;
 mod redis;
 mod registry;
-mod server;
+
+use framedb_tests::servers::{mariadb, redis as server};
 
 /// A test per engine for every function of a suite.
 macro_rules! suite {

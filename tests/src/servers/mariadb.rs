@@ -1,49 +1,48 @@
 //! MariaDB servers of the tests' own: each in a scratch directory, on a free port.
 
+use super::process;
 use std::{
     net::TcpListener,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, Stdio},
-    sync::{
-        atomic::{AtomicU32, Ordering},
-        mpsc,
-    },
+    sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 use tokio::sync::OnceCell;
 
 /// A running server; it ends with this value, or with the process.
-pub(crate) struct Server {
+#[derive(Debug)]
+pub struct Server {
     port: u16,
     child: Child,
     _directory: tempfile::TempDir,
 }
 
-/// What the names of scratch directories begin with; the process that made one comes next.
+/// What the names of scratch directories begin with.
 const PREFIX: &str = "framedb-mariadb-";
 
 /// The server that tests share, each with a database of its own.
-pub(crate) async fn shared() -> &'static Server {
+pub async fn shared() -> &'static Server {
     static SHARED: OnceCell<Server> = OnceCell::const_new();
     SHARED
         .get_or_init(|| {
-            remove_abandoned();
+            process::remove_abandoned(PREFIX);
             Server::start(&[])
         })
         .await
 }
 
 /// A name that no other test has.
-pub(crate) fn fresh_name() -> String {
+#[must_use]
+pub fn fresh_name() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 impl Server {
     /// Starts a server with further options, and waits until it answers.
-    pub(crate) async fn start(options: &[&str]) -> Self {
-        let prefix = format!("{PREFIX}{}-", std::process::id());
-        let directory = tempfile::Builder::new().prefix(&prefix).tempdir().unwrap();
+    pub async fn start(options: &[&str]) -> Self {
+        let directory = process::scratch(PREFIX);
         let data = directory.path().join("data");
         let installed = Command::new(program("mariadb-install-db"))
             .arg("--no-defaults")
@@ -54,10 +53,8 @@ impl Server {
             .status();
         assert!(installed.unwrap().success(), "`mariadb-install-db` failed");
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut command = Command::new("setpriv");
+        let mut command = process::command(program("mariadbd"));
         command
-            .args(["--pdeathsig", "KILL"])
-            .arg(program("mariadbd"))
             .arg("--no-defaults")
             .arg(format!("--datadir={}", data.display()))
             .arg(format!("--socket={}", directory.path().join("socket").display()))
@@ -68,7 +65,7 @@ impl Server {
             .args(options)
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        let child = spawn(command);
+        let child = process::spawn(command);
         let server = Self { port, child, _directory: directory };
         let deadline = Instant::now() + Duration::from_secs(60);
         while mysql_async::Conn::new(server.options()).await.is_err() {
@@ -79,17 +76,19 @@ impl Server {
     }
 
     /// The URL of a database, as root.
-    pub(crate) fn url(&self, database: &str) -> String {
+    #[must_use]
+    pub fn url(&self, database: &str) -> String {
         self.url_of("root", "", database)
     }
 
     /// The URL of a database, as somebody.
-    pub(crate) fn url_of(&self, user: &str, password: &str, database: &str) -> String {
+    #[must_use]
+    pub fn url_of(&self, user: &str, password: &str, database: &str) -> String {
         format!("mysql://{user}:{password}@127.0.0.1:{}/{database}", self.port)
     }
 
     /// A connection of a client, as root.
-    pub(crate) async fn client(&self) -> mysql_async::Conn {
+    pub async fn client(&self) -> mysql_async::Conn {
         mysql_async::Conn::new(self.options()).await.unwrap()
     }
 
@@ -107,31 +106,6 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Removes the scratch directories of processes that have ended: what a static holds is never
-/// dropped.
-fn remove_abandoned() {
-    for entry in std::fs::read_dir(std::env::temp_dir()).unwrap().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let process = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());
-        if process.is_some_and(|id| !Path::new("/proc").join(id).exists()) {
-            let _ = std::fs::remove_dir_all(entry.path());
-        }
-    }
-}
-
-/// Starts a child from a thread that lasts as long as the process: a value that tests share is
-/// never dropped, so the child is also told when the thread that started it ends.
-fn spawn(mut command: Command) -> Child {
-    let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || {
-        sender.send(command.spawn().unwrap()).unwrap();
-        loop {
-            std::thread::park();
-        }
-    });
-    receiver.recv().unwrap()
 }
 
 /// Where a program is: packages put servers into directories that users do not search.
