@@ -149,3 +149,16 @@ async fn an_object_that_took_a_queues_name_takes_its_route() {
     fails(call(&http, "GET /framedb/streams/k").await, 404, "No document found");
     assert_eq!(get(&mut grpc, "k").await.object.unwrap().data, "abc");
 }
+
+#[tokio::test]
+async fn an_object_of_an_unknown_instance_is_known_and_cannot_be_read() {
+    let node = TestNode::build().open().await;
+    register(&node.http(), "k", "far").await;
+    let answer = get(&mut node.object_service().await, "k").await;
+    assert!(!answer.found);
+    assert!(
+        answer.message.starts_with("FrameDB instance not found: no instance `far`"),
+        "{}",
+        answer.message
+    );
+}

@@ -175,11 +175,12 @@ impl Registrar {
     /// of this node.
     async fn check(&self, key: &Key, place: &Place) -> Result<Option<u64>> {
         let instances = &self.reader.instances;
-        let Some(store) = instances.objects(&place.framedb_id).await? else { return Ok(None) };
-        instances.find(&place.framedb_id, place.kind)?;
-        if store.domain().is_none() || place.kind == Kind::Stream {
+        let Some(record) = instances.record(&place.framedb_id).await? else { return Ok(None) };
+        instances.find(&place.framedb_id, place.kind).await?;
+        if !record.is_embedded() || place.kind == Kind::Stream {
             return Ok(None);
         }
+        let store = instances.store(&place.framedb_id).await?;
         let stored = store.get(std::slice::from_ref(key)).await.pop().transpose()?.flatten();
         let stored = stored.ok_or_else(|| {
             let id = &place.framedb_id;
@@ -200,7 +201,7 @@ impl Registrar {
             return Ok(None);
         }
         if new.framedb_id == left.framedb_id
-            && let Err(error) = instances.queue(&left.framedb_id)?.length(key).await
+            && let Err(error) = instances.queue(&left.framedb_id).await?.length(key).await
         {
             // Objects and queues of a server share their names: the object took the queue's.
             return if error.kind() == ErrorKind::Invalid { Ok(None) } else { Err(error) };

@@ -123,6 +123,11 @@ pub(crate) fn kinds_of(scheme: &str) -> Option<&'static [Kind]> {
     }
 }
 
+/// Whether instances of a scheme are inside of the node.
+pub(crate) fn is_embedded(scheme: &str) -> bool {
+    matches!(scheme, "memory" | "file")
+}
+
 async fn mysql(url: &str, context: &OpenContext) -> Result<Instance> {
     let max_value = max_value(context.max_object);
     let objects = MysqlObjects::open(url, max_value, context.options.grouping).await?;

@@ -24,7 +24,7 @@ pub(super) async fn register(
     body: Body,
 ) -> Result<Json<Value>, Problem> {
     let collection = Collection::of(&uri);
-    let fields = Fields::of(body).await?;
+    let fields = Fields::of(&node, body).await?;
     let ids = collection.id_names();
     let kind = match collection {
         Collection::Objects => {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 /// Records a copy that a client made.
 pub(super) async fn add(node: &Node, raw: &str, body: Body) -> Result<Json<Value>, Problem> {
-    let fields = Fields::of(body).await?;
+    let fields = Fields::of(node, body).await?;
     let framedb_id = fields.framedb_id()?.ok_or_else(|| refused("framedb_id is required"))?;
     let kind = fields.kind()?.ok_or_else(|| refused("framedb_type is required"))?;
     let added = match name::key(raw) {
@@ -28,7 +28,7 @@ pub(super) async fn add(node: &Node, raw: &str, body: Body) -> Result<Json<Value
 
 /// Removes a copy and its bytes.
 pub(super) async fn remove(node: &Node, raw: &str, body: Body) -> Result<Json<Value>, Problem> {
-    let fields = Fields::of(body).await?;
+    let fields = Fields::of(node, body).await?;
     let framedb_id = fields.framedb_id()?.ok_or_else(|| refused("framedb_id is required"))?;
     let removed = match name::key(raw) {
         Some(key) => node.registrar.remove_copy(&key, framedb_id).await?,

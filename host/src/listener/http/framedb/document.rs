@@ -5,6 +5,14 @@ use framedb_core::{Key, Kind, Route};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
+/// The answer to a lookup. Written as it is, not by way of [`serde_json::Value`], which would
+/// round numbers in metadata.
+#[derive(Debug, Serialize)]
+pub(super) struct Found {
+    pub(super) success: bool,
+    pub(super) data: Document,
+}
+
 /// An object's or a queue's route.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]

@@ -1,6 +1,12 @@
 //! One object or one queue: where it is, changes to that, and its end.
 
-use super::{Collection, copies, document::document, done, fields::Fields, name, refused};
+use super::{
+    Collection, copies,
+    document::{Found, document},
+    done,
+    fields::Fields,
+    name, refused,
+};
 use crate::{Error, ErrorKind, listener::http::problem::Problem, node::Node, registrar::Change};
 use axum::{
     Json,
@@ -10,7 +16,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use framedb_core::{Key, Route};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::sync::Arc;
 
 /// Where it is; or whether it has a copy in an instance.
@@ -25,7 +31,7 @@ pub(super) async fn read(State(node): State<Arc<Node>>, uri: Uri) -> Result<Resp
     let key = name::key(&raw).ok_or_else(absent)?;
     let route = route(&node, collection, &key).await?.ok_or_else(absent)?;
     let data = document(&node, key, &route).await?;
-    Ok(Json(json!({ "success": true, "data": data })).into_response())
+    Ok(Json(Found { success: true, data }).into_response())
 }
 
 /// Does what the last segment says.
@@ -85,7 +91,7 @@ async fn update(
     raw: &str,
     body: Body,
 ) -> Result<Json<Value>, Problem> {
-    let fields = Fields::of(body).await?;
+    let fields = Fields::of(node, body).await?;
     let key = name::key(raw);
     let mut change = Change::default();
     let mut changes = 0;

@@ -6,10 +6,12 @@
 use super::refused;
 use crate::{
     listener::http::problem::Problem,
+    node::Node,
+    pipeline::Permit,
     registrar::{MAX_COPIES, Metadata},
 };
 use axum::{
-    body::{Body, to_bytes},
+    body::{Body, HttpBody, to_bytes},
     http::StatusCode,
 };
 use framedb_core::{Kind, Place, check_metadata};
@@ -28,10 +30,26 @@ const MAX_ID: usize = 255;
 
 /// The fields of a JSON object.
 #[derive(Debug)]
-pub(super) struct Fields(BTreeMap<String, Box<RawValue>>);
+pub(super) struct Fields {
+    values: Values,
+    /// What they take of the node's memory, as long as they are there.
+    _room: Permit,
+}
 
-/// Reads a JSON object; `None` when the body is empty.
-pub(super) async fn read<T: DeserializeOwned>(body: Body) -> Result<Option<T>, Problem> {
+type Values = BTreeMap<String, Box<RawValue>>;
+
+/// Reads a JSON object under a permit; `None` when the body is empty. A full node says so
+/// before it reads.
+pub(super) async fn read<T: DeserializeOwned>(
+    node: &Node,
+    body: Body,
+) -> Result<Option<(T, Permit)>, Problem> {
+    let most = HttpBody::size_hint(&body).upper().unwrap_or(u64::MAX).min(MAX_BODY as u64);
+    if most == 0 {
+        return Ok(None);
+    }
+    let admission = node.ingress.admission();
+    let permit = admission.try_admit(most.min(admission.max_object()))?;
     let bytes = match tokio::time::timeout(SENT_WITHIN, to_bytes(body, MAX_BODY)).await {
         Ok(Ok(bytes)) => bytes,
         Ok(Err(error)) => {
@@ -51,21 +69,23 @@ pub(super) async fn read<T: DeserializeOwned>(body: Body) -> Result<Option<T>, P
         return Ok(None);
     }
     match serde_json::from_slice(&bytes) {
-        Ok(read) => Ok(Some(read)),
+        Ok(read) => Ok(Some((read, permit))),
         Err(error) => Err(refused(format_args!("the body is no JSON object: {error}"))),
     }
 }
 
 impl Fields {
     /// The fields of a body, which there must be.
-    pub(super) async fn of(body: Body) -> Result<Self, Problem> {
-        let fields = read(body).await?;
-        fields.map(Self).ok_or_else(|| refused("the body is empty: it should be a JSON object"))
+    pub(super) async fn of(node: &Node, body: Body) -> Result<Self, Problem> {
+        let (values, permit) = read(node, body)
+            .await?
+            .ok_or_else(|| refused("the body is empty: it should be a JSON object"))?;
+        Ok(Self { values, _room: permit })
     }
 
     /// The names of all fields, whatever their values.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.values.keys().map(String::as_str)
     }
 
     /// Refuses a body without these fields, by their names; each may have several.
@@ -97,7 +117,7 @@ impl Fields {
 
     /// Bytes of an object; the outer `None` when nothing is said, the inner one for `null`.
     pub(super) fn size(&self) -> Result<Option<Option<u64>>, Problem> {
-        if !self.0.contains_key("size") {
+        if !self.values.contains_key("size") {
             return Ok(None);
         }
         self.read("size", "a whole number of bytes, or null").map(Some)
@@ -123,14 +143,13 @@ impl Fields {
 
     /// Places that hold the same bytes; of each, only the instance and the kind are kept.
     pub(super) fn copies(&self) -> Result<Option<Vec<Place>>, Problem> {
-        let copies: Option<Vec<BTreeMap<String, Box<RawValue>>>> =
-            self.read("copies", "a list of objects")?;
+        let copies: Option<Vec<Values>> = self.read("copies", "a list of objects")?;
         let Some(copies) = copies else { return Ok(None) };
         if copies.len() > MAX_COPIES {
             return Err(refused(format_args!("`copies` has more than {MAX_COPIES} entries")));
         }
-        let place = |fields| {
-            let fields = Self(fields);
+        let place = |values| {
+            let fields = Self { values, _room: Permit::default() };
             let (Some(framedb_id), Some(kind)) = (fields.framedb_id()?, fields.kind()?) else {
                 let error = "Missing field: each of `copies` has `framedb_id` and `framedb_type`";
                 return Err(refused(error));
@@ -142,7 +161,7 @@ impl Fields {
 
     /// A field that is there, and not null.
     fn get(&self, name: &str) -> Option<&RawValue> {
-        self.0.get(name).map(|raw| &**raw).filter(|raw| raw.get() != "null")
+        self.values.get(name).map(|raw| &**raw).filter(|raw| raw.get() != "null")
     }
 
     fn read<T: DeserializeOwned>(&self, name: &str, what: &str) -> Result<Option<T>, Problem> {

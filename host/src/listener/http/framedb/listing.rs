@@ -45,7 +45,8 @@ pub(super) async fn list(
     collection: Collection,
     body: Body,
 ) -> Result<Response, Problem> {
-    let mut filter: Map<String, Value> = fields::read(body).await?.unwrap_or_default();
+    let filter = fields::read(&node, body).await?;
+    let mut filter: Map<String, Value> = filter.map(|(filter, _)| filter).unwrap_or_default();
     rename_kinds(&mut filter);
     let filter = Filter::parse(filter).map_err(refused)?;
     let query = Query {
