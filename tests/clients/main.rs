@@ -8,13 +8,6 @@
     reason = "tests fail loudly, their helpers too"
 )]
 
-#[allow(dead_code, reason = "the engines' own tests use more of it")]
-#[path = "../conformance/process.rs"]
-mod process;
-#[allow(dead_code, reason = "the engines' own tests use more of it")]
-#[path = "../conformance/server.rs"]
-mod server;
-
 mod busy;
 mod edge;
 mod edge_stream;
@@ -33,3 +26,5 @@ mod routing_services;
 mod routing_streams;
 mod shutdown;
 mod standard_services;
+
+use framedb_tests::servers::redis as server;

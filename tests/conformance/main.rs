@@ -15,13 +15,11 @@ mod etcd;
 mod etcd_server;
 mod file;
 mod full_disk;
-mod mariadb;
 mod memory;
 mod mysql;
 mod mysql_chunks;
 mod nodes;
 mod objects;
-mod process;
 mod proxy;
 mod queues;
 mod recovery;
@@ -33,8 +31,9 @@ mod redis_sentinel;
 mod redis_tls;
 mod registry;
 mod replicated;
-mod server;
 mod shared_registry;
+
+use framedb_tests::servers::{mariadb, process, redis as server};
 
 /// A test per engine for every function of a suite.
 macro_rules! suite {

@@ -3,7 +3,7 @@
 use crate::{
     engines::{eventually, key, keys, record},
     redis::{SECRET, elements, open_at, open_with, put, refused},
-    replicated::Cluster,
+    replicated::{Cluster, Member as _},
     server::{RedisServer, free_port},
 };
 use framedb_host::{ErrorKind, store::Options};

@@ -174,9 +174,20 @@ impl Cluster {
     }
 }
 
-impl RedisServer {
-    /// Its id in a cluster.
-    pub(crate) fn id(&self) -> String {
+/// A server as a member of a cluster.
+pub(crate) trait Member {
+    /// Its id.
+    fn id(&self) -> String;
+
+    /// Makes it known to another member.
+    fn meet(&self, other: &Self);
+
+    /// The port that members speak to each other at.
+    fn bus(&self) -> String;
+}
+
+impl Member for RedisServer {
+    fn id(&self) -> String {
         let reply = self.command(&["CLUSTER", "MYID"]);
         reply.lines().last().unwrap().to_owned()
     }

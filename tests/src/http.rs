@@ -35,6 +35,12 @@ impl Http {
         Self { address, client: Client::builder(TokioExecutor::new()).build_http() }
     }
 
+    /// The door's base URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     /// Sends a request, such as `"PUT /objects/a"`, with headers and a body.
     pub async fn send(
         &self,

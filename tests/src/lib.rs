@@ -18,6 +18,7 @@ mod http;
 mod node;
 mod process;
 mod receipt;
+pub mod servers;
 mod wait;
 
 pub use arrival::{Describe, arrival, key};

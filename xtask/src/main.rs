@@ -15,6 +15,7 @@ mod components;
 mod demo;
 mod docs;
 mod packages;
+mod python;
 mod setup;
 mod steps;
 mod tally;

@@ -1,22 +1,36 @@
-//! The servers that tests start, and the packages of the system that bring them.
+//! The programs that tests start, and the packages of the system that bring them.
 
 use anyhow::{Context as _, Result, bail, ensure};
-use std::{env, ffi::OsStr, path::PathBuf, process::Command};
+use std::{
+    env,
+    ffi::OsStr,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
 
-/// A program that tests run.
+/// What tests need of the system.
 #[derive(Debug, Clone, Copy)]
-struct Server {
-    /// The program's name on the search path.
-    program: &'static str,
+struct Need {
+    what: What,
     /// The package that brings it, as apt knows it.
     package: &'static str,
 }
 
-/// Every server that tests run. The embedded engines need none.
-const SERVERS: &[Server] = &[
-    Server { program: "redis-server", package: "redis-server" },
-    Server { program: "mariadbd", package: "mariadb-server" },
-    Server { program: "etcd", package: "etcd-server" },
+#[derive(Debug, Clone, Copy)]
+enum What {
+    /// A program on the search path.
+    Program(&'static str),
+    /// A Python that has a module.
+    Module(&'static str),
+}
+
+/// Everything that tests need. The embedded engines need none.
+const NEEDS: &[Need] = &[
+    Need { what: What::Program("redis-server"), package: "redis-server" },
+    Need { what: What::Program("mariadbd"), package: "mariadb-server" },
+    Need { what: What::Program("etcd"), package: "etcd-server" },
+    // Virtual environments are made with `ensurepip`, which Debian keeps apart.
+    Need { what: What::Module("ensurepip"), package: "python3-venv" },
 ];
 
 /// Where packages put servers, whether or not the search path of a user has it.
@@ -29,21 +43,31 @@ const SYSTEM: &[&str] = &["/usr/sbin", "/usr/local/sbin"];
 /// When a package is missing, and this is not root or the installation fails; the message holds
 /// the command to run.
 pub(crate) fn install() -> Result<()> {
-    let packages = missing(SERVERS, on_path);
+    let packages = missing(NEEDS, is_there);
     if packages.is_empty() {
         return Ok(());
     }
     let names = packages.join(" ");
     if !rustix::process::geteuid().is_root() {
-        bail!("tests need servers: run `sudo apt-get install --yes {names}`");
+        bail!("tests need more of the system: run `sudo apt-get install --yes {names}`");
     }
     apt(&["update"])?;
     apt(&[&["install", "--yes", "--no-install-recommends"], packages.as_slice()].concat())
 }
 
-fn missing(servers: &[Server], is_there: impl Fn(&str) -> bool) -> Vec<&'static str> {
-    let absent = servers.iter().filter(|server| !is_there(server.program));
-    absent.map(|server| server.package).collect()
+fn missing(needs: &[Need], is_there: impl Fn(What) -> bool) -> Vec<&'static str> {
+    needs.iter().filter(|need| !is_there(need.what)).map(|need| need.package).collect()
+}
+
+fn is_there(what: What) -> bool {
+    match what {
+        What::Program(program) => on_path(program),
+        What::Module(module) => Command::new("python3")
+            .args(["-c", &format!("import {module}")])
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success()),
+    }
 }
 
 fn on_path(program: &str) -> bool {
@@ -68,12 +92,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn packages_whose_program_is_there_are_not_installed() {
-        let servers = [
-            Server { program: "one", package: "first" },
-            Server { program: "two", package: "second" },
+    fn packages_of_what_is_there_are_not_installed() {
+        let needs = [
+            Need { what: What::Program("one"), package: "first" },
+            Need { what: What::Module("two"), package: "second" },
         ];
-        assert_eq!(missing(&servers, |program| program == "one"), ["second"]);
+        assert_eq!(missing(&needs, |what| matches!(what, What::Program("one"))), ["second"]);
         assert!(on_path("cargo") && !on_path("no-such-program"));
+        assert!(!is_there(What::Module("no_such_module")));
     }
 }

@@ -4,7 +4,9 @@
 //! output. Everything is built in one target directory and in the dev profile, because the
 //! engine takes minutes to compile.
 
-use crate::{cargo, check, components, demo::Demo, docs, packages, setup, steps::Steps, tally};
+use crate::{
+    cargo, check, components, demo::Demo, docs, packages, python, setup, steps::Steps, tally,
+};
 use anyhow::Result;
 
 // One failure does not hide the next.
@@ -15,7 +17,8 @@ pub(crate) fn run() -> Result<()> {
     let steps = Steps::new();
     steps.step("set-up", "cargo xtask test", || {
         setup::toolchain()?;
-        packages::install()
+        packages::install()?;
+        python::environment()
     })?;
     // Also adds the target of the plugins, before many cargos look for it.
     steps.step("components", "cargo xtask components", components::build_all)?;

@@ -211,6 +211,12 @@ impl Instances {
                 None => self.connect(&configured.record, &configured.url, configured).await,
             };
         }
+        // Boxed, because what embedded instances need is small.
+        Box::pin(self.reach(framedb_id)).await
+    }
+
+    /// The open instance that was registered with this id.
+    async fn reach(&self, framedb_id: &str) -> Result<Instance> {
         let record = self.known(framedb_id).await?;
         let url = record.url(&self.cluster);
         let context = self.context(&record.framedb_id, Options::default());

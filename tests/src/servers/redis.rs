@@ -1,6 +1,6 @@
 //! `RedisServer`: a real server on a free loopback port, with nothing kept on disk.
 
-use crate::process;
+use super::process;
 use std::{
     fs::File,
     io::{Read, Write},
@@ -11,10 +11,11 @@ use std::{
 };
 
 /// What the names of scratch directories begin with.
-pub(crate) const PREFIX: &str = "framedb-redis-";
+pub const PREFIX: &str = "framedb-redis-";
 
 /// A running server. It ends with its handle, or with the process.
-pub(crate) struct RedisServer {
+#[derive(Debug)]
+pub struct RedisServer {
     port: u16,
     arguments: Vec<String>,
     child: Option<Child>,
@@ -23,18 +24,25 @@ pub(crate) struct RedisServer {
 
 impl RedisServer {
     /// A server with its defaults.
-    pub(crate) fn start() -> Self {
+    #[must_use]
+    pub fn start() -> Self {
         Self::start_with(&[])
     }
 
     /// A server with more arguments; `DIR` in them is its scratch directory.
-    pub(crate) fn start_with(arguments: &[&str]) -> Self {
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    #[must_use]
+    pub fn start_with(arguments: &[&str]) -> Self {
         let nothing_kept = ["--save", "", "--appendonly", "no", "--dir", "DIR"];
         Self::launch(process::scratch(PREFIX), &[&nothing_kept, arguments].concat())
     }
 
     /// A sentinel with these lines of configuration.
-    pub(crate) fn sentinel(lines: &[String]) -> Self {
+    #[must_use]
+    pub fn sentinel(lines: &[String]) -> Self {
         let directory = process::scratch(PREFIX);
         // Sentinels write down what they learn.
         std::fs::write(directory.path().join("conf"), lines.join("\n")).unwrap();
@@ -60,27 +68,32 @@ impl RedisServer {
     }
 
     /// Its plain address.
-    pub(crate) fn url(&self) -> String {
+    #[must_use]
+    pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    pub(crate) fn port(&self) -> u16 {
+    /// The port on the loopback interface.
+    #[must_use]
+    pub fn port(&self) -> u16 {
         self.port
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Its scratch directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
         self.directory.path()
     }
 
     /// Lets the process stand still, so that it answers nobody, or go on.
-    pub(crate) fn pause(&self, paused: bool) {
+    pub fn pause(&self, paused: bool) {
         let signal = if paused { "-STOP" } else { "-CONT" };
         let id = self.child.as_ref().unwrap().id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
 
     /// Ends the process; the port stays its own.
-    pub(crate) fn stop(&mut self) {
+    pub fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().unwrap();
             child.wait().unwrap();
@@ -88,19 +101,19 @@ impl RedisServer {
     }
 
     /// Starts it again after [`RedisServer::stop`].
-    pub(crate) fn start_again(&mut self) {
+    pub fn start_again(&mut self) {
         let mut child = run(self.port, self.directory.path(), &self.arguments);
         assert!(answers(self.port, &mut child), "redis-server does not start again");
         self.child = Some(child);
     }
 
     /// Sends a command as another client would; the bare reply.
-    pub(crate) fn command(&self, words: &[&str]) -> String {
+    pub fn command(&self, words: &[&str]) -> String {
         self.command_as(None, words)
     }
 
     /// Sends a command with a password.
-    pub(crate) fn command_as(&self, password: Option<&str>, words: &[&str]) -> String {
+    pub fn command_as(&self, password: Option<&str>, words: &[&str]) -> String {
         ask(self.port, password, words).unwrap()
     }
 }
@@ -115,7 +128,8 @@ impl Drop for RedisServer {
 }
 
 /// A port that was free a moment ago.
-pub(crate) fn free_port() -> u16 {
+#[must_use]
+pub fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 

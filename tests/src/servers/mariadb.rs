@@ -1,6 +1,6 @@
 //! MariaDB servers of the tests' own: each in a scratch directory, on a free port.
 
-use crate::process;
+use super::process;
 use std::{
     net::TcpListener,
     path::PathBuf,
@@ -11,7 +11,8 @@ use std::{
 use tokio::sync::OnceCell;
 
 /// A running server; it ends with this value, or with the process.
-pub(crate) struct Server {
+#[derive(Debug)]
+pub struct Server {
     port: u16,
     child: Child,
     _directory: tempfile::TempDir,
@@ -21,7 +22,7 @@ pub(crate) struct Server {
 const PREFIX: &str = "framedb-mariadb-";
 
 /// The server that tests share, each with a database of its own.
-pub(crate) async fn shared() -> &'static Server {
+pub async fn shared() -> &'static Server {
     static SHARED: OnceCell<Server> = OnceCell::const_new();
     SHARED
         .get_or_init(|| {
@@ -32,14 +33,15 @@ pub(crate) async fn shared() -> &'static Server {
 }
 
 /// A name that no other test has.
-pub(crate) fn fresh_name() -> String {
+#[must_use]
+pub fn fresh_name() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 impl Server {
     /// Starts a server with further options, and waits until it answers.
-    pub(crate) async fn start(options: &[&str]) -> Self {
+    pub async fn start(options: &[&str]) -> Self {
         let directory = process::scratch(PREFIX);
         let data = directory.path().join("data");
         let installed = Command::new(program("mariadb-install-db"))
@@ -74,17 +76,19 @@ impl Server {
     }
 
     /// The URL of a database, as root.
-    pub(crate) fn url(&self, database: &str) -> String {
+    #[must_use]
+    pub fn url(&self, database: &str) -> String {
         self.url_of("root", "", database)
     }
 
     /// The URL of a database, as somebody.
-    pub(crate) fn url_of(&self, user: &str, password: &str, database: &str) -> String {
+    #[must_use]
+    pub fn url_of(&self, user: &str, password: &str, database: &str) -> String {
         format!("mysql://{user}:{password}@127.0.0.1:{}/{database}", self.port)
     }
 
     /// A connection of a client, as root.
-    pub(crate) async fn client(&self) -> mysql_async::Conn {
+    pub async fn client(&self) -> mysql_async::Conn {
         mysql_async::Conn::new(self.options()).await.unwrap()
     }
 

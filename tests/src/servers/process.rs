@@ -10,7 +10,7 @@ use std::{
 type Order = (Command, mpsc::Sender<std::io::Result<Child>>);
 
 /// A command for a program that ends with the thread that started it.
-pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
+pub fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL"]).arg(program);
     command
@@ -18,7 +18,7 @@ pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
 
 /// Starts a [`command`] from a thread that lasts as long as the process: what tests share is
 /// never dropped, and the thread of the test that needed it first ends before the others.
-pub(crate) fn spawn(command: Command) -> Child {
+pub fn spawn(command: Command) -> Child {
     static SPAWNER: LazyLock<mpsc::Sender<Order>> = LazyLock::new(|| {
         let (sender, orders) = mpsc::channel::<Order>();
         std::thread::spawn(move || {
@@ -34,14 +34,15 @@ pub(crate) fn spawn(command: Command) -> Child {
 }
 
 /// A scratch directory whose name tells which process made it.
-pub(crate) fn scratch(prefix: &str) -> tempfile::TempDir {
+#[must_use]
+pub fn scratch(prefix: &str) -> tempfile::TempDir {
     let prefix = format!("{prefix}{}-", std::process::id());
     tempfile::Builder::new().prefix(&prefix).tempdir().unwrap()
 }
 
 /// Removes the scratch directories of processes that have ended: what a static holds is never
 /// dropped.
-pub(crate) fn remove_abandoned(prefix: &str) {
+pub fn remove_abandoned(prefix: &str) {
     for entry in std::fs::read_dir(std::env::temp_dir()).unwrap().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let process = name.strip_prefix(prefix).and_then(|rest| rest.split('-').next());
