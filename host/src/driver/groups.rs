@@ -1,15 +1,27 @@
 //! `Groups`: writes that wait at the same time travel together.
 //!
-//! One task takes what is waiting as soon as a group may begin: nobody waits for company, and
+//! One task takes what is waiting as soon as the server has nothing to do, and begins another
+//! group beside those under way when it is worth one: a lone writer never waits for company, and
 //! the more there is to do, the larger the groups.
 
 use crate::{Error, ErrorKind, Result};
 use async_trait::async_trait;
 use std::sync::Arc;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+};
 
 /// Groups under way at once: one is on the server's disk while the next ones are on their way.
 const MAX_GROUPS: usize = 4;
+
+/// Writes that are worth a group beside others. A commit costs the server as much as some ten
+/// writes, so that smaller groups would take from the writes more than they give.
+const BESIDE: usize = 32;
+
+/// How often others get their turn before a group is closed: those who were answered together
+/// send their next writes together.
+const TURNS: usize = 2;
 
 /// What writes groups.
 #[async_trait]
@@ -62,17 +74,34 @@ impl<W: GroupWriter> Groups<W> {
 }
 
 async fn run<W: GroupWriter>(writer: Arc<W>, mut waiting: mpsc::Receiver<Waiting<W::Write>>) {
-    let slots = Arc::new(Semaphore::new(MAX_GROUPS));
+    let mut under_way = JoinSet::new();
     let mut taken = Vec::with_capacity(W::MAX);
-    while let Ok(slot) = slots.clone().acquire_owned().await {
-        if waiting.recv_many(&mut taken, W::MAX).await == 0 {
-            return;
+    let mut open = true;
+    loop {
+        let room = W::MAX.saturating_sub(taken.len());
+        tokio::select! {
+            // What has ended makes room first.
+            biased;
+            Some(_) = under_way.join_next() => {}
+            received = waiting.recv_many(&mut taken, room), if open && room > 0 => {
+                open = received > 0;
+            }
+            // The engine is closed, and everything that was given to it is written.
+            else => return,
         }
-        let (writer, group) = (writer.clone(), std::mem::take(&mut taken));
-        tokio::spawn(async move {
-            write(writer.as_ref(), group).await;
-            drop(slot);
-        });
+        for _ in 0..TURNS {
+            tokio::task::yield_now().await;
+            while taken.len() < W::MAX
+                && let Ok(write) = waiting.try_recv()
+            {
+                taken.push(write);
+            }
+        }
+        let worth = under_way.is_empty() || taken.len() >= BESIDE;
+        if !taken.is_empty() && worth && under_way.len() < MAX_GROUPS {
+            let (writer, group) = (writer.clone(), std::mem::take(&mut taken));
+            under_way.spawn(async move { write(writer.as_ref(), group).await });
+        }
     }
 }
 
