@@ -1,8 +1,8 @@
 //! `Groups`: writes that wait at the same time travel together.
 //!
 //! One task takes what is waiting as soon as the server has nothing to do, and begins another
-//! group beside those under way when it is worth a request: a lone writer never waits for
-//! company, and the more there is to do, the larger the groups.
+//! group beside those under way when it is worth one: a lone writer never waits for company, and
+//! the more there is to do, the larger the groups.
 
 use crate::{Error, ErrorKind, Result};
 use async_trait::async_trait;
@@ -14,6 +14,10 @@ use tokio::{
 
 /// Groups under way at once: one is on the server's disk while the next ones are on their way.
 const MAX_GROUPS: usize = 4;
+
+/// Writes that are worth a group beside others. A commit costs the server as much as some ten
+/// writes, so that smaller groups would take from the writes more than they give.
+const BESIDE: usize = 32;
 
 /// How often others get their turn before a group is closed: those who were answered together
 /// send their next writes together.
@@ -27,9 +31,6 @@ pub(crate) trait GroupWriter: Send + Sync + 'static {
 
     /// How many writes a group may have.
     const MAX: usize;
-
-    /// How many writes are worth a group beside others.
-    const BESIDE: usize;
 
     /// What is written, for the error of one that comes too late.
     const WHAT: &'static str;
@@ -77,7 +78,7 @@ async fn run<W: GroupWriter>(writer: Arc<W>, mut waiting: mpsc::Receiver<Waiting
     let mut taken = Vec::with_capacity(W::MAX);
     let mut open = true;
     loop {
-        let room = W::MAX - taken.len();
+        let room = W::MAX.saturating_sub(taken.len());
         tokio::select! {
             // What has ended makes room first.
             biased;
@@ -96,7 +97,7 @@ async fn run<W: GroupWriter>(writer: Arc<W>, mut waiting: mpsc::Receiver<Waiting
                 taken.push(write);
             }
         }
-        let worth = under_way.is_empty() || taken.len() >= W::BESIDE;
+        let worth = under_way.is_empty() || taken.len() >= BESIDE;
         if !taken.is_empty() && worth && under_way.len() < MAX_GROUPS {
             let (writer, group) = (writer.clone(), std::mem::take(&mut taken));
             under_way.spawn(async move { write(writer.as_ref(), group).await });

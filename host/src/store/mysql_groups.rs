@@ -17,10 +17,6 @@ impl GroupWriter for Rows {
 
     const MAX: usize = MAX_ROWS;
 
-    /// A statement and its commit cost the server as much as some ten rows, so that smaller
-    /// groups would take from the rows more than they give.
-    const BESIDE: usize = 32;
-
     const WHAT: &'static str = "objects";
 
     /// The rows of a group are in the order of their keys, so that groups that change the same

@@ -75,8 +75,6 @@ impl GroupWriter for Writes {
 
     const MAX: usize = MAX_GROUP;
 
-    const BESIDE: usize = 1;
-
     const WHAT: &'static str = "routes";
 
     async fn write(&self, group: Vec<(Key, Route)>) -> Vec<Result<()>> {
