@@ -3,17 +3,22 @@
 use super::{keys, output, overrides::Overrides};
 use anyhow::Result;
 use clap::Args;
-use framedb_host::{Config, Worker, pipeline::PipelineConfig, plugin::Plugin};
+use framedb_host::{Config, Reached, Worker, pipeline::PipelineConfig, plugin::Plugin};
 use std::sync::Arc;
 
 /// Check a configuration and say what would run.
 ///
 /// Reads the file, holds its settings against each other and loads every plugin; nothing is
-/// opened and nothing is written.
+/// opened and nothing is written, unless --connect asks for it.
 #[derive(Debug, Args)]
 pub(crate) struct Check {
     #[command(flatten)]
     settings: Overrides,
+
+    /// Connect to every server as the node would, and say whether it can be used: instances and
+    /// the registry. A table that instances need is made where it is absent.
+    #[arg(long)]
+    connect: bool,
 
     /// Print the reference of every configuration key instead, as Markdown.
     #[arg(long)]
@@ -30,9 +35,36 @@ impl Check {
         for line in summary(&config, &plugins) {
             output::data(&line)?;
         }
+        if self.connect {
+            connect(&config).await?;
+        }
         output::note("the configuration is good");
         Ok(())
     }
+}
+
+/// Says of every server whether it can be used.
+async fn connect(config: &Config) -> Result<()> {
+    let reached = framedb_host::reach(config).await;
+    let count = reached.len();
+    let mut failed = 0;
+    for Reached { what, outcome } in reached {
+        match outcome {
+            Ok((said, took)) => {
+                let took = took.as_secs_f64() * 1e3;
+                output::data(&format!("reached   {what}: {said} ({took:.0} ms)"))?;
+            }
+            Err(error) => {
+                failed += 1;
+                output::data(&format!("FAILED    {what}: {}", error.chain()))?;
+                if let Some(hint) = error.hint() {
+                    output::data(&format!("          hint: {hint}"))?;
+                }
+            }
+        }
+    }
+    anyhow::ensure!(failed == 0, "{failed} of {count} cannot be used");
+    Ok(())
 }
 
 fn summary(config: &Config, plugins: &[Arc<Plugin>]) -> Vec<String> {

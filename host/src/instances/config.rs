@@ -117,7 +117,7 @@ impl InstanceConfig {
     }
 
     /// The settings that its engine takes.
-    pub(super) fn options(&self) -> Options {
+    pub(crate) fn options(&self) -> Options {
         let defaults = Options::default();
         Options {
             max_bytes: self.max_bytes.map(|bytes| bytes.as_u64()),

@@ -22,7 +22,7 @@ pub use generation::Generations;
 pub use http::HttpRegistry;
 pub use intents::{Declared, Intent, Intents};
 pub use node::NodeRegistry;
-pub use open::{RegistryConfig, open};
+pub use open::{RegistryConfig, connect, open};
 pub(crate) use recovery::same_place;
 pub use recovery::{Recovered, Recovery};
 pub use redis::RedisRegistry;

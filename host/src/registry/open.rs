@@ -104,13 +104,26 @@ fn said(error: &Error) -> String {
 ///
 /// When no registry has the URL's scheme, and when its server cannot be used.
 pub async fn open(config: &RegistryConfig, disk: Arc<Disk>) -> Result<Arc<dyn Registry>> {
-    match config.scheme() {
-        "embedded" => Ok(Arc::new(DiskRegistry::new(disk))),
-        "etcd" | "etcds" => Ok(Arc::new(EtcdRegistry::open(&config.url, config.cache).await?)),
-        scheme if is_redis(scheme) => Ok(Arc::new(RedisRegistry::open(&config.url).await?)),
-        "http" | "https" => {
-            Ok(Arc::new(HttpRegistry::open(&config.url, config.config_url.as_deref()).await?))
-        }
-        _ => Err(Error::new(ErrorKind::Config, config.problem().unwrap_or_default())),
+    match connect(config).await? {
+        Some(registry) => Ok(registry),
+        None => Ok(Arc::new(DiskRegistry::new(disk))),
     }
+}
+
+/// Connects to the registry at `config.url`; `None` when it is the one inside of the node.
+///
+/// # Errors
+///
+/// As [`open`].
+pub async fn connect(config: &RegistryConfig) -> Result<Option<Arc<dyn Registry>>> {
+    let registry: Arc<dyn Registry> = match config.scheme() {
+        "embedded" => return Ok(None),
+        "etcd" | "etcds" => Arc::new(EtcdRegistry::open(&config.url, config.cache).await?),
+        scheme if is_redis(scheme) => Arc::new(RedisRegistry::open(&config.url).await?),
+        "http" | "https" => {
+            Arc::new(HttpRegistry::open(&config.url, config.config_url.as_deref()).await?)
+        }
+        _ => return Err(Error::new(ErrorKind::Config, config.problem().unwrap_or_default())),
+    };
+    Ok(Some(registry))
 }

@@ -1,0 +1,75 @@
+//! `reach`: whether the servers of a configuration can be used.
+
+use crate::{
+    Config, Error, ErrorKind, InstanceConfig, Result,
+    driver::{Arena, Disks},
+    registry::{self, Table},
+    store::{self, OpenContext, is_embedded},
+};
+use futures::future::join_all;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// How long a server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What became of the attempt to use a server, or of a place inside of the node, which needs
+/// none.
+#[derive(Debug)]
+pub struct Reached {
+    /// What it is, as `instance cache`.
+    pub what: String,
+    /// What it says of itself, and how long it took; or why it cannot be used.
+    pub outcome: Result<(String, Duration)>,
+}
+
+/// Connects to every server of a configuration as a node would, side by side, and to none of
+/// the places inside of the node. A table that instances need is made where it is absent.
+pub async fn reach(config: &Config) -> Vec<Reached> {
+    let registry = async {
+        let attempt = async {
+            let Some(registry) = registry::connect(&config.registry).await? else {
+                return Ok("inside of the node".to_owned());
+            };
+            let registered = registry.documents(Table::Instances).await?.len();
+            Ok(format!("{}, {registered} instances registered", registry.describe()))
+        };
+        Reached { what: "registry".into(), outcome: within(attempt).await }
+    };
+    let instances = config.instances.iter().map(async |(id, instance)| Reached {
+        what: format!("instance {id}"),
+        outcome: within(open(config, id, instance)).await,
+    });
+    let (registry, mut reached) = tokio::join!(registry, join_all(instances));
+    reached.insert(0, registry);
+    reached
+}
+
+async fn open(config: &Config, id: &str, instance: &InstanceConfig) -> Result<String> {
+    if is_embedded(instance.scheme()) {
+        return Ok("inside of the node".into());
+    }
+    let context = OpenContext {
+        arena: Arc::new(Arena::new()),
+        disks: Arc::new(Disks::new(&config.data_dir)),
+        framedb_id: id.into(),
+        max_object: config.limits.max_object.as_u64(),
+        options: instance.options(),
+    };
+    let opened = store::open(&instance.url, &context).await?;
+    opened.objects.health().await?;
+    Ok(opened.objects.describe())
+}
+
+async fn within(attempt: impl Future<Output = Result<String>>) -> Result<(String, Duration)> {
+    let started = Instant::now();
+    match tokio::time::timeout(PATIENCE, attempt).await {
+        Ok(reached) => reached.map(|said| (said, started.elapsed())),
+        Err(_) => {
+            let waited = humantime::format_duration(PATIENCE);
+            Err(Error::new(ErrorKind::Timeout, format!("no answer within {waited}")))
+        }
+    }
+}
