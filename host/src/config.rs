@@ -6,12 +6,12 @@
 
 use crate::{
     Error, ErrorKind, Result, builtin,
-    driver::Eviction,
+    instances::InstanceConfig,
     listener::ServicesConfig,
     pipeline::{Defaults, PipelineConfig},
     plugin::PluginConfig,
     registry::RegistryConfig,
-    store::{KNOWN_ENGINES, Options, SyncMode, is_embedded, kinds_of},
+    store::kinds_of,
 };
 use bytesize::ByteSize;
 use framedb_core::{DEFAULT_MAX_OBJECT, Kind, least_guest_memory};
@@ -19,7 +19,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
-    fmt,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
@@ -110,44 +109,6 @@ pub struct NodeLimits {
     pub deadline: Duration,
 }
 
-/// `[instances.ID]`: a place where objects can be kept.
-#[derive(Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct InstanceConfig {
-    /// The engine: `memory:`, `file:` (in the data directory), `file:/another/directory`; a
-    /// Redis server: `redis://[user][:password]@host[:6379][/db]`, `rediss://…` with TLS, or
-    /// `unix:///path?db=n`; or `mysql://user:password@host:port/database` (TiDB, MariaDB, MySQL;
-    /// `?ssl-mode=` is `disabled`, `required`, `verify-ca` or `verify-identity`, `ssl-ca=` a
-    /// file of certificates).
-    pub url: String,
-    /// Bytes a `memory:` instance may take.
-    #[serde(default)]
-    #[schemars(with = "Option<String>")]
-    pub max_bytes: Option<ByteSize>,
-    /// What a full `memory:` instance does: `none` refuses new objects, `least-frequent` drops
-    /// the objects that were used least.
-    #[serde(default)]
-    #[schemars(with = "String")]
-    pub eviction: Eviction,
-    /// When a write to a `file:` instance is acknowledged: `always` after an fsync, `os` when
-    /// the operating system has it.
-    #[serde(default)]
-    #[schemars(with = "String")]
-    pub sync: SyncMode,
-    /// Where clients reach the server from everywhere; as `url` when absent.
-    #[serde(default)]
-    pub public_url: Option<String>,
-    /// Where clients of the instance's own cluster reach the server; as `url` when absent.
-    #[serde(default)]
-    pub local_url: Option<String>,
-    /// The cluster that the server is in; the node's when absent.
-    #[serde(default)]
-    pub cluster_id: Option<String>,
-    /// The machine that the server is on.
-    #[serde(default)]
-    pub node_id: String,
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -181,46 +142,6 @@ impl Default for NodeLimits {
             // Four of the largest objects, or a quarter of a million of 1 KiB.
             in_flight: ByteSize::mib(256),
             deadline: Duration::from_secs(30),
-        }
-    }
-}
-
-impl fmt::Debug for InstanceConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // What follows the scheme may hold a password.
-        let scheme = self.url.split(':').next().unwrap_or_default();
-        f.debug_struct("InstanceConfig")
-            .field("scheme", &scheme)
-            .field("max_bytes", &self.max_bytes)
-            .field("eviction", &self.eviction)
-            .field("sync", &self.sync)
-            .finish_non_exhaustive()
-    }
-}
-
-impl InstanceConfig {
-    /// An instance at `url` with the engine's defaults.
-    #[must_use]
-    pub fn at(url: &str) -> Self {
-        Self {
-            url: url.into(),
-            max_bytes: None,
-            eviction: Eviction::default(),
-            sync: SyncMode::default(),
-            public_url: None,
-            local_url: None,
-            cluster_id: None,
-            node_id: String::new(),
-        }
-    }
-
-    /// The settings that its engine takes.
-    pub(crate) fn options(&self) -> Options {
-        Options {
-            max_bytes: self.max_bytes.map(|bytes| bytes.as_u64()),
-            eviction: self.eviction,
-            sync: self.sync,
-            ..Options::default()
         }
     }
 }
@@ -409,22 +330,7 @@ impl Config {
 
     fn check_instances(&self, problems: &mut Vec<String>) {
         for (id, instance) in &self.instances {
-            let scheme = instance.url.split(':').next().unwrap_or_default();
-            if kinds_of(scheme).is_none() {
-                let scheme: String = scheme.chars().take(32).collect();
-                problems.push(format!(
-                    "instances.{id}.url: no engine has the scheme {scheme:?}; this build knows \
-                     {KNOWN_ENGINES}"
-                ));
-            }
-            if is_embedded(scheme)
-                && (instance.public_url.is_some() || instance.local_url.is_some())
-            {
-                problems.push(format!(
-                    "instances.{id}: `{scheme}:` is inside of the node, and has neither a \
-                     `public-url` nor a `local-url`"
-                ));
-            }
+            problems.extend(instance.problems().map(|problem| format!("instances.{id}{problem}")));
         }
         for kind in [Kind::InMemory, Kind::Storage, Kind::Stream] {
             let id = self.defaults.instance(kind);
@@ -433,8 +339,7 @@ impl Config {
                 problems.push(format!("defaults.{kind}: there is no instance `{id}`{near}"));
                 continue;
             };
-            // The rest of the URL may hold a password.
-            let scheme = instance.url.split(':').next().unwrap_or_default();
+            let scheme = instance.scheme();
             if kinds_of(scheme).is_some_and(|kinds| !kinds.contains(&kind)) {
                 problems.push(format!(
                     "defaults.{kind}: the instance `{id}` ({scheme}:) keeps no {kind} objects"
@@ -592,6 +497,16 @@ mod tests {
             all.contains("`pipelines.default.batch.objetcs`; did you mean `objects`?"),
             "{all}"
         );
+    }
+
+    #[test]
+    fn only_a_redis_has_replicas_to_wait_for() {
+        let instance = |url: &str| format!("[instances.i]\nurl = \"{url}\"\nwait-replicas = 1\n");
+        for url in ["redis://h", "rediss-sentinel://h/m", "redis-cluster://h"] {
+            Config::parse(&instance(url)).unwrap().check().unwrap();
+        }
+        let error = Config::parse(&instance("file:/tmp/x")).unwrap().check().unwrap_err();
+        assert!(error.to_string().contains("instances.i.wait-replicas"), "{error}");
     }
 
     #[test]

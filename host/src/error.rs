@@ -67,6 +67,13 @@ impl Error {
         self
     }
 
+    /// Says in front what it was a part of, as in ``cannot open the instance `far` ``.
+    #[must_use]
+    pub fn within(mut self, attempt: impl fmt::Display) -> Self {
+        self.message = format!("{attempt}: {}", self.message);
+        self
+    }
+
     /// Says that it is of another kind.
     #[must_use]
     pub fn with_kind(mut self, kind: ErrorKind) -> Self {
@@ -105,7 +112,11 @@ impl Error {
         let mut text = self.message.clone();
         let mut source = std::error::Error::source(self);
         while let Some(cause) = source {
-            text = format!("{text}: {cause}");
+            let told = cause.to_string();
+            // Some libraries' errors say their cause themselves.
+            if !text.ends_with(&told) {
+                text = format!("{text}: {told}");
+            }
             source = cause.source();
         }
         text
@@ -121,5 +132,22 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.source.as_deref().map(|cause| cause as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once_and_the_attempt_before_it() {
+        let refused = Error::new(ErrorKind::Unavailable, "connection refused");
+        let repeats = Error::new(ErrorKind::Unavailable, "input: connection refused");
+        let error = Error::new(ErrorKind::Unavailable, "cannot connect")
+            .with_hint("start it")
+            .with_source(repeats.with_source(refused))
+            .within("cannot open the instance `far`");
+        let told = "cannot open the instance `far`: cannot connect: input: connection refused";
+        assert_eq!((error.chain().as_str(), error.hint()), (told, Some("start it")));
     }
 }

@@ -246,18 +246,19 @@ impl Reader {
 
     async fn open_element(&self, key: &Key, route: Route, leased: Leased) -> Result<Element> {
         let Leased { data, token, deliveries } = leased;
-        let data = if route.unframed {
-            data
-        } else {
-            match unframe(&data) {
-                Frame::Raw(raw) => data.slice_ref(raw),
-                Frame::Foreign(_) => data,
-                Frame::Coded(codec, coded) => {
-                    self.codecs.decode(&codec, key, data.slice_ref(coded)).await?
-                }
-            }
-        };
+        let data = if route.unframed { data } else { self.open_frame(key, data).await? };
         Ok(Element { data, token, deliveries, route })
+    }
+
+    /// Decodes bytes that carry a frame; others are returned as they are.
+    async fn open_frame(&self, key: &Key, data: Bytes) -> Result<Bytes> {
+        match unframe(&data) {
+            Frame::Raw(raw) => Ok(data.slice_ref(raw)),
+            Frame::Foreign(_) => Ok(data),
+            Frame::Coded(codec, coded) => {
+                self.codecs.decode(&codec, key, data.slice_ref(coded)).await
+            }
+        }
     }
 
     /// The bytes under a route: from a copy in the node's own cluster where the primary is not
@@ -312,6 +313,7 @@ impl Reader {
         };
         let data = match codec {
             Some(codec) => self.codecs.decode(&codec, key, data).await?,
+            None if !self.registry.keeps_codecs() => self.open_frame(key, data).await?,
             None => data,
         };
         Ok(Found { route, framedb_id, data, foreign })
@@ -333,7 +335,8 @@ impl Reader {
 
     /// Deletes what is under a route and its copies, where their instances still exist.
     pub(crate) async fn delete_data(&self, key: &Key, route: &Route) -> Result<()> {
-        for place in std::iter::once(&route.place()).chain(route.copies.iter()) {
+        // Copies first: where one cannot be reached, the object is still there to be deleted.
+        for place in route.copies.iter().chain([&route.place()]) {
             if self.instances.record(&place.framedb_id).await?.is_none() {
                 continue;
             }

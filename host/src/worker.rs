@@ -3,9 +3,9 @@
 use crate::{
     Error, ErrorKind, Result, builtin,
     codecs::Codecs,
-    config::{Address, Config, DEFAULT_PIPELINE, InstanceConfig},
+    config::{Address, Config, DEFAULT_PIPELINE},
     driver::{Arena, Disks},
-    instances::Instances,
+    instances::{InstanceConfig, Instances},
     listener::Doors,
     node::Node,
     pipeline::{
@@ -241,6 +241,11 @@ impl Builder {
     /// When the configuration is wrong, the data directory is in use, or a plugin cannot be
     /// loaded.
     pub async fn build(self) -> Result<Worker> {
+        // Boxed, because it is large and callers nest it deep.
+        Box::pin(self.assemble()).await
+    }
+
+    async fn assemble(self) -> Result<Worker> {
         let Self { config, components } = self;
         config.check_with(&|name| components.contains_key(name))?;
         let telemetry = Telemetry::new();

@@ -65,6 +65,18 @@ fn settings_that_cannot_work_together_are_refused() {
             "[defaults]\nstorage = \"dsk\"\n",
             "defaults.storage: there is no instance `dsk`; did you mean `disk`?",
         ),
+        (
+            "[instances.memory]\nurl = \"memory:\"\nchunks = true\n",
+            "instances.memory.chunks is for `mysql:` instances; this one is `memory:`",
+        ),
+        (
+            "[instances.disk]\nurl = \"file:\"\nmax-bytes = \"1MiB\"\n",
+            "instances.disk.max-bytes is for `memory:` instances; this one is `file:`",
+        ),
+        (
+            "[instances.db]\nurl = \"mysql://u:secret@h/d\"\nmax-entry = \"1KiB\"\n",
+            "instances.db.max-entry (1.0 KiB) is less than 8.0 KiB",
+        ),
     ] {
         let refused = Operator::new(config).run("check");
         assert_eq!(refused.code, Some(1), "{refused:?}");

@@ -38,6 +38,7 @@ fn every_command_has_help_of_its_own() {
         "check",
         "plugin inspect",
         "bench pipeline",
+        "bench engine",
     ] {
         let help = operator.run(&format!("{command} --help"));
         assert_eq!((help.code, &*help.stderr), (Some(0), ""), "{command}");

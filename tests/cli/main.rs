@@ -8,6 +8,7 @@
     reason = "tests fail loudly, their helpers too"
 )]
 
+mod bench;
 mod configuration;
 mod crash;
 mod help;

@@ -15,13 +15,13 @@ use tempfile::TempDir;
 /// Bytes that came to an instance without a route.
 async fn put_raw(node: &TestNode, framedb_id: &str, name: &str) {
     let record = Record { key: key(name), data: "raw".into(), expires_at: None };
-    let store = node.node().instances.get(framedb_id).unwrap().objects.clone();
+    let store = node.node().instances.get(framedb_id).await.unwrap().objects.clone();
     store.put(&[record]).await.pop().unwrap().unwrap();
 }
 
 /// The log of writes under way, of a node that does not run.
 async fn intents(directory: &Arc<TempDir>) -> (Intents, Disks) {
-    let disks = Disks::new(&directory.path().join("data"));
+    let disks = Disks::new(directory.path().join("data"));
     let disk = eventually("the directory is free", async || disks.home().ok()).await;
     (Intents::new(disk), disks)
 }

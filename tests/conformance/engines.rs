@@ -1,17 +1,24 @@
 //! The engines, each opened afresh for a test.
 
-use crate::server::RedisServer;
+use crate::{
+    replicated::{Cluster, Replicated, Tls},
+    server::RedisServer,
+};
 use framedb_core::{Key, Kind, Route};
 use framedb_host::{
     driver::{Arena, Disk, Disks, Eviction},
-    registry::{DiskRegistry, NodeRegistry, Registry},
+    registry::{self, DiskRegistry, NodeRegistry, Registry, RegistryConfig},
     store::{Instance, ObjectStore, OpenContext, Options, Record, Stores, SyncMode, open},
 };
 use futures::FutureExt;
 use std::{
+    any::Any,
     future::Future,
     path::Path,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant, SystemTime},
 };
 
@@ -31,10 +38,28 @@ pub(crate) struct Engine {
     /// Expired values go without being deleted.
     pub(crate) expires_by_itself: bool,
     _directory: Option<tempfile::TempDir>,
-    _server: Option<RedisServer>,
+    /// What the instance needs while it is open: a server, or a turn at one.
+    _server: Option<Box<dyn Any + Send + Sync>>,
 }
 
 impl Engine {
+    /// Stores a record with its route as the sink does: in one transaction where data and route
+    /// share one, else one after the other.
+    pub(crate) async fn put(&self, store: &dyn ObjectStore, record: Record, route: Route) {
+        let key = record.key.clone();
+        if self.shares(store) {
+            store.put_with_routes(&[(record, route)]).await.pop().unwrap().unwrap();
+        } else {
+            store.put(&[record]).await.pop().unwrap().unwrap();
+            self.registry.register(&[(key, route)]).await.pop().unwrap().unwrap();
+        }
+    }
+
+    /// Whether data and routes of a store share a transaction.
+    pub(crate) fn shares(&self, store: &dyn ObjectStore) -> bool {
+        store.domain().is_some_and(|domain| self.registry.shares(&domain))
+    }
+
     pub(crate) fn queue(&self) -> Arc<dyn framedb_host::store::Queue> {
         self.one.queue.clone().unwrap()
     }
@@ -64,12 +89,38 @@ pub(crate) async fn file() -> Engine {
 /// An instance at a server of its own.
 pub(crate) async fn redis() -> Engine {
     let server = RedisServer::start();
+    redis_at(&server.url(), server).await
+}
+
+/// An instance at a server of its own, behind TLS.
+pub(crate) async fn redis_tls() -> Engine {
+    let tls = Tls::start("localhost", &[]);
+    let url = format!("rediss://localhost:{}?ssl-ca={}", tls.port, tls.authority());
+    redis_at(&url, tls).await
+}
+
+/// A database of its own on the master that the tests' sentinels watch.
+pub(crate) async fn redis_sentinel() -> Engine {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let database = NEXT.fetch_add(1, Ordering::Relaxed);
+    let path = format!("{}/{database}", crate::replicated::MASTER);
+    redis_at(&Replicated::shared().await.url("", &path), ()).await
+}
+
+/// A turn at the tests' cluster.
+pub(crate) async fn redis_cluster() -> Engine {
+    let (cluster, turn) = Cluster::shared().await;
+    redis_at(&cluster.url(), turn).await
+}
+
+async fn redis_at(url: &str, server: impl Any + Send + Sync) -> Engine {
     let directory = tempfile::tempdir().unwrap();
     let context = context(directory.path(), Options::default());
-    let one = open(&server.url(), &context).await.unwrap();
+    let one = open(url, &context).await.unwrap();
     let engine = node(context, one, "memory:", Kind::InMemory).keeping(directory);
     // Redis lists have no numbers to put an element back by.
-    Engine { returns_in_order: false, expires_by_itself: true, _server: Some(server), ..engine }
+    let server: Option<Box<dyn Any + Send + Sync>> = Some(Box::new(server));
+    Engine { returns_in_order: false, expires_by_itself: true, _server: server, ..engine }
 }
 
 /// A database of its own on the tests' server.
@@ -77,6 +128,36 @@ pub(crate) async fn mysql() -> Engine {
     let directory = tempfile::tempdir().unwrap();
     let url = crate::mariadb::shared().await.url(&crate::mariadb::fresh_name());
     let context = context(directory.path(), Options::default());
+    let one = open(&url, &context).await.unwrap();
+    node(context, one, "memory:", Kind::Storage).keeping(directory)
+}
+
+/// A `file:` instance of a node whose registry is below a prefix of its own in etcd.
+pub(crate) async fn etcd_registry() -> Engine {
+    let server = crate::etcd_server::shared().await;
+    registry_at(server.config(), ()).await
+}
+
+/// A `file:` instance of a node whose registry is in a Redis server of its own.
+pub(crate) async fn redis_registry() -> Engine {
+    let server = RedisServer::start();
+    let config = RegistryConfig { url: server.url(), ..RegistryConfig::default() };
+    registry_at(config, server).await
+}
+
+async fn registry_at(config: RegistryConfig, server: impl Any + Send + Sync) -> Engine {
+    let engine = file().await;
+    let durable = registry::open(&config, engine.disk.clone()).await.unwrap();
+    let registry = Arc::new(NodeRegistry::new(engine.arena.clone(), durable));
+    Engine { registry, _server: Some(Box::new(server)), ..engine }
+}
+
+/// As [`mysql`], where a row takes so little that most of what the suite writes is in chunks.
+pub(crate) async fn mysql_chunks() -> Engine {
+    let directory = tempfile::tempdir().unwrap();
+    let url = crate::mariadb::shared().await.url(&crate::mariadb::fresh_name());
+    let options = Options { chunks: true, max_entry: Some(8 << 10), ..Options::default() };
+    let context = context(directory.path(), options);
     let one = open(&url, &context).await.unwrap();
     node(context, one, "memory:", Kind::Storage).keeping(directory)
 }
@@ -181,4 +262,11 @@ pub(crate) async fn eventually<F: Future<Output = bool>>(mut condition: impl FnM
         assert!(Instant::now() < deadline, "the condition did not come about");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
+}
+
+/// The registry of a node of its own, which other nodes may share.
+pub(crate) async fn handle(config: &RegistryConfig) -> framedb_host::Result<Arc<dyn Registry>> {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = Disks::new(directory.path()).home().unwrap();
+    registry::open(config, disk).await
 }

@@ -157,7 +157,7 @@ async fn instances_may_have_directories_of_their_own() {
     assert!(!engine.registry.shares(&two.objects.domain().unwrap()));
     assert!(two.objects.describe().contains("on disk at"));
 
-    for url in ["redis-sentinel://secret@host", "etcd://secret@host", "nothing", "memory:100"] {
+    for url in ["ftp://secret@host", "etcd://secret@host", "nothing", "memory:100"] {
         let error = open(url, &context).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
         assert!(error.hint().unwrap().contains("memory:"), "{url}");

@@ -11,17 +11,29 @@
 
 mod crash;
 mod engines;
+mod etcd;
+mod etcd_server;
 mod file;
 mod full_disk;
 mod memory;
 mod mysql;
+mod mysql_chunks;
+mod nodes;
 mod objects;
+mod proxy;
 mod queues;
 mod recovery;
 mod redis;
+mod redis_cluster;
+mod redis_failover;
+mod redis_registry;
+mod redis_sentinel;
+mod redis_tls;
 mod registry;
+mod replicated;
+mod shared_registry;
 
-use framedb_tests::servers::{mariadb, redis as server};
+use framedb_tests::servers::{mariadb, process, redis as server};
 
 /// A test per engine for every function of a suite.
 macro_rules! suite {
@@ -43,9 +55,35 @@ macro_rules! suite {
     };
 }
 
+/// A test per registry that nodes can share.
+macro_rules! shared {
+    ($($test:ident),+ $(,)?) => {
+        mod on_etcd {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                let config = crate::etcd_server::shared().await.config();
+                crate::shared_registry::$test(config).await;
+            })+
+        }
+        mod on_redis {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                let server = crate::server::RedisServer::start();
+                let url = server.url();
+                let config =
+                    framedb_host::registry::RegistryConfig { url, ..Default::default() };
+                crate::shared_registry::$test(config).await;
+            })+
+        }
+    };
+}
+
 /// The suites, under names of their own.
 mod suites {
-    suite!(objects on in_memory = memory, on_disk = file, on_redis = redis, on_mysql = mysql: {
+    suite!(objects on
+        in_memory = memory, on_disk = file, on_redis = redis, on_redis_tls = redis_tls,
+        on_redis_sentinel = redis_sentinel, on_redis_cluster = redis_cluster, on_mysql = mysql,
+        in_chunks = mysql_chunks: {
         a_value_is_read_as_it_was_put,
         absence_is_no_error,
         put_replaces_and_repeats,
@@ -62,7 +100,9 @@ mod suites {
         deleting_data_takes_its_route_along,
         many_writers_lose_nothing,
     });
-    suite!(queues on in_memory = memory, on_disk = file, on_redis = redis: {
+    suite!(queues on
+        in_memory = memory, on_disk = file, on_redis = redis, on_redis_tls = redis_tls,
+        on_redis_sentinel = redis_sentinel, on_redis_cluster = redis_cluster: {
         elements_come_out_in_order,
         an_empty_queue_is_no_error,
         a_repeated_id_is_the_same_element,
@@ -79,7 +119,9 @@ mod suites {
         consumers_at_once_get_each_element_once,
         a_random_history_agrees_with_the_model,
     });
-    suite!(registry on in_memory = memory, on_disk = file: {
+    suite!(registry on
+        in_memory = memory, on_disk = file, on_etcd = etcd_registry,
+        on_redis_registry = redis_registry: {
         a_route_is_found_as_it_was_registered,
         an_older_generation_is_a_conflict,
         registering_again_changes_nothing,
@@ -94,4 +136,16 @@ mod suites {
         a_document_is_read_as_it_was_written,
         a_document_that_was_changed_meanwhile_is_not_overwritten,
     });
+
+    mod shared_registry {
+        shared! {
+            nodes_see_each_others_routes,
+            nodes_see_each_others_documents,
+            of_nodes_that_race_the_highest_generation_wins,
+            any_number_of_routes_is_registered_at_once,
+            a_key_that_conflicts_does_not_fail_its_neighbours,
+            a_node_that_starts_again_finds_everything,
+            registries_with_other_prefixes_are_apart,
+        }
+    }
 }

@@ -18,13 +18,22 @@ use std::{
 };
 
 async fn opened(url: &str, max_object: u64, grouping: bool) -> Result<Arc<dyn ObjectStore>> {
+    opened_with(url, max_object, Options { grouping, ..Options::default() }).await
+}
+
+/// An instance `one` at `url`.
+pub(crate) async fn opened_with(
+    url: &str,
+    max_object: u64,
+    options: Options,
+) -> Result<Arc<dyn ObjectStore>> {
     let directory = tempfile::tempdir().unwrap();
     let context = OpenContext {
         arena: Arc::new(Arena::new()),
         disks: Arc::new(Disks::new(directory.path())),
         framedb_id: "one".into(),
         max_object,
-        options: Options { grouping, ..Options::default() },
+        options,
     };
     open(url, &context).await.map(|instance| instance.objects)
 }
@@ -36,20 +45,22 @@ async fn store(url: &str) -> Arc<dyn ObjectStore> {
 async fn refused(url: &str) -> Error {
     let error = opened(url, 1 << 20, true).await.unwrap_err();
     assert!(!format!("{error:?} {}", error.chain()).contains("secret"), "{error:?}");
+    let start = "cannot open the instance `one`: ";
+    assert!(error.to_string().starts_with(start), "{error}");
     error
 }
 
-async fn put(store: &Arc<dyn ObjectStore>, name: &str, data: &[u8]) {
+pub(crate) async fn put(store: &Arc<dyn ObjectStore>, name: &str, data: &[u8]) {
     store.put(&[record(name, data)]).await.pop().unwrap().unwrap();
 }
 
-async fn get(store: &Arc<dyn ObjectStore>, name: &str) -> Option<Vec<u8>> {
+pub(crate) async fn get(store: &Arc<dyn ObjectStore>, name: &str) -> Option<Vec<u8>> {
     let data = store.get(&keys(&[name])).await.pop().unwrap().unwrap();
     data.map(|data| data.to_vec())
 }
 
 /// A database with tables that somebody else made.
-async fn prepared(statements: &[&str]) -> (&'static Server, String, mysql_async::Conn) {
+pub(crate) async fn prepared(statements: &[&str]) -> (&'static Server, String, mysql_async::Conn) {
     let server = mariadb::shared().await;
     let name = mariadb::fresh_name();
     let mut client = server.client().await;
@@ -106,6 +117,9 @@ async fn an_unreachable_host_is_named() {
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.is_temporary());
     assert!(error.to_string().contains(&format!("127.0.0.1:{port}")), "{error}");
+    let told = error.chain().to_lowercase();
+    assert_eq!(told.matches("refused").count(), 1, "{told}");
+    assert!(!told.contains("input/output"), "{told}");
     // One that takes connections and says nothing does not hang anybody.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = silent.local_addr().unwrap().port();

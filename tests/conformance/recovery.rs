@@ -248,3 +248,24 @@ async fn only_the_keys_concerned_wait_and_until_the_engine_is_back() {
     assert_eq!(run.await.unwrap(), REGISTERED);
     assert_eq!(node.found().await.0, Some(new()));
 }
+
+#[tokio::test]
+async fn intents_that_began_together_are_pending_one_by_one() {
+    let node = Node::new().await;
+    let intent = |name: &str, generation| {
+        Intent::new(key(name), route("remote", Kind::Storage, generation), b"new", None)
+    };
+    let (a, b, c) = (intent("a", 3), intent("b", 1), intent("c", 2));
+    let settled = node.intents.write(&[intent("d", 9), intent("e", 9)]).await.unwrap();
+    node.intents.settle(settled, &[]).await.unwrap();
+    node.intents.write(&[a.clone(), b.clone()]).await.unwrap();
+    let partly = node.intents.write(&[c.clone(), intent("d", 8)]).await.unwrap();
+    node.intents.settle(partly, std::slice::from_ref(&c)).await.unwrap();
+    // Also when they were read before.
+    for _ in 0..2 {
+        let pending = node.intents.pending().await.unwrap();
+        assert_eq!(pending, [b.clone(), c.clone(), a.clone()]);
+    }
+    node.intents.clear(&c).await.unwrap();
+    assert_eq!(node.intents.pending().await.unwrap(), [b, a]);
+}

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: the pipeline's measurements, with an optimised build.
+//! `cargo xtask bench`: the measurements of `framedb bench`, with an optimised build.
 
 use crate::cargo;
 use anyhow::Result;
@@ -7,7 +7,8 @@ use clap::Args;
 /// What to measure.
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
-    /// Arguments of `framedb bench pipeline`, such as `--json`.
+    /// Arguments of `framedb bench`, such as `engine redis --json`; `pipeline` when they name
+    /// nothing to measure.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<String>,
 }
@@ -24,8 +25,10 @@ impl Bench {
             "framedb",
             "--",
             "bench",
-            "pipeline",
         ];
+        if self.arguments.first().is_none_or(|first| first.starts_with('-')) {
+            line.push("pipeline");
+        }
         line.extend(self.arguments.iter().map(String::as_str));
         cargo::run(&line)
     }

@@ -41,7 +41,8 @@ enum Command {
     Test,
     /// Checks formatting and lints only.
     Check,
-    /// Measures the pipeline with an optimised build; arguments go to `framedb bench pipeline`.
+    /// Measures with an optimised build; arguments go to `framedb bench`, which measures the
+    /// pipeline when they name nothing else.
     Bench(bench::Bench),
     /// Builds the plugins into components, and lists them.
     Components,

@@ -28,6 +28,7 @@ enum What {
 const NEEDS: &[Need] = &[
     Need { what: What::Program("redis-server"), package: "redis-server" },
     Need { what: What::Program("mariadbd"), package: "mariadb-server" },
+    Need { what: What::Program("etcd"), package: "etcd-server" },
     // Virtual environments are made with `ensurepip`, which Debian keeps apart.
     Need { what: What::Module("ensurepip"), package: "python3-venv" },
 ];

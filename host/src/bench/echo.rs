@@ -1,7 +1,7 @@
 //! A bare tonic service that sends back what it receives: what the streaming door is held
 //! against.
 
-use super::door::failed;
+use super::{failed, sender};
 use crate::{Result, listener::grpc::edge_v1::StreamRequest};
 use std::{
     convert::Infallible,
@@ -37,8 +37,8 @@ impl Echo {
         let serving = tokio::spawn(async move {
             let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
             let server = Server::builder()
-                .initial_stream_window_size(super::door::STREAM_WINDOW)
-                .initial_connection_window_size(super::door::CONNECTION_WINDOW)
+                .initial_stream_window_size(sender::STREAM_WINDOW)
+                .initial_connection_window_size(sender::CONNECTION_WINDOW)
                 .add_service(EchoService);
             // It ends when the bench aborts it.
             let _ = server.serve_with_incoming(incoming).await;

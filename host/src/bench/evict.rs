@@ -2,8 +2,8 @@
 
 use super::{Effort, Report};
 use crate::{
-    Error, ErrorKind, Result, Worker,
-    config::{Config, DEFAULT_PIPELINE, InstanceConfig},
+    Error, ErrorKind, InstanceConfig, Result, Worker,
+    config::{Config, DEFAULT_PIPELINE},
     driver::Eviction,
     pipeline::{Arrival, PipelineConfig, Reply},
 };

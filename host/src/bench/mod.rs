@@ -9,7 +9,14 @@ mod evict;
 mod ready;
 mod stage;
 
-use crate::Result;
+mod mysql;
+mod redis;
+
+mod running;
+mod sender;
+mod server;
+
+use crate::{Error, ErrorKind, Result};
 use serde::Serialize;
 use std::{fmt, path::Path, time::Duration};
 
@@ -42,19 +49,41 @@ pub struct Effort {
     pub evicted: usize,
     /// Time for each figure of a stage.
     pub stage: Duration,
+    /// Alternating rounds of what is compared on a server.
+    pub engine_rounds: usize,
+    /// Values of a round of a server's own benchmark.
+    pub raw: usize,
+    /// Time of a round of senders to a server.
+    pub senders: Duration,
 }
 
 impl Effort {
     /// For published figures: about two minutes.
     #[must_use]
     pub fn full() -> Self {
-        Self { rounds: 7, objects: 200_000, evicted: 1_000_000, stage: Duration::from_millis(400) }
+        Self {
+            rounds: 7,
+            objects: 200_000,
+            evicted: 1_000_000,
+            stage: Duration::from_millis(400),
+            engine_rounds: 3,
+            raw: 2_000_000,
+            senders: Duration::from_secs(4),
+        }
     }
 
     /// For a look, and for tests: a few seconds.
     #[must_use]
     pub fn quick() -> Self {
-        Self { rounds: 1, objects: 5_000, evicted: 20_000, stage: Duration::from_millis(5) }
+        Self {
+            rounds: 1,
+            objects: 5_000,
+            evicted: 20_000,
+            stage: Duration::from_millis(5),
+            engine_rounds: 1,
+            raw: 20_000,
+            senders: Duration::from_millis(200),
+        }
     }
 }
 
@@ -84,6 +113,49 @@ pub async fn pipeline(
         ready::measure(scratch, effort, program, &mut report).await?;
     }
     Ok(report)
+}
+
+/// A server that the node keeps objects in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// Redis, beside `redis-benchmark`.
+    Redis,
+    /// A server of the MySQL protocol, with and without grouping.
+    Mysql,
+}
+
+/// `framedb bench engine`: the path of objects into a real server.
+///
+/// Without a URL it starts a server of its own in `scratch`, and stops it; at a URL it leaves
+/// what it wrote. `progress` is told what is being measured.
+///
+/// # Errors
+///
+/// When the server's program is not installed, the server cannot be started or used, or an
+/// object is not stored.
+pub async fn engine(
+    engine: Engine,
+    scratch: &Path,
+    effort: Effort,
+    url: Option<&str>,
+    mut progress: impl FnMut(&str),
+) -> Result<Report> {
+    let mut report = Report::default();
+    match engine {
+        Engine::Redis => {
+            progress("three sandboxed stages into Redis, and redis-benchmark beside them");
+            redis::measure(scratch, effort, url, &mut report).await?;
+        }
+        Engine::Mysql => {
+            progress("64 senders to a MySQL-protocol server, in groups and each by itself");
+            mysql::measure(scratch, effort, url, &mut report).await?;
+        }
+    }
+    Ok(report)
+}
+
+fn failed(what: &str) -> Error {
+    Error::new(ErrorKind::Unavailable, format!("cannot {what}"))
 }
 
 impl Report {

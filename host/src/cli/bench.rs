@@ -1,36 +1,92 @@
 //! `framedb bench`: what the node costs on this machine.
 
 use super::output;
-use anyhow::{Context as _, Result};
-use clap::Subcommand;
-use framedb_host::bench::{Effort, pipeline};
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, Subcommand, ValueEnum};
+use framedb_host::bench::{self, Effort, Report};
 
 /// Measure what the node costs on this machine.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Bench {
     /// The path of objects: native against sandboxed stages, over the streaming door.
     Pipeline {
-        /// Print the figures as JSON.
-        #[arg(long)]
-        json: bool,
-
-        /// Measure for a few seconds only, for a look.
-        #[arg(long)]
-        quick: bool,
+        #[command(flatten)]
+        manner: Manner,
     },
+    /// The path of objects into a real server.
+    ///
+    /// Redis: through three sandboxed stages with their routes registered, beside what
+    /// `redis-benchmark` writes. MySQL: 64 senders, with writes in groups and each by itself.
+    Engine {
+        /// The server's kind.
+        engine: Engine,
+
+        /// Measure at this server instead of one that is started for it; what is written there
+        /// stays: up to two million keys.
+        #[arg(long)]
+        url: Option<String>,
+
+        #[command(flatten)]
+        manner: Manner,
+    },
+}
+
+/// A server's kind.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Engine {
+    /// Redis or Valkey.
+    Redis,
+    /// MariaDB, MySQL or TiDB.
+    Mysql,
+}
+
+/// How it is measured and shown.
+#[derive(Debug, Args)]
+pub(crate) struct Manner {
+    /// Print the figures as JSON.
+    #[arg(long)]
+    json: bool,
+
+    /// Measure for a few seconds only, for a look.
+    #[arg(long)]
+    quick: bool,
 }
 
 impl Bench {
     pub(super) async fn run(self) -> Result<()> {
-        let Self::Pipeline { json, quick } = self;
-        let effort = if quick { Effort::quick() } else { Effort::full() };
-        let scratch = tempfile::tempdir().context("cannot make a folder to measure in")?;
-        let program = std::env::current_exe().context("cannot find this program")?;
-        let say = |what: &str| output::note(&format!("measuring {what}"));
-        let report = pipeline(scratch.path(), effort, Some(&program), say).await?;
-        if json {
-            return output::data(&serde_json::to_string(&report)?);
+        let (Self::Pipeline { manner } | Self::Engine { manner, .. }) = &self;
+        let json = manner.json;
+        tokio::select! {
+            report = self.measure() => show(&report?, json),
+            // What was started for it ends before this does.
+            _ = tokio::signal::ctrl_c() => bail!("interrupted"),
         }
-        output::data(report.to_string().trim_end())
     }
+
+    async fn measure(self) -> Result<Report> {
+        let (Self::Pipeline { manner } | Self::Engine { manner, .. }) = &self;
+        let effort = if manner.quick { Effort::quick() } else { Effort::full() };
+        let scratch = tempfile::tempdir().context("cannot make a folder to measure in")?;
+        let say = |what: &str| output::note(&format!("measuring {what}"));
+        Ok(match self {
+            Self::Pipeline { .. } => {
+                let program = std::env::current_exe().context("cannot find this program")?;
+                bench::pipeline(scratch.path(), effort, Some(&program), say).await?
+            }
+            Self::Engine { engine, url, .. } => {
+                let engine = match engine {
+                    Engine::Redis => bench::Engine::Redis,
+                    Engine::Mysql => bench::Engine::Mysql,
+                };
+                bench::engine(engine, scratch.path(), effort, url.as_deref(), say).await?
+            }
+        })
+    }
+}
+
+fn show(report: &Report, json: bool) -> Result<()> {
+    if json {
+        return output::data(&serde_json::to_string(report)?);
+    }
+    output::data(report.to_string().trim_end())
 }

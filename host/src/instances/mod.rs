@@ -3,14 +3,16 @@
 //! Those of the configuration are always there. Others are registered while the node runs: the
 //! registry has their records, and connections to them are opened when they are first used.
 
+mod config;
 mod connections;
 mod record;
 
+pub use config::InstanceConfig;
 pub use record::{Family, InstanceRecord};
 
 use crate::{
     Error, ErrorKind, Result,
-    config::{Config, InstanceConfig},
+    config::Config,
     driver::{Arena, Disks},
     registry::{Document, Registry, Table},
     store::{
@@ -209,6 +211,12 @@ impl Instances {
                 None => self.connect(&configured.record, &configured.url, configured).await,
             };
         }
+        // Boxed, because what embedded instances need is small.
+        Box::pin(self.reach(framedb_id)).await
+    }
+
+    /// The open instance that was registered with this id.
+    async fn reach(&self, framedb_id: &str) -> Result<Instance> {
         let record = self.known(framedb_id).await?;
         let url = record.url(&self.cluster);
         let context = self.context(&record.framedb_id, Options::default());

@@ -10,7 +10,7 @@ use super::item::Written;
 use crate::{
     Error, ErrorKind, Result,
     instances::Instances,
-    registry::{Generations, Intent, Intents, Recovery, Registry},
+    registry::{Declared, Generations, Intent, Intents, Recovery, Registry},
     store::{Element, ObjectStore, Record},
 };
 use bytes::Bytes;
@@ -40,6 +40,13 @@ pub(crate) struct Write {
     pub(crate) codec: Option<Codec>,
     pub(crate) unframed: bool,
     pub(crate) time_to_live: Option<Duration>,
+}
+
+/// Writes that have begun: their places in the group, and their intents.
+#[derive(Debug, Default)]
+struct Begun {
+    places: Vec<usize>,
+    intents: Vec<Intent>,
 }
 
 /// The way to the engines and the registry.
@@ -95,8 +102,8 @@ impl Sink {
         let now = SystemTime::now();
         let pairs: Vec<_> = writes.into_iter().map(|write| self.pair(write, now)).collect();
         let shared = store.domain().is_some_and(|domain| self.registry.shares(&domain));
-        let intents = match self.declare(store.as_ref(), &pairs, &previous, shared).await {
-            Ok(intents) => intents,
+        let declared = match self.declare(store.as_ref(), &pairs, &previous, shared).await {
+            Ok(declared) => declared,
             Err(error) => return repeat(&error, pairs.len()),
         };
         let results = if shared {
@@ -109,7 +116,9 @@ impl Sink {
         };
         let synced = store.synced();
         let moved = self.delete_moved(&pairs, &previous, &results).await;
-        self.settle(&intents, &results).await;
+        if let Some((declared, intents)) = declared {
+            self.settle(declared, intents, &results).await;
+        }
         results
             .into_iter()
             .zip(pairs)
@@ -257,8 +266,11 @@ impl Sink {
             copies: Arc::default(),
             content_type: write.content_type,
             attributes: write.attributes,
-            // Queue elements carry their codec themselves.
-            codec: write.codec.filter(|_| write.kind != Kind::Stream).map(record),
+            // Queue elements carry their codec themselves, and where routes keep none so do objects.
+            codec: write
+                .codec
+                .filter(|_| write.kind != Kind::Stream && self.registry.keeps_codecs())
+                .map(record),
             next: None,
             unframed: write.unframed,
             generation: self.generations.next(),
@@ -276,11 +288,11 @@ impl Sink {
         pairs: &[(Record, Route)],
         previous: &[Option<Route>],
         shared: bool,
-    ) -> Result<Vec<(usize, Intent)>> {
-        let mut intents = Vec::new();
+    ) -> Result<Option<(Declared, Begun)>> {
         if !store.durable() {
-            return Ok(intents);
+            return Ok(None);
         }
+        let mut begun = Begun::default();
         for (n, ((record, route), previous)) in pairs.iter().zip(previous).enumerate() {
             let moved = match previous {
                 Some(old) if moves(old, route) => {
@@ -291,29 +303,27 @@ impl Sink {
             };
             if !shared || moved {
                 let (key, data) = (record.key.clone(), &record.data);
-                intents.push((n, Intent::new(key, route.clone(), data, previous.clone())));
+                begun.places.push(n);
+                begun.intents.push(Intent::new(key, route.clone(), data, previous.clone()));
             }
         }
-        if !intents.is_empty() {
-            let declared: Vec<_> = intents.iter().map(|(_, intent)| intent.clone()).collect();
-            self.intents.write(&declared).await?;
+        if begun.places.is_empty() {
+            return Ok(None);
         }
-        Ok(intents)
+        let declared = self.intents.write(&begun.intents).await?;
+        Ok(Some((declared, begun)))
     }
 
     /// Clears the intents of what is in place, or was refused for good. One whose write may
     /// have happened stays for recovery.
-    async fn settle(&self, intents: &[(usize, Intent)], results: &[Result<()>]) {
-        let settled: Vec<_> = intents
-            .iter()
-            .filter(|(n, _)| {
-                results.get(*n).is_some_and(|r| !r.as_ref().is_err_and(Error::is_temporary))
-            })
-            .map(|(_, intent)| intent.clone())
-            .collect();
-        if !settled.is_empty()
-            && let Err(error) = self.intents.clear(&settled).await
-        {
+    async fn settle(&self, declared: Declared, begun: Begun, results: &[Result<()>]) {
+        let Begun { places, intents } = begun;
+        let unclear = |n: usize| {
+            results.get(n).is_none_or(|result| result.as_ref().is_err_and(Error::is_temporary))
+        };
+        let left = places.into_iter().zip(intents).filter(|(n, _)| unclear(*n));
+        let left: Vec<_> = left.map(|(_, intent)| intent).collect();
+        if let Err(error) = self.intents.settle(declared, &left).await {
             // They are looked at again at the next start, and found to be in place.
             tracing::warn!(error = error.chain(), "could not clear write intents");
         }

@@ -12,7 +12,7 @@ use crate::{
     Error, ErrorKind, Result,
     pipeline::{order::Order, sink::check_empty},
     reader::Reader,
-    registry::{Generations, Intent, Intents},
+    registry::{Declared, Generations, Intent, Intents},
     store::Stores as _,
 };
 use framedb_core::{Key, Kind, Place, Route};
@@ -157,17 +157,20 @@ impl Registrar {
             left => left,
         };
         let Some(left) = left else { return self.write(key, route).await };
-        let intent = self.declare(key, &route, &left).await?;
+        let declared = self.declare(key, &route, &left).await?;
         self.write(key, route).await?;
-        let deleted = self.reader.delete_data(key, &left).await;
-        // What could not be deleted now is left to recovery.
-        if let Some(intent) = intent
-            && !deleted.as_ref().is_err_and(Error::is_temporary)
-            && let Err(error) = self.intents.clear(&[intent]).await
+        if let Err(error) = self.reader.delete_data(key, &left).await {
+            // The client wrote to another instance because this one is gone, perhaps for good:
+            // it is told of what is true now, and the key waits for nobody.
+            let (framedb_id, error) = (&*left.framedb_id, error.chain());
+            tracing::warn!(%key, framedb_id, error, "what a moved key left stays behind");
+        }
+        if let Some(declared) = declared
+            && let Err(error) = self.intents.settle(declared, &[]).await
         {
             tracing::warn!(error = error.chain(), "could not clear the intent to move a key");
         }
-        deleted
+        Ok(())
     }
 
     /// Holds a place against the instances that the node knows: one that it does not know is
@@ -213,9 +216,10 @@ impl Registrar {
     }
 
     /// Writes down that a key moves, where what it leaves would outlive a crash.
-    async fn declare(&self, key: &Key, route: &Route, left: &Route) -> Result<Option<Intent>> {
-        let store = self.reader.instances.objects(&left.framedb_id).await?;
-        if !store.is_some_and(|store| store.durable()) {
+    async fn declare(&self, key: &Key, route: &Route, left: &Route) -> Result<Option<Declared>> {
+        let store = self.reader.instances.objects(&left.framedb_id).await;
+        // Where it cannot be reached nothing will be deleted.
+        if !store.is_ok_and(|store| store.is_some_and(|store| store.durable())) {
             return Ok(None);
         }
         // The bytes are the client's affair: none are taken for those of this change, so that
@@ -227,8 +231,7 @@ impl Registrar {
             crc32c: 0,
             previous: Some(left.clone()),
         };
-        self.intents.write(std::slice::from_ref(&intent)).await?;
-        Ok(Some(intent))
+        self.intents.write(&[intent]).await.map(Some)
     }
 
     /// A generation after that of the present route; another node's clock may be ahead of ours.

@@ -3,7 +3,7 @@
 
 use crate::{
     Error, ErrorKind, Result,
-    driver::{Disk, Effort, disk_failure},
+    driver::{Disk, Effort, Tables, disk_failure},
 };
 use framedb_core::{Key, Kind, Route};
 use serde::{Deserialize, Serialize};
@@ -44,7 +44,20 @@ impl Intent {
     }
 }
 
+/// What the row of a group ends with: no key has such a byte.
+const GROUP: u8 = 0xff;
+
+/// Intents that were written together, and are settled together.
+#[derive(Debug)]
+pub struct Declared {
+    row: Vec<u8>,
+}
+
 /// The log of writes under way, in the node's data directory.
+///
+/// Those that begin together are one row, which is removed when all have ended: a row for each
+/// would cost more than the write of a small object to a server. Only what a failure leaves
+/// gets rows of its own.
 #[derive(Debug, Clone)]
 pub struct Intents {
     disk: Arc<Disk>,
@@ -63,68 +76,120 @@ impl Intents {
     /// # Errors
     ///
     /// When the data directory cannot be written; then none is written.
-    pub async fn write(&self, intents: &[Intent]) -> Result<()> {
-        let encode = |intent: &Intent| {
-            let row = serde_json::to_vec(intent).map_err(|cause| {
-                let message = format!("cannot write the intent to store {}", intent.key);
-                Error::new(ErrorKind::Invalid, message).with_source(cause)
-            })?;
-            Ok((intent.row(), row))
-        };
-        let rows: Vec<(Vec<u8>, Vec<u8>)> = intents.iter().map(encode).collect::<Result<_>>()?;
+    pub async fn write(&self, intents: &[Intent]) -> Result<Declared> {
+        let Some(first) = intents.first() else { return Ok(Declared { row: Vec::new() }) };
+        let mut row = first.row();
+        row.push(GROUP);
+        let value = encode(first, intents)?;
         let effort = Effort {
-            bytes: rows.iter().map(|(key, row)| (key.len() + row.len()) as u64).sum(),
+            bytes: (row.len() + value.len()) as u64,
             sync: intents.iter().any(|intent| intent.route.kind == Kind::Storage),
             releases: false,
         };
+        let key = row.clone();
         self.disk
             .write(effort, move |change| {
-                for (key, row) in rows {
-                    change.batch.insert(&change.tables.intents, key, row);
-                }
+                change.batch.insert(&change.tables.intents, key, value);
                 Ok(())
             })
-            .await
+            .await?;
+        Ok(Declared { row })
     }
 
-    /// Forgets intents whose writes have ended. It need not reach the disk: one that comes back
-    /// finds its route registered.
+    /// Forgets intents that were written together, but for those that are `left` for the next
+    /// start. It need not reach the disk: one that comes back finds its route registered.
     ///
     /// # Errors
     ///
     /// When the data directory cannot be written.
-    pub async fn clear(&self, intents: &[Intent]) -> Result<()> {
-        let rows: Vec<Vec<u8>> = intents.iter().map(Intent::row).collect();
-        let effort = Effort { bytes: 0, sync: false, releases: true };
+    pub async fn settle(&self, declared: Declared, left: &[Intent]) -> Result<()> {
+        let left = rows(left)?;
         self.disk
-            .write(effort, move |change| {
-                for row in rows {
-                    change.batch.remove(&change.tables.intents, row);
+            .write(RELEASE, move |change| {
+                if !declared.row.is_empty() {
+                    change.batch.remove(&change.tables.intents, declared.row);
+                }
+                for (row, value) in left {
+                    change.batch.insert(&change.tables.intents, row, value);
                 }
                 Ok(())
             })
             .await
     }
 
-    /// The writes that had begun and not ended, oldest first.
+    /// Forgets an intent of [`Intents::pending`].
+    ///
+    /// # Errors
+    ///
+    /// When the data directory cannot be written.
+    pub async fn clear(&self, intent: &Intent) -> Result<()> {
+        let row = intent.row();
+        self.disk
+            .write(RELEASE, move |change| {
+                change.batch.remove(&change.tables.intents, row);
+                Ok(())
+            })
+            .await
+    }
+
+    /// The writes that had begun and not ended, oldest first. From here on each has a row of its
+    /// own, so it is not for a log that is being written.
     ///
     /// # Errors
     ///
     /// When the data directory cannot be read.
     pub async fn pending(&self) -> Result<Vec<Intent>> {
-        self.disk
-            .read(|tables| {
-                let failed = |cause| disk_failure("cannot read the intents on the disk", cause);
-                let mut intents = Vec::new();
-                for guard in tables.intents.iter() {
-                    let row = guard.value().map_err(failed)?;
-                    intents.push(serde_json::from_slice(&row).map_err(|cause| {
-                        Error::new(ErrorKind::Corrupt, "cannot read an intent on the disk")
-                            .with_source(cause)
-                    })?);
+        let (groups, mut intents) = self.disk.read(read).await?;
+        if !groups.is_empty() {
+            let single = rows(&intents)?;
+            let split = self.disk.write(RELEASE, move |change| {
+                for row in groups {
+                    change.batch.remove(&change.tables.intents, row);
                 }
-                Ok(intents)
-            })
-            .await
+                for (row, value) in single {
+                    change.batch.insert(&change.tables.intents, row, value);
+                }
+                Ok(())
+            });
+            split.await?;
+        }
+        intents.sort_by_cached_key(Intent::row);
+        Ok(intents)
     }
+}
+
+/// A write that frees space sooner or later.
+const RELEASE: Effort = Effort { bytes: 0, sync: false, releases: true };
+
+/// The rows of groups, and all intents.
+fn read(tables: &Tables) -> Result<(Vec<Vec<u8>>, Vec<Intent>)> {
+    let failed = |cause| disk_failure("cannot read the intents on the disk", cause);
+    let corrupt = |cause| {
+        Error::new(ErrorKind::Corrupt, "cannot read an intent on the disk").with_source(cause)
+    };
+    let (mut groups, mut intents) = (Vec::new(), Vec::new());
+    for guard in tables.intents.iter() {
+        let (row, value) = guard.into_inner().map_err(failed)?;
+        if row.last() == Some(&GROUP) {
+            let group: Vec<Intent> = serde_json::from_slice(&value).map_err(corrupt)?;
+            intents.extend(group);
+            groups.push(row.to_vec());
+        } else {
+            intents.push(serde_json::from_slice(&value).map_err(corrupt)?);
+        }
+    }
+    Ok((groups, intents))
+}
+
+/// A row for each intent.
+fn rows(intents: &[Intent]) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    intents.iter().map(|intent| Ok((intent.row(), encode(intent, intent)?))).collect()
+}
+
+/// One or more intents as they are written; `first` is named when that fails.
+fn encode(first: &Intent, value: &(impl Serialize + ?Sized)) -> Result<Vec<u8>> {
+    serde_json::to_vec(value).map_err(|cause| {
+        let message = format!("cannot write the intent to store {}", first.key);
+        Error::new(ErrorKind::Invalid, message).with_source(cause)
+    })
 }

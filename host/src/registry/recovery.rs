@@ -90,8 +90,7 @@ impl Recovery {
                         tracing::warn!(key, error, again, "an interrupted write is not settled");
                         // What cannot be read is not stored; trying again would hold its key
                         // without end.
-                        let left =
-                            !again && intents.clear(std::slice::from_ref(&intent)).await.is_ok();
+                        let left = !again && intents.clear(&intent).await.is_ok();
                         if !left {
                             unsettled.push(intent);
                             continue;
@@ -164,7 +163,7 @@ async fn settle(
     {
         first(store.delete(key).await)?;
     }
-    intents.clear(std::slice::from_ref(intent)).await?;
+    intents.clear(intent).await?;
     Ok(complete)
 }
 

@@ -1,20 +1,23 @@
 //! `MysqlObjects`: objects in a table of TiDB, MariaDB or MySQL, as existing clients keep them.
 //!
 //! The table has a key and data, nothing else: when an object expires, and how it was encoded,
-//! is for its route to say.
+//! is for its route to say. What no row takes is kept in chunks, where the instance allows them.
 
 use super::{
-    Limits, Listed, ObjectStore, Record,
+    Limits, Listed, ObjectStore, Options, Record,
+    mysql_chunks::Chunks,
     mysql_groups::Groups,
-    mysql_rows::{MAX_TRIES, Rows},
+    mysql_reads::{page, values},
+    mysql_rows::{Row, Rows, Way, marks, repeated, text},
 };
 use crate::{
-    Result,
+    Error, ErrorKind, Result,
     driver::{
-        mysql::{DEADLINE, Failure, Fault, Params, Server, Table, Value},
+        mysql::{
+            Answer, DEADLINE, Failure, Params, Said, Server, Session, Table, Value, chunk_tables,
+        },
         repeat,
     },
-    retry::Backoff,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -28,136 +31,138 @@ use tokio::time::Instant;
 /// Keys that one statement asks for.
 const MAX_KEYS: usize = 256;
 
-/// Objects in the table `data_table` of a database.
+/// Objects in the table `data_table` of a database, and in chunks beside it.
 #[derive(Debug)]
 pub struct MysqlObjects {
     rows: Arc<Rows>,
     /// How concurrent writes share statements; `None` where each call writes its own.
     groups: Option<Groups>,
+    /// Where objects go that no row takes, if they may.
+    chunks: Option<Chunks>,
 }
 
 impl MysqlObjects {
-    /// Connects to the database at `url`, and creates database and table where there are none.
-    pub(super) async fn open(url: &str, max_value: u64, grouping: bool) -> Result<Self> {
-        let server = Server::connect(url).await?;
+    /// Connects to the database at `url`, and creates database and tables where there are none.
+    pub(super) async fn open(url: &str, max_value: u64, options: &Options) -> Result<Self> {
+        let Options { max_packet, max_entry, chunks, .. } = *options;
+        let server = Server::connect(url, Said { max_packet, max_entry }).await?;
         let table = Table::open(&server).await?;
-        let rows = Arc::new(Rows::new(server, table, max_value));
-        let groups = grouping.then(|| Groups::new(rows.clone()));
-        Ok(Self { rows, groups })
+        let chunk_tables = chunk_tables(&server, chunks).await?;
+        let rows = Arc::new(Rows { server, table, chunk_tables, chunks, max_value });
+        let groups = options.grouping.then(|| Groups::new(rows.clone()));
+        let chunks = chunks.then(|| Chunks::new(rows.clone())).transpose()?;
+        Ok(Self { rows, groups, chunks })
     }
 
-    /// Reads up to [`MAX_KEYS`] values.
-    async fn read(&self, keys: &[Key]) -> Result<HashMap<Vec<u8>, Bytes>> {
-        let read = async {
-            let marks = vec!["?"; keys.len()].join(",");
-            let sql = format!("SELECT `key`,`data` FROM data_table WHERE `key` IN ({marks})");
-            let keys = Params::Positional(keys.iter().map(text).collect());
-            self.rows.server.session().await?.rows::<(Vec<u8>, Option<Vec<u8>>)>(&sql, keys).await
-        };
-        let found =
-            self.rows.server.within("read objects", Instant::now() + DEADLINE, read).await?;
-        Ok(found.into_iter().filter_map(|(key, data)| Some((key, data?.into()))).collect())
+    /// Writes rows of different keys; one answer per row, in order.
+    async fn write_rows(&self, rows: &[Row]) -> Vec<Result<()>> {
+        if let Some(groups) = &self.groups {
+            return groups.write(rows).await;
+        }
+        // In the order of their keys, so that writers of the same ones wait for each other
+        // instead of blocking each other.
+        let mut sorted: Vec<_> = rows.iter().cloned().enumerate().collect();
+        sorted.sort_by(|(_, a), (_, b)| a.0.cmp(&b.0));
+        let (order, sorted): (Vec<usize>, Vec<Row>) = sorted.into_iter().unzip();
+        let written = self.rows.write(&sorted).await;
+        let mut written: Vec<_> = order.into_iter().zip(written).collect();
+        written.sort_by_key(|(n, _)| *n);
+        written.into_iter().map(|(_, result)| result).collect()
+    }
+
+    /// Writes objects that no row takes, one after the other: each is large.
+    async fn write_chunks(&self, large: &[Row]) -> Vec<Result<()>> {
+        let mut answers = Vec::with_capacity(large.len());
+        for row in large {
+            answers.push(match &self.chunks {
+                Some(chunks) => chunks.write(row).await,
+                None => Err(Error::new(ErrorKind::TooLarge, "the instance allows no chunks")),
+            });
+        }
+        answers
     }
 
     /// Removes up to [`MAX_KEYS`] values; the keys of those there were.
     async fn remove(&self, keys: &[Key], deadline: Instant) -> Result<HashSet<Vec<u8>>, Failure> {
-        let marks = vec!["?"; keys.len()].join(",");
+        let marks = marks(keys.len());
         // The second condition keeps a table that ignores case from removing other keys.
         let rows = format!(
             "data_table WHERE `key` IN ({marks}) AND \
             CAST(CONVERT(`key` USING utf8mb4) AS BINARY) IN ({marks})"
         );
-        let values: Vec<Value> = keys.iter().chain(keys).map(text).collect();
-        let parameters = || Params::Positional(values.clone());
+        let twice: Vec<Value> = keys.iter().chain(keys).map(text).collect();
+        let once: Vec<Value> = keys.iter().map(text).collect();
         let remove = async {
             let mut session = self.rows.server.session().await?;
-            if let [key] = keys {
-                let removed = session.execute(&format!("DELETE FROM {rows}"), parameters()).await?;
+            if let [key] = keys
+                && !self.rows.chunk_tables
+            {
+                let sql = format!("DELETE FROM {rows}");
+                let removed = session.execute(&sql, Params::Positional(twice)).await?;
                 let key = (removed > 0).then(|| key.as_str().as_bytes().to_vec());
                 return Ok(key.into_iter().collect());
             }
             session.begin().await?;
-            let sql = format!("SELECT `key` FROM {rows} FOR UPDATE");
-            let found: Vec<Vec<u8>> = session.rows(&sql, parameters()).await?;
-            session.execute(&format!("DELETE FROM {rows}"), parameters()).await?;
+            let mut found: HashSet<_> = take(&mut session, &rows, twice).await?;
+            if self.rows.chunk_tables {
+                let rows = format!("framedb_manifests WHERE `key` IN ({marks})");
+                found.extend(take(&mut session, &rows, once.clone()).await?);
+                // What a crash left of an interrupted write goes along.
+                let sql = format!("DELETE FROM framedb_chunks WHERE `key` IN ({marks})");
+                session.execute(&sql, Params::Positional(once)).await?;
+            }
             session.commit().await?;
-            Ok(found.into_iter().collect())
+            Ok(found)
         };
         self.rows.server.within("delete objects", deadline, remove).await
     }
+}
 
-    /// As [`Self::remove`], again while other transactions are in the way.
-    async fn remove_at_last(&self, keys: &[Key]) -> Result<HashSet<Vec<u8>>> {
-        let deadline = Instant::now() + DEADLINE;
-        let mut backoff = Backoff::until(deadline);
-        for _ in 1..MAX_TRIES {
-            match self.remove(keys, deadline).await {
-                Err(Failure { fault: Fault::Repeat, .. }) => {}
-                result => return Ok(result?),
-            }
-            tokio::time::sleep(backoff.next(None).unwrap_or_default()).await;
-        }
-        Ok(self.remove(keys, deadline).await?)
+/// Deletes rows; the keys of those there were.
+async fn take(session: &mut Session, rows: &str, values: Vec<Value>) -> Answer<HashSet<Vec<u8>>> {
+    let sql = format!("SELECT `key` FROM {rows} FOR UPDATE");
+    let found: Vec<Vec<u8>> = session.rows(&sql, Params::Positional(values.clone())).await?;
+    if !found.is_empty() {
+        session.execute(&format!("DELETE FROM {rows}"), Params::Positional(values)).await?;
     }
-
-    /// One page of rows behind a bound, with keys as they are in the table.
-    async fn page(
-        &self,
-        bounds: &[(&'static str, String)],
-        limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Option<u64>)>> {
-        let key = self.rows.table.key;
-        let conditions: Vec<_> = bounds.iter().map(|(is, _)| format!("{key} {is} ?")).collect();
-        let conditions = match conditions.as_slice() {
-            [] => String::new(),
-            some => format!("WHERE {}", some.join(" AND ")),
-        };
-        let sql = format!(
-            "SELECT `key`, LENGTH(`data`) FROM data_table {conditions} ORDER BY {key} LIMIT {limit}"
-        );
-        let bounds = bounds.iter().map(|(_, bound)| Value::Bytes(bound.clone().into_bytes()));
-        let bounds = Params::Positional(bounds.collect());
-        let list = async { self.rows.server.session().await?.rows(&sql, bounds).await };
-        let deadline = Instant::now() + DEADLINE;
-        Ok(self.rows.server.within("list objects", deadline, list).await?)
-    }
+    Ok(found.into_iter().collect())
 }
 
 #[async_trait]
 impl ObjectStore for MysqlObjects {
     async fn put(&self, records: &[Record]) -> Vec<Result<()>> {
         let mut answers: Vec<Result<()>> = Vec::with_capacity(records.len());
-        let mut rows = Vec::with_capacity(records.len());
-        // Where the row of a key is; of two records with one key the later one is kept.
+        let mut latest: Vec<(Row, Way)> = Vec::with_capacity(records.len());
+        // Where the value of a key is; of two records with one key the later one is kept.
         let mut places: HashMap<&Key, usize> = HashMap::with_capacity(records.len());
         let mut slots: Vec<Option<usize>> = Vec::with_capacity(records.len());
         for record in records {
-            let checked = self.rows.check(&record.key, &record.data);
-            slots.push(checked.is_ok().then(|| {
-                let row = (record.key.clone(), record.data.clone());
-                let place = *places.entry(&record.key).or_insert(rows.len());
-                match rows.get_mut(place) {
-                    Some(earlier) => *earlier = row,
-                    None => rows.push(row),
+            let way = self.rows.way(&record.key, &record.data);
+            slots.push(way.as_ref().ok().map(|way| {
+                let value = ((record.key.clone(), record.data.clone()), *way);
+                let place = *places.entry(&record.key).or_insert(latest.len());
+                match latest.get_mut(place) {
+                    Some(earlier) => *earlier = value,
+                    None => latest.push(value),
                 }
                 place
             }));
-            answers.push(checked);
+            answers.push(way.map(drop));
         }
-        let written = match &self.groups {
-            Some(groups) => groups.write(&rows).await,
-            None => {
-                let mut order: Vec<usize> = (0..rows.len()).collect();
-                order.sort_by(|a, b| rows.get(*a).map(|r| &r.0).cmp(&rows.get(*b).map(|r| &r.0)));
-                let sorted: Vec<_> = order.iter().filter_map(|n| rows.get(*n).cloned()).collect();
-                let mut written: Vec<_> =
-                    order.into_iter().zip(self.rows.write(&sorted).await).collect();
-                written.sort_by_key(|(n, _)| *n);
-                written.into_iter().map(|(_, result)| result).collect()
-            }
+        let ways: Vec<Way> = latest.iter().map(|(_, way)| *way).collect();
+        let (rows, large): (Vec<_>, Vec<_>) =
+            latest.into_iter().partition(|(_, way)| *way == Way::Row);
+        let bare = |values: Vec<(Row, Way)>| values.into_iter().map(|(row, _)| row).collect();
+        let (rows, large): (Vec<Row>, Vec<Row>) = (bare(rows), bare(large));
+        let (rows, large) = tokio::join!(self.write_rows(&rows), self.write_chunks(&large));
+        let (mut rows, mut large) = (rows.into_iter(), large.into_iter());
+        let next = |way: Way| match way {
+            Way::Row => rows.next(),
+            Way::Chunks => large.next(),
         };
+        let written: Vec<_> = ways.into_iter().map(next).collect();
         for (answer, slot) in answers.iter_mut().zip(slots) {
-            if let Some(Err(error)) = slot.and_then(|place| written.get(place)) {
+            if let Some(Some(Err(error))) = slot.and_then(|place| written.get(place)) {
                 *answer = repeat(error, 1).pop().unwrap_or(Ok(()));
             }
         }
@@ -167,11 +172,7 @@ impl ObjectStore for MysqlObjects {
     async fn get(&self, keys: &[Key]) -> Vec<Result<Option<Bytes>>> {
         let mut answers = Vec::with_capacity(keys.len());
         for keys in keys.chunks(MAX_KEYS) {
-            match self.read(keys).await {
-                Ok(found) => answers
-                    .extend(keys.iter().map(|key| Ok(found.get(key.as_str().as_bytes()).cloned()))),
-                Err(error) => answers.extend(repeat(&error, keys.len())),
-            }
+            answers.extend(values(&self.rows, keys).await);
         }
         answers
     }
@@ -179,10 +180,11 @@ impl ObjectStore for MysqlObjects {
     async fn delete(&self, keys: &[Key]) -> Vec<Result<bool>> {
         let mut answers = Vec::with_capacity(keys.len());
         for keys in keys.chunks(MAX_KEYS) {
-            match self.remove_at_last(keys).await {
+            let deadline = Instant::now() + DEADLINE;
+            match repeated(deadline, || self.remove(keys, deadline)).await {
                 Ok(found) => answers
                     .extend(keys.iter().map(|key| Ok(found.contains(key.as_str().as_bytes())))),
-                Err(error) => answers.extend(repeat(&error, keys.len())),
+                Err(failure) => answers.extend(repeat(&failure.error, keys.len())),
             }
         }
         answers
@@ -201,9 +203,11 @@ impl ObjectStore for MysqlObjects {
             }
             bounds.extend(end.iter().map(|end| ("<", end.clone())));
             let wanted = limit - listed.len();
-            let page = self.page(&bounds, wanted).await?;
+            let mut page = page(&self.rows, &bounds, wanted).await?;
             let last = page.last().and_then(|(key, _)| String::from_utf8(key.clone()).ok());
             let complete = page.len() < wanted;
+            // A row of an existing client stands before the manifest that it replaces.
+            page.dedup_by(|(later, _), (earlier, _)| later == earlier);
             // Foreign rows may have keys that no object can have; they are passed over.
             listed.extend(page.into_iter().filter_map(|(key, size)| {
                 let key = Key::from_bytes(&key).ok()?;
@@ -241,10 +245,6 @@ impl ObjectStore for MysqlObjects {
     fn describe(&self) -> String {
         self.rows.server.describe()
     }
-}
-
-fn text(key: &Key) -> Value {
-    Value::Bytes(key.as_str().as_bytes().to_vec())
 }
 
 /// The first text behind all that start with `prefix`; `None` when there is no end.

@@ -1,17 +1,20 @@
 //! `Rows`: writing rows to the table, in groups of one statement each.
+//!
+//! Where the database has tables for chunks, a row that is written takes the place of its key's
+//! chunks in the same transaction.
 
 use super::Limits;
 use crate::{
     Error, ErrorKind, Result,
     driver::{
-        mysql::{DEADLINE, Failure, Fault, Params, Server, Table, Value},
+        mysql::{Bound, DEADLINE, Failure, Fault, Params, Server, Table, Value},
         repeat,
     },
     retry::Backoff,
 };
 use bytes::Bytes;
 use framedb_core::Key;
-use std::ops::Range;
+use std::{future::Future, ops::Range};
 use tokio::time::Instant;
 
 /// Rows that one statement writes at most.
@@ -19,68 +22,75 @@ pub(super) const MAX_ROWS: usize = 256;
 
 /// Bytes that one statement writes at most, unless a single row has more: a statement is in
 /// memory as a whole, here and on the server.
-const MAX_BYTES: u64 = 8 << 20;
+pub(super) const MAX_BYTES: u64 = 8 << 20;
 
 /// What a row takes in a statement beside its key and its data.
-const ROW_OVERHEAD: usize = 32;
+pub(super) const ROW_OVERHEAD: usize = 32;
 
 /// How often a statement is tried that other transactions are in the way of.
-pub(super) const MAX_TRIES: usize = 6;
+const MAX_TRIES: usize = 6;
 
 /// A row on its way to the table.
 pub(super) type Row = (Key, Bytes);
+
+/// Where a value goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Into a row of the table that existing clients read.
+    Row,
+    /// Into chunks, because no row takes it.
+    Chunks,
+}
 
 /// The table's writing side.
 #[derive(Debug)]
 pub(super) struct Rows {
     pub(super) server: Server,
     pub(super) table: Table,
-    max_value: u64,
+    /// Whether the database has tables for chunks, so that a key may be in either place.
+    pub(super) chunk_tables: bool,
+    /// Whether what no row takes may be kept in chunks.
+    pub(super) chunks: bool,
+    /// What the node lets a value have.
+    pub(super) max_value: u64,
 }
 
 impl Rows {
-    /// `max_value` is what the node lets a value have.
-    pub(super) fn new(server: Server, table: Table, max_value: u64) -> Self {
-        Self { server, table, max_value }
-    }
-
     pub(super) fn limits(&self) -> Limits {
-        let (bytes, _, _) = self.bound();
-        Limits { max_value: bytes, capacity: None }
+        let max_value =
+            if self.chunks { self.max_value } else { self.max_value.min(self.bound().bytes) };
+        Limits { max_value, capacity: None }
     }
 
-    /// Refuses a value that is larger than something on its way takes.
-    pub(super) fn check(&self, key: &Key, data: &[u8]) -> Result<()> {
-        let (most, name, hint) = self.bound();
+    /// Where a value goes; refuses one that is larger than something on its way takes.
+    pub(super) fn way(&self, key: &Key, data: &[u8]) -> Result<Way> {
+        super::check_size(key, data, self.max_value)?;
+        let Bound { bytes: most, name, hint } = self.bound();
         let bytes = data.len();
         if bytes as u64 <= most {
-            return Ok(());
+            return Ok(Way::Row);
+        }
+        if self.chunks {
+            return Ok(Way::Chunks);
         }
         let message =
             format!("cannot store {key}: its {bytes} bytes exceed the {most} that {name} allows");
+        let hint = format!("{hint}, or allow the instance `chunks`");
         Err(Error::new(ErrorKind::TooLarge, message).with_hint(hint))
     }
 
-    /// The least of the bounds of a value, its name, and what to do about it.
-    fn bound(&self) -> (u64, &'static str, &'static str) {
+    /// The least of the bounds of a row's value.
+    pub(super) fn bound(&self) -> Bound {
         let row = ROW_OVERHEAD as u64 + 255;
-        let bounds = [
-            (Some(self.max_value), "the node's `max-object`", "raise `max-object`"),
-            (
-                Some(self.server.max_statement.saturating_sub(row)),
-                "the server's `max_allowed_packet`",
-                "raise `max_allowed_packet`",
-            ),
-            (
-                self.server.max_row.map(|bytes| bytes.saturating_sub(row)),
-                "TiDB's `txn-entry-size-limit`",
-                "raise `txn-entry-size-limit`, or keep large objects elsewhere",
-            ),
-            (Some(self.table.max_data), "the column `data`", "make the column a LONGBLOB"),
-        ];
-        let bounds =
-            bounds.into_iter().filter_map(|(bytes, name, hint)| Some((bytes?, name, hint)));
-        bounds.min_by_key(|(bytes, ..)| *bytes).unwrap_or((0, "", ""))
+        let less = |bound: Bound| Bound { bytes: bound.bytes.saturating_sub(row), ..bound };
+        let column = Bound {
+            bytes: self.table.max_data,
+            name: "the column `data`",
+            hint: "make the column a LONGBLOB",
+        };
+        let bounds = [Some(less(self.server.statement)), self.server.row.map(less)];
+        let least = bounds.into_iter().flatten().min_by_key(|bound| bound.bytes);
+        least.filter(|bound| bound.bytes <= column.bytes).unwrap_or(column)
     }
 
     /// Writes rows of different keys; one answer per row. A row that the server refuses fails
@@ -108,7 +118,7 @@ impl Rows {
 
     /// Groups that fit into one statement each.
     fn cut(&self, rows: &[Row]) -> Vec<Range<usize>> {
-        let most = self.server.max_statement.min(MAX_BYTES);
+        let most = self.server.statement.bytes.min(MAX_BYTES);
         let mut groups = Vec::new();
         let (mut start, mut bytes) = (0, 0);
         for (n, row) in rows.iter().enumerate() {
@@ -125,44 +135,87 @@ impl Rows {
         groups
     }
 
-    /// Writes rows in one statement, which is repeated while others are in its way.
+    /// Writes rows in one step, which is repeated while others are in its way.
     async fn write_together(&self, rows: &[Row], deadline: Instant) -> Result<(), Failure> {
-        let mut backoff = Backoff::until(deadline);
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let failure = match self.replace(rows, deadline).await {
-                Ok(()) => return Ok(()),
-                Err(failure) => failure,
-            };
-            let most = match failure.fault {
-                Fault::Repeat => MAX_TRIES,
-                // The server may have closed a connection that waited: one more try tells.
-                Fault::Lost => 2,
-                Fault::Rows | Fault::Server => 1,
-            };
-            match backoff.next(None) {
-                Some(delay) if tries < most => tokio::time::sleep(delay).await,
-                _ => return Err(failure),
-            }
-        }
+        repeated(deadline, || self.replace(rows, deadline)).await
     }
 
     async fn replace(&self, rows: &[Row], deadline: Instant) -> Result<(), Failure> {
+        let values = vec!["(?,?)"; rows.len()].join(",");
+        let sql = format!("REPLACE INTO data_table (`key`,`data`) VALUES {values}");
+        let parameters = rows.iter().flat_map(|(key, data)| [text(key), blob(data)]);
+        let parameters = Params::Positional(parameters.collect());
         let replace = async {
-            let values = vec!["(?,?)"; rows.len()].join(",");
-            let sql = format!("REPLACE INTO data_table (`key`,`data`) VALUES {values}");
-            let parameters = rows.iter().flat_map(|(key, data)| {
-                [key.as_str().as_bytes(), data].map(|bytes| Value::Bytes(bytes.to_vec()))
-            });
-            let parameters = Params::Positional(parameters.collect());
-            self.server.session().await?.execute(&sql, parameters).await
+            let mut session = self.server.session().await?;
+            if !self.chunk_tables {
+                return session.execute(&sql, parameters).await.map(drop);
+            }
+            let marks = marks(rows.len());
+            let keys = || Params::Positional(rows.iter().map(|(key, _)| text(key)).collect());
+            session.begin().await?;
+            session.execute(&sql, parameters).await?;
+            // A manifest never stands without chunks, so one look is enough; what a crash left
+            // of an earlier write goes too.
+            let sql =
+                format!("SELECT `key` FROM framedb_chunks WHERE `key` IN ({marks}) FOR UPDATE");
+            let chunked: Vec<Vec<u8>> = session.rows(&sql, keys()).await?;
+            if !chunked.is_empty() {
+                for table in ["framedb_manifests", "framedb_chunks"] {
+                    let sql = format!("DELETE FROM {table} WHERE `key` IN ({marks})");
+                    session.execute(&sql, keys()).await?;
+                }
+            }
+            session.commit().await
         };
-        self.server.within("write objects", deadline, replace).await.map(drop)
+        self.server.within("write objects", deadline, replace).await
+    }
+}
+
+/// Runs a step, and runs it again while other transactions are in its way.
+pub(super) async fn repeated<T, F>(
+    deadline: Instant,
+    mut step: impl FnMut() -> F,
+) -> Result<T, Failure>
+where
+    F: Future<Output = Result<T, Failure>>,
+{
+    let mut backoff = Backoff::until(deadline);
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let failure = match step().await {
+            Ok(done) => return Ok(done),
+            Err(failure) => failure,
+        };
+        let most = match failure.fault {
+            Fault::Repeat => MAX_TRIES,
+            // The server may have closed a connection that waited: one more try tells.
+            Fault::Lost => 2,
+            Fault::Rows | Fault::Server => 1,
+        };
+        match backoff.next(None) {
+            Some(delay) if tries < most => tokio::time::sleep(delay).await,
+            _ => return Err(failure),
+        }
     }
 }
 
 /// Bytes that a row takes in a statement.
 pub(super) fn size((key, data): &Row) -> u64 {
     (key.as_str().len() + data.len() + ROW_OVERHEAD) as u64
+}
+
+/// A place for each of `count` values.
+pub(super) fn marks(count: usize) -> String {
+    vec!["?"; count].join(",")
+}
+
+/// A key as a value.
+pub(super) fn text(key: &Key) -> Value {
+    blob(key.as_str().as_bytes())
+}
+
+/// Bytes as a value.
+pub(super) fn blob(bytes: &[u8]) -> Value {
+    Value::Bytes(bytes.to_vec())
 }

@@ -8,7 +8,7 @@ use crate::{
     Error, ErrorKind, Result,
     driver::{
         Arena, DEFAULT_MAX_BYTES, Disk, Disks, Eviction, Space,
-        redis::{Address, Connection},
+        redis::{Address, Connection, is_redis},
     },
 };
 use framedb_core::Kind;
@@ -35,8 +35,16 @@ pub struct Options {
     pub eviction: Eviction,
     /// When a write to the disk is acknowledged.
     pub sync: SyncMode,
-    /// Whether concurrent writes to a server share statements; on but for measuring without.
+    /// Whether concurrent writes to a MySQL server share statements.
     pub grouping: bool,
+    /// How many Redis replicas must have a write before it counts as done.
+    pub wait_replicas: u32,
+    /// Whether objects that no row of a MySQL server takes are kept in chunks.
+    pub chunks: bool,
+    /// Bytes that a statement to a MySQL server may have; what the server says when absent.
+    pub max_packet: Option<u64>,
+    /// Bytes that a row of a MySQL server may have; what the server says when absent.
+    pub max_entry: Option<u64>,
 }
 
 impl Default for Options {
@@ -46,6 +54,10 @@ impl Default for Options {
             eviction: Eviction::default(),
             sync: SyncMode::default(),
             grouping: true,
+            wait_replicas: 0,
+            chunks: false,
+            max_packet: None,
+            max_entry: None,
         }
     }
 }
@@ -77,20 +89,28 @@ pub struct Instance {
 }
 
 /// Opens the instance at `url`: `memory:`, `file:` (the node's data directory),
-/// `file:<directory>`, a Redis server at `redis://`, `rediss://` (TLS) or `unix://`, or a server
-/// of the MySQL protocol at `mysql://user:password@host:port/database`.
+/// `file:<directory>`, a Redis server at `redis://`, `rediss://` (TLS) or `unix://`, the master
+/// that Redis sentinels watch at `redis-sentinel://`, a Redis cluster at `redis-cluster://`, or a
+/// server of the MySQL protocol at `mysql://user:password@host:port/database`.
 ///
 /// # Errors
 ///
 /// When no engine has the URL's scheme, and when the engine cannot be opened; a server must
-/// answer and take writes.
+/// answer and take writes. They name the instance.
 pub async fn open(url: &str, context: &OpenContext) -> Result<Instance> {
+    // Boxed, because the engines' futures are large and callers nest them deep.
+    let opened = Box::pin(open_engine(url, context)).await;
+    let attempt = || format!("cannot open the instance `{}`", context.framedb_id);
+    opened.map_err(|error| error.within(attempt()))
+}
+
+async fn open_engine(url: &str, context: &OpenContext) -> Result<Instance> {
     let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
     match scheme {
         "memory" if rest.is_empty() => Ok(memory(context)),
         "memory" => Err(Error::new(
             ErrorKind::Config,
-            format!("cannot open {:?}: memory has no address", context.framedb_id),
+            "its `url` has something behind `memory:`, which has no address",
         )
         .with_hint("write `memory:`, and its bound as `max-bytes`")),
         "file" if rest.is_empty() => Ok(file(context.disks.home()?, context)),
@@ -98,15 +118,15 @@ pub async fn open(url: &str, context: &OpenContext) -> Result<Instance> {
             let path = rest.strip_prefix("//").unwrap_or(rest);
             Ok(file(context.disks.at(Path::new(path))?, context))
         }
-        "redis" | "rediss" | "unix" | "redis+unix" => redis(url, context).await,
+        scheme if is_redis(scheme) => redis(url, context).await,
         "mysql" | "mysql+pymysql" => mysql(url, context).await,
-        _ => Err(unknown(scheme, context)),
+        _ => Err(unknown(scheme)),
     }
 }
 
 /// The engines in words.
-pub(crate) const KNOWN_ENGINES: &str =
-    "`memory:`, `file:`, `redis:` (also `rediss:` and `unix:`) and `mysql:`";
+pub(crate) const KNOWN_ENGINES: &str = "`memory:`, `file:`, `redis:` (also `rediss:`, `unix:`, `redis-sentinel:` and \
+     `redis-cluster:`) and `mysql:`";
 
 /// What each engine keeps.
 const IN_MEMORY: &[Kind] = &[Kind::InMemory, Kind::Stream];
@@ -116,7 +136,8 @@ const IN_TABLES: &[Kind] = &[Kind::Storage];
 /// What the engine with a URL's scheme keeps; `None` when there is no such engine.
 pub(crate) fn kinds_of(scheme: &str) -> Option<&'static [Kind]> {
     match scheme {
-        "memory" | "redis" | "rediss" | "unix" | "redis+unix" => Some(IN_MEMORY),
+        "memory" => Some(IN_MEMORY),
+        scheme if is_redis(scheme) => Some(IN_MEMORY),
         "file" => Some(ON_DISK),
         "mysql" | "mysql+pymysql" => Some(IN_TABLES),
         _ => None,
@@ -130,7 +151,7 @@ pub(crate) fn is_embedded(scheme: &str) -> bool {
 
 async fn mysql(url: &str, context: &OpenContext) -> Result<Instance> {
     let max_value = max_value(context.max_object);
-    let objects = MysqlObjects::open(url, max_value, context.options.grouping).await?;
+    let objects = MysqlObjects::open(url, max_value, &context.options).await?;
     Ok(Instance { objects: Arc::new(objects), queue: None, kinds: IN_TABLES })
 }
 
@@ -153,8 +174,8 @@ fn file(disk: Arc<Disk>, context: &OpenContext) -> Instance {
 }
 
 async fn redis(url: &str, context: &OpenContext) -> Result<Instance> {
-    let (address, info) = Address::parse(url, &context.framedb_id)?;
-    let connection = Arc::new(Connection::new(address, info)?);
+    let (address, servers) = Address::parse(url)?;
+    let connection = Arc::new(Connection::new(address, servers, context.options.wait_replicas));
     let max_value = max_value(context.max_object);
     let objects = RedisObjects::new(connection.clone(), max_value);
     objects.health().await?;
@@ -169,19 +190,14 @@ fn max_value(max_object: u64) -> u64 {
 }
 
 /// The URL itself may hold a password, so only its scheme is shown.
-fn unknown(scheme: &str, context: &OpenContext) -> Error {
-    let id = &context.framedb_id;
+fn unknown(scheme: &str) -> Error {
     let scheme: String = scheme.chars().take(32).collect();
-    let absent = ["redis-sentinel", "redis-cluster", "etcd", "http", "https"];
+    let absent = ["etcd", "http", "https"];
     let known = format!("this build knows {KNOWN_ENGINES}");
     let hint = if absent.contains(&scheme.as_str()) {
-        format!("{known}; other servers (`redis-sentinel:`, `etcd:` and others) are not in it")
+        format!("{known}; other servers (`etcd:` and others) are not in it")
     } else {
         known
     };
-    Error::new(
-        ErrorKind::Config,
-        format!("cannot open {id:?}: no engine has the scheme {scheme:?}"),
-    )
-    .with_hint(hint)
+    Error::new(ErrorKind::Config, format!("no engine has the scheme {scheme:?}")).with_hint(hint)
 }

@@ -21,6 +21,8 @@ pub(crate) enum Fault {
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) fault: Fault,
+    /// The number that the server gives the error, where it was the server's.
+    pub(super) code: Option<u16>,
     pub(crate) error: Error,
 }
 
@@ -35,7 +37,7 @@ impl Failure {
     pub(super) fn late(work: &str, address: &Address) -> Self {
         let server = address.server();
         let message = format!("cannot {work} at {server}: the server did not answer in time");
-        Self { fault: Fault::Server, error: Error::new(ErrorKind::Timeout, message) }
+        Self::from(Error::new(ErrorKind::Timeout, message))
     }
 
     /// The work, say `write objects`, failed.
@@ -62,7 +64,30 @@ impl Failure {
                 (Fault::Server, Error::new(ErrorKind::Unavailable, message))
             }
         };
-        Self { fault, error: error.with_source(cause) }
+        let code = match &cause {
+            Cause::Server(server) => Some(server.code),
+            _ => None,
+        };
+        Self { fault, code, error: error.with_source(bare(cause)) }
+    }
+}
+
+/// A failure that nothing in the rows, and no other connection, would change.
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { fault: Fault::Server, code: None, error }
+    }
+}
+
+/// The cause without the client library's words around it, which repeat it.
+fn bare(cause: Cause) -> Box<dyn std::error::Error + Send + Sync> {
+    match cause {
+        Cause::Io(IoError::Io(io)) => io.into(),
+        Cause::Io(IoError::Tls(tls)) => tls.into(),
+        Cause::Server(server) => server.into(),
+        Cause::Driver(driver) => driver.into(),
+        Cause::Url(url) => url.into(),
+        Cause::Other(other) => other,
     }
 }
 

@@ -1,16 +1,20 @@
 //! Servers that speak the MySQL protocol: TiDB, MariaDB, MySQL.
 //!
 //! [`Server`] is a bounded pool of connections and what is known of the server; [`Table`] is the
-//! table that existing clients read and write.
+//! table that existing clients read and write, and [`chunk_tables`] makes those beside it, for
+//! objects that no row takes.
 
 mod address;
+mod chunk_tables;
 mod error;
 mod server;
 mod session;
 mod table;
 
+pub(crate) use chunk_tables::chunk_tables;
 pub(crate) use error::{Failure, Fault};
-pub(crate) use server::{DEADLINE, Server};
+pub(crate) use server::{Bound, DEADLINE, Said, Server};
+pub(crate) use session::Session;
 pub(crate) use table::Table;
 
-pub(crate) use mysql_async::{Params, Value};
+pub(crate) use mysql_async::{Params, Result as Answer, Value};

@@ -1,6 +1,6 @@
 //! `Server`: a bounded pool of connections, and what is known of the server behind it.
 
-use super::{Fault, address::Address, error::Failure, session::Session};
+use super::{address::Address, error::Failure, session::Session};
 use crate::{Error, ErrorKind, Result};
 use mysql_async::{Pool, PoolConstraints, PoolOpts};
 use std::{fmt, future::Future, time::Duration};
@@ -22,18 +22,40 @@ const STATEMENTS: usize = 64;
 /// What TiDB takes in one row unless it is configured otherwise.
 const TIDB_ENTRY: u64 = 6 << 20;
 
+/// The error of a database that does not exist.
+const UNKNOWN_DATABASE: u16 = 1049;
+
 /// What a packet needs beside the values in it.
 const PACKET_OVERHEAD: u64 = 4 << 10;
+
+/// Bytes that something on the way of a value takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bound {
+    pub(crate) bytes: u64,
+    /// What bounds it, for messages.
+    pub(crate) name: &'static str,
+    /// What to do about it.
+    pub(crate) hint: &'static str,
+}
+
+/// What an operator says of a server's limits; what is not said is asked of the server.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Said {
+    /// Bytes of a statement.
+    pub(crate) max_packet: Option<u64>,
+    /// Bytes of a row.
+    pub(crate) max_entry: Option<u64>,
+}
 
 /// A database on a server.
 pub(crate) struct Server {
     address: Address,
     pool: Pool,
     product: String,
-    /// Bytes that the values of one statement may have.
-    pub(crate) max_statement: u64,
-    /// Bytes that one row may have, where the server bounds it.
-    pub(crate) max_row: Option<u64>,
+    /// What the values of one statement may have.
+    pub(crate) statement: Bound,
+    /// What one row may have, where that is bounded.
+    pub(crate) row: Option<Bound>,
 }
 
 impl Server {
@@ -42,20 +64,20 @@ impl Server {
     /// # Errors
     ///
     /// When the URL is wrong, the server cannot be reached, or the user may not use it.
-    pub(crate) async fn connect(url: &str) -> Result<Self> {
+    pub(crate) async fn connect(url: &str, said: Said) -> Result<Self> {
         let address = Address::parse(url)?;
         let deadline = Instant::now() + CONNECT_WITHIN;
         let mut server = Self {
             pool: pool(&address, true)?,
             address,
             product: String::new(),
-            max_statement: 0,
-            max_row: None,
+            statement: Bound { bytes: 0, name: "the server", hint: "" },
+            row: None,
         };
-        match server.learn(deadline).await {
-            Err(failure) if unknown_database(&failure) => {
+        match server.learn(said, deadline).await {
+            Err(failure) if failure.code == Some(UNKNOWN_DATABASE) => {
                 server.create_database(deadline).await?;
-                server.learn(deadline).await?;
+                server.learn(said, deadline).await?;
             }
             result => result?,
         }
@@ -63,7 +85,7 @@ impl Server {
     }
 
     /// Reads what the server is and takes.
-    async fn learn(&mut self, deadline: Instant) -> Result<(), Failure> {
+    async fn learn(&mut self, said: Said, deadline: Instant) -> Result<(), Failure> {
         let asked = self.within("connect", deadline, async {
             let mut session = self.session().await?;
             let sql = "SELECT VERSION(), @@max_allowed_packet";
@@ -81,14 +103,31 @@ impl Server {
         });
         let (version, packet, entry) = asked.await?;
         self.product = product(&version);
-        self.max_statement = packet.saturating_sub(PACKET_OVERHEAD);
-        self.max_row = entry.map(|bytes| bytes.saturating_sub(PACKET_OVERHEAD));
+        let bound = |bytes: u64, name, hint| Bound {
+            bytes: bytes.saturating_sub(PACKET_OVERHEAD),
+            name,
+            hint,
+        };
+        self.statement = match said.max_packet {
+            Some(bytes) => bound(bytes, "the instance's `max-packet`", "raise `max-packet`"),
+            None => {
+                bound(packet, "the server's `max_allowed_packet`", "raise `max_allowed_packet`")
+            }
+        };
+        self.row = match (said.max_entry, entry) {
+            (Some(bytes), _) => {
+                Some(bound(bytes, "the instance's `max-entry`", "raise `max-entry`"))
+            }
+            (None, Some(bytes)) => {
+                Some(bound(bytes, "TiDB's `txn-entry-size-limit`", "raise `txn-entry-size-limit`"))
+            }
+            (None, None) => None,
+        };
         Ok(())
     }
 
     async fn create_database(&self, deadline: Instant) -> Result<(), Failure> {
-        let bare =
-            pool(&self.address, false).map_err(|error| Failure { fault: Fault::Server, error })?;
+        let bare = pool(&self.address, false)?;
         let created = self.within("create the database", deadline, async {
             let mut session = Session::new(bare.get_conn().await?);
             let name = self.address.database.replace('`', "``");
@@ -149,12 +188,12 @@ impl Server {
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The pool holds the password.
-        let Self { address, pool: _, product, max_statement, max_row } = self;
+        let Self { address, pool: _, product, statement, row } = self;
         f.debug_struct("Server")
             .field("address", address)
             .field("product", product)
-            .field("max_statement", max_statement)
-            .field("max_row", max_row)
+            .field("statement", statement)
+            .field("row", row)
             .finish_non_exhaustive()
     }
 }
@@ -175,12 +214,6 @@ fn pool(address: &Address, with_database: bool) -> Result<Pool> {
         // Elsewhere than in this mode a server may cut values to what a column takes.
         .setup(vec!["SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')"]);
     Ok(Pool::new(options))
-}
-
-fn unknown_database(failure: &Failure) -> bool {
-    let cause = std::error::Error::source(&failure.error);
-    let cause = cause.and_then(|cause| cause.downcast_ref::<mysql_async::Error>());
-    matches!(cause, Some(mysql_async::Error::Server(server)) if server.code == 1049)
 }
 
 /// The product and its version, as in `MariaDB 10.11`.

@@ -44,6 +44,11 @@ impl Problem {
         Failure::invalid(error).into()
     }
 
+    /// A request that cannot be carried out as it is: 400.
+    pub(super) fn refused(error: impl fmt::Display) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid", error)
+    }
+
     /// What was asked for is not there.
     pub(super) fn not_found(error: impl fmt::Display) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", error)

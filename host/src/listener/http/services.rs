@@ -1,6 +1,6 @@
 //! Services: groups of paths that an operator can switch off.
 
-use super::{framedb, problem::Problem};
+use super::{config, framedb, problem::Problem};
 use crate::node::Node;
 use axum::routing::{MethodRouter, any};
 use schemars::JsonSchema;
@@ -14,11 +14,15 @@ pub struct ServicesConfig {
     /// The routing service: `/framedb/objects` and `/framedb/streams`, where clients that write
     /// data themselves register and look up where it is.
     pub routing: bool,
+    /// The config service: `/global/framedb/*`, `/framedb/instances` and
+    /// `/framedb/persistent-instances`, where clients look up where instances are, and servers
+    /// that run are registered.
+    pub config: bool,
 }
 
 impl Default for ServicesConfig {
     fn default() -> Self {
-        Self { routing: true }
+        Self { routing: true, config: true }
     }
 }
 
@@ -26,9 +30,11 @@ impl Default for ServicesConfig {
 type Paths = Vec<(&'static str, MethodRouter<Arc<Node>>)>;
 
 /// The paths of all services; those of one that is switched off say so.
-pub(super) fn paths(config: &ServicesConfig) -> Paths {
-    let services: [(&'static str, bool, Paths); 1] =
-        [("routing", config.routing, framedb::routes())];
+pub(super) fn paths(settings: &ServicesConfig) -> Paths {
+    let services: [(&'static str, bool, Paths); 2] = [
+        ("routing", settings.routing, framedb::routes()),
+        ("config", settings.config, config::routes()),
+    ];
     let paths = |(name, on, paths): (&'static str, bool, Paths)| {
         let off = move |(path, _)| (path, any(async move || Problem::switched_off(name)));
         if on { paths } else { paths.into_iter().map(off).collect() }

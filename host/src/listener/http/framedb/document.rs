@@ -79,6 +79,7 @@ fn metadata(route: &Route) -> Box<RawValue> {
 }
 
 /// The cluster of an instance; empty where it has none, or nobody knows the instance.
-async fn cluster_of(_node: &Node, _framedb_id: &str) -> Result<String> {
-    Ok(String::new())
+async fn cluster_of(node: &Node, framedb_id: &str) -> Result<String> {
+    let record = node.instances.record(framedb_id).await?;
+    Ok(record.map(|record| record.cluster_id.clone()).unwrap_or_default())
 }

@@ -5,7 +5,7 @@ use super::{
     document::{Found, document},
     done,
     fields::Fields,
-    name, refused,
+    name,
 };
 use crate::{Error, ErrorKind, listener::http::problem::Problem, node::Node, registrar::Change};
 use axum::{
@@ -106,7 +106,7 @@ async fn update(
             ("metadata", _) => change.metadata = Some(fields.metadata()?.unwrap_or_default()),
             (field, _) if collection.id_names().contains(&field) => {
                 if fields.text(field)?.as_deref() != key.as_ref().map(Key::as_str) {
-                    return Err(refused(format_args!("`{field}` cannot be changed")));
+                    return Err(Problem::refused(format_args!("`{field}` cannot be changed")));
                 }
                 continue;
             }
@@ -120,14 +120,14 @@ async fn update(
         changes += 1;
     }
     if changes == 0 {
-        return Err(refused("the body has no field to update"));
+        return Err(Problem::refused("the body has no field to update"));
     }
     let updated = match &key {
         Some(key) => node.registrar.update(key, collection.wanted(), change).await?,
         None => false,
     };
     if !updated {
-        return Err(refused("No document found to update"));
+        return Err(Problem::refused("No document found to update"));
     }
     Ok(done("Fields updated"))
 }
@@ -138,5 +138,5 @@ fn unknown_field(field: &str, collection: Collection) -> Problem {
         Collection::Objects => "`framedb_id`, `framedb_type`, `copies`, `size` and `metadata`",
         Collection::Streams => "`framedb_id` and `metadata`",
     };
-    refused(format_args!("there is no field {field:?} to update: entries have {known}"))
+    Problem::refused(format_args!("there is no field {field:?} to update: entries have {known}"))
 }

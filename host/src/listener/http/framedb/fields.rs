@@ -3,27 +3,17 @@
 //! Fields that nobody asks for are ignored; `null` is as good as absent. Metadata keeps its
 //! text, so that it is given back as it came.
 
-use super::refused;
 use crate::{
-    listener::http::problem::Problem,
+    listener::http::{json, problem::Problem},
     node::Node,
     pipeline::Permit,
     registrar::{MAX_COPIES, Metadata},
 };
-use axum::{
-    body::{Body, HttpBody, to_bytes},
-    http::StatusCode,
-};
+use axum::body::Body;
 use framedb_core::{Kind, Place, check_metadata};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
-
-/// Bytes that a body may have: 64 KiB of metadata with everything escaped, and the copies.
-const MAX_BODY: usize = 1 << 20;
-
-/// How long a client may take to send a body.
-const SENT_WITHIN: Duration = Duration::from_secs(30);
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Bytes that an instance's id may have.
 const MAX_ID: usize = 255;
@@ -38,48 +28,12 @@ pub(super) struct Fields {
 
 type Values = BTreeMap<String, Box<RawValue>>;
 
-/// Reads a JSON object under a permit; `None` when the body is empty. A full node says so
-/// before it reads.
-pub(super) async fn read<T: DeserializeOwned>(
-    node: &Node,
-    body: Body,
-) -> Result<Option<(T, Permit)>, Problem> {
-    let most = HttpBody::size_hint(&body).upper().unwrap_or(u64::MAX).min(MAX_BODY as u64);
-    if most == 0 {
-        return Ok(None);
-    }
-    let admission = node.ingress.admission();
-    let permit = admission.try_admit(most.min(admission.max_object()))?;
-    let bytes = match tokio::time::timeout(SENT_WITHIN, to_bytes(body, MAX_BODY)).await {
-        Ok(Ok(bytes)) => bytes,
-        Ok(Err(error)) => {
-            let source = std::error::Error::source(&error);
-            return Err(match source.is_some_and(|s| s.is::<http_body_util::LengthLimitError>()) {
-                true => Problem::new(
-                    StatusCode::PAYLOAD_TOO_LARGE,
-                    "too-large",
-                    format_args!("the body has more than {MAX_BODY} bytes"),
-                ),
-                false => refused("the body ended early"),
-            });
-        }
-        Err(_) => return Err(refused("the body did not come in time")),
-    };
-    if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Ok(None);
-    }
-    match serde_json::from_slice(&bytes) {
-        Ok(read) => Ok(Some((read, permit))),
-        Err(error) => Err(refused(format_args!("the body is no JSON object: {error}"))),
-    }
-}
-
 impl Fields {
     /// The fields of a body, which there must be.
     pub(super) async fn of(node: &Node, body: Body) -> Result<Self, Problem> {
-        let (values, permit) = read(node, body)
+        let (values, permit) = json::read(node, body)
             .await?
-            .ok_or_else(|| refused("the body is empty: it should be a JSON object"))?;
+            .ok_or_else(|| Problem::refused("the body is empty: it should be a JSON object"))?;
         Ok(Self { values, _room: permit })
     }
 
@@ -95,8 +49,8 @@ impl Fields {
             fields.iter().filter(absent).filter_map(|names| names.first().copied()).collect();
         match missing.as_slice() {
             [] => Ok(()),
-            [one] => Err(refused(format_args!("Missing field: {one}"))),
-            many => Err(refused(format_args!("Missing fields: {}", many.join(", ")))),
+            [one] => Err(Problem::refused(format_args!("Missing field: {one}"))),
+            many => Err(Problem::refused(format_args!("Missing fields: {}", many.join(", ")))),
         }
     }
 
@@ -132,7 +86,7 @@ impl Fields {
             Some(text) if !text.is_empty() => Metadata { text: text.into(), is_json: false },
             _ => Metadata { text: raw.get().into(), is_json: true },
         };
-        check_metadata(metadata.text.as_bytes()).map_err(refused)?;
+        check_metadata(metadata.text.as_bytes()).map_err(Problem::refused)?;
         Ok(Some(metadata))
     }
 
@@ -146,13 +100,15 @@ impl Fields {
         let copies: Option<Vec<Values>> = self.read("copies", "a list of objects")?;
         let Some(copies) = copies else { return Ok(None) };
         if copies.len() > MAX_COPIES {
-            return Err(refused(format_args!("`copies` has more than {MAX_COPIES} entries")));
+            return Err(Problem::refused(format_args!(
+                "`copies` has more than {MAX_COPIES} entries"
+            )));
         }
         let place = |values| {
             let fields = Self { values, _room: Permit::default() };
             let (Some(framedb_id), Some(kind)) = (fields.framedb_id()?, fields.kind()?) else {
                 let error = "Missing field: each of `copies` has `framedb_id` and `framedb_type`";
-                return Err(refused(error));
+                return Err(Problem::refused(error));
             };
             Ok(Place { framedb_id, kind })
         };
@@ -167,14 +123,14 @@ impl Fields {
     fn read<T: DeserializeOwned>(&self, name: &str, what: &str) -> Result<Option<T>, Problem> {
         let Some(raw) = self.get(name) else { return Ok(None) };
         let read = serde_json::from_str(raw.get());
-        read.map(Some).map_err(|_| refused(format_args!("`{name}` is not {what}")))
+        read.map(Some).map_err(|_| Problem::refused(format_args!("`{name}` is not {what}")))
     }
 }
 
 /// The id of an instance, if it can be one.
 fn framedb_id(id: &str) -> Result<Arc<str>, Problem> {
     if id.is_empty() || id.len() > MAX_ID || id.contains(char::is_control) {
-        return Err(refused(format_args!(
+        return Err(Problem::refused(format_args!(
             "`framedb_id` is not a text of 1 to {MAX_ID} bytes without control characters"
         )));
     }
@@ -188,7 +144,9 @@ fn kind(text: &str) -> Result<Kind, Problem> {
         "storage" => Ok(Kind::Storage),
         other => {
             let other: String = other.chars().take(80).collect();
-            Err(refused(format_args!("`framedb_type` {other:?} is neither in-memory nor storage")))
+            Err(Problem::refused(format_args!(
+                "`framedb_type` {other:?} is neither in-memory nor storage"
+            )))
         }
     }
 }

@@ -1,0 +1,87 @@
+//! 1 KiB objects from 64 senders into a MySQL-protocol server, with writes in groups and each
+//! by itself. Nothing else differs, the server's durability included.
+
+use super::{
+    Effort, Report, failed, median,
+    sender::SIZE,
+    server::{Server, open},
+};
+use crate::{
+    Result,
+    store::{ObjectStore, Options, Record},
+};
+use framedb_core::Key;
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::task::JoinSet;
+
+/// Tasks that each store one object after the other.
+const SENDERS: usize = 64;
+
+/// Keys of each sender, written over and over.
+const KEYS: usize = 1 << 10;
+
+pub(super) async fn measure(
+    scratch: &Path,
+    effort: Effort,
+    url: Option<&str>,
+    report: &mut Report,
+) -> Result<()> {
+    let server = match url {
+        Some(_) => None,
+        None => Some(Server::mysql(scratch).await?),
+    };
+    let url = url.or(server.as_ref().map(|server| server.url.as_str())).unwrap_or_default();
+    let opened = |grouping| open(url, scratch, Options { grouping, ..Options::default() });
+    let grouped = opened(true).await?.objects;
+    let single = opened(false).await?.objects;
+    // A round of each whose rate does not count.
+    for store in [&grouped, &single] {
+        rate(store, effort.senders / 4).await?;
+    }
+    let (mut grouped_rates, mut single_rates) = (Vec::new(), Vec::new());
+    for _ in 0..effort.engine_rounds {
+        grouped_rates.push(rate(&grouped, effort.senders).await?);
+        single_rates.push(rate(&single, effort.senders).await?);
+    }
+    drop((grouped, single));
+    if let Some(server) = server {
+        server.stop().await;
+    }
+    let ratios = grouped_rates.iter().zip(&single_rates).map(|(on, off)| on / off).collect();
+    report.add("mysql-grouping", median(ratios), "ratio");
+    report.add("mysql-grouped-rate", median(grouped_rates), "objects/s, in groups");
+    report.add("mysql-single-rate", median(single_rates), "objects/s, each by itself");
+    Ok(())
+}
+
+/// What all senders together store in a second.
+async fn rate(store: &Arc<dyn ObjectStore>, period: Duration) -> Result<f64> {
+    let started = Instant::now();
+    let mut senders = JoinSet::new();
+    for sender in 0..SENDERS {
+        let store = store.clone();
+        senders.spawn(async move {
+            let data = bytes::Bytes::from(vec![7; SIZE]);
+            let mut stored: u32 = 0;
+            while started.elapsed() < period {
+                let key = Key::new(&format!("bench/{sender}/{}", stored as usize % KEYS))
+                    .map_err(|source| failed("make a key").with_source(source))?;
+                let record = Record { key, data: data.clone(), expires_at: None };
+                store.put(&[record]).await.pop().transpose()?;
+                stored += 1;
+            }
+            Ok(stored)
+        });
+    }
+    let mut all = 0.0;
+    while let Some(stored) = senders.join_next().await {
+        let stored: Result<u32> =
+            stored.map_err(|source| failed("wait for a sender").with_source(source))?;
+        all += f64::from(stored?);
+    }
+    Ok(all / started.elapsed().as_secs_f64())
+}

@@ -1,0 +1,44 @@
+//! `framedb bench engine`: it starts the server it measures, and says its figures.
+
+use framedb_tests::Operator;
+use serde_json::Value;
+
+/// Runs a short measurement; its figures by name.
+#[track_caller]
+fn figures(line: &str) -> Vec<(String, f64)> {
+    let finished = Operator::new("").run(&format!("bench engine {line} --quick --json"));
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    assert!(finished.stderr.starts_with("measuring "), "{}", finished.stderr);
+    let report: Value = serde_json::from_str(&finished.stdout).unwrap();
+    let rows = report["rows"].as_array().unwrap().iter();
+    rows.map(|row| (row["name"].as_str().unwrap().into(), row["value"].as_f64().unwrap())).collect()
+}
+
+#[track_caller]
+fn has_figures(line: &str, names: &[&str]) {
+    let figures = figures(line);
+    let found: Vec<_> = figures.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(found, names);
+    assert!(figures.iter().all(|(_, value)| *value > 0.0), "{figures:?}");
+}
+
+#[test]
+fn redis_is_measured_beside_its_own_benchmark() {
+    has_figures("redis", &["redis-vs-raw", "redis-rate", "redis-raw-rate"]);
+}
+
+#[test]
+fn mysql_is_measured_with_and_without_groups() {
+    has_figures("mysql", &["mysql-grouping", "mysql-grouped-rate", "mysql-single-rate"]);
+}
+
+#[test]
+fn a_server_that_is_not_there_is_named_without_secrets() {
+    let operator = Operator::new("");
+    let url = "mysql://u:secret@127.0.0.1:1/d";
+    let refused = operator.run(&format!("bench engine mysql --quick --url {url}"));
+    assert_eq!((refused.code, &*refused.stdout), (Some(1), ""));
+    let message = "error: cannot open the instance `bench`: cannot connect: no connection to \
+        127.0.0.1:1\n  caused by: Connection refused (os error 111)\n";
+    assert!(refused.stderr.ends_with(message), "{}", refused.stderr);
+}
