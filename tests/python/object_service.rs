@@ -11,6 +11,7 @@ crate::flows!(object_service: {
     overwriting_and_pushing_again_are_success,
     /// D5, D37: the data at the old place goes with its route.
     a_key_may_change_its_type,
+    an_object_and_a_queue_take_each_others_name,
     /// D18, D19: `GetObject` goes on popping, the oldest first.
     reading_a_queue_pops_the_oldest,
     /// D15: stubs without a type get an answer, not `UNKNOWN`.

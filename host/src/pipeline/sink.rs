@@ -234,6 +234,15 @@ impl Sink {
         if moved && let Some(old) = previous.as_ref().filter(|old| old.kind == Kind::Stream) {
             check_empty(&self.instances, &first.key, old).await?;
         }
+        // In one Redis, objects and queues share their keys (contract 3): no element can be pushed
+        // while the object is there.
+        let in_the_way = previous
+            .as_ref()
+            .filter(|old| old.kind != Kind::Stream && old.framedb_id == route.framedb_id);
+        if let Some(old) = in_the_way {
+            self.delete_copy(&first.key, old).await?;
+        }
+        let moved_away = moved && in_the_way.is_none();
         let same = previous.as_ref().is_some_and(|old| {
             !moved
                 && old.metadata == route.metadata
@@ -246,7 +255,7 @@ impl Sink {
             let mut registered = self.registry.register(&[(first.key.clone(), route)]).await;
             registered.pop().unwrap_or(Ok(()))?;
         }
-        Ok((queue, instance.objects.synced(), previous.filter(|_| moved)))
+        Ok((queue, instance.objects.synced(), previous.filter(|_| moved_away)))
     }
 
     fn pair(&self, write: Write, now: SystemTime) -> (Record, Route) {

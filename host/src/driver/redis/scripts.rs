@@ -31,7 +31,7 @@ impl Scripts {
             nack: script(include_str!("nack.lua")),
             extend: script(include_str!("extend.lua")),
             length: script(include_str!("length.lua")),
-            purge: script(include_str!("purge.lua")),
+            purge: Script::new(include_str!("purge.lua")),
             forget: Script::new(include_str!("forget.lua")),
         }
     }
