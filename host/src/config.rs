@@ -559,6 +559,16 @@ mod tests {
     }
 
     #[test]
+    fn only_a_redis_has_replicas_to_wait_for() {
+        let instance = |url: &str| format!("[instances.i]\nurl = \"{url}\"\nwait-replicas = 1\n");
+        for url in ["redis://h", "rediss-sentinel://h/m", "redis-cluster://h"] {
+            Config::parse(&instance(url)).unwrap().check().unwrap();
+        }
+        let error = Config::parse(&instance("file:/tmp/x")).unwrap().check().unwrap_err();
+        assert!(error.to_string().contains("instances.i.wait-replicas"), "{error}");
+    }
+
+    #[test]
     fn combinations_that_cannot_work_are_refused_together() {
         let config = Config::parse(
             "http = \"0.0.0.0:1\"\n[limits]\nmax-object = \"512MiB\"\n\

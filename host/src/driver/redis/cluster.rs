@@ -108,7 +108,12 @@ impl Cluster {
                     let Some(index) = *index else { continue };
                     let given = given.map_err(|fault| fault.at(&place));
                     news |= given.as_ref().is_err_and(tells_news);
-                    match given.as_ref().err().and_then(redirect).filter(|_| round < REDIRECTS) {
+                    match given
+                        .as_ref()
+                        .err()
+                        .and_then(|f| redirect(f, &node))
+                        .filter(|_| round < REDIRECTS)
+                    {
                         Some(to) => {
                             let command = command.clone();
                             errands.push(Errand { index, command, redirect: Some(to) });
@@ -148,7 +153,7 @@ impl Cluster {
     fn server(&self, node: &Node) -> Arc<Server> {
         let mut servers = self.servers.lock();
         let server = servers.entry(node.clone()).or_insert_with(|| {
-            Arc::new(Server::new(Seek::Fixed(self.login.at(node)), self.replicas))
+            Arc::new(Server::new(Seek::Fixed(self.login.at(node).into()), self.replicas))
         });
         server.clone()
     }
@@ -248,12 +253,16 @@ fn key(command: &Cmd) -> Option<&[u8]> {
     }
 }
 
-/// Where a server sends a command on to, and whether that server must be told so.
-fn redirect(fault: &Fault) -> Option<(Node, bool)> {
+/// Where the server at `from` sends a command on to, and whether that server must be told so.
+fn redirect(fault: &Fault, from: &Node) -> Option<(Node, bool)> {
     let Fault::Server { cause, .. } = fault else { return None };
-    let (node, _) = cause.redirect_node()?;
+    let mut node = Node::parse(cause.redirect_node()?.0)?;
+    // A server that does not know how others are reached means its own host.
+    if node.host.is_empty() || node.host == "?" {
+        node.host = from.host.clone();
+    }
     let asks = cause.kind() == redis::ErrorKind::Server(ServerErrorKind::Ask);
-    Some((Node::parse(node)?, asks))
+    Some((node, asks))
 }
 
 /// Whether a failure means that the slots may be with others by now.

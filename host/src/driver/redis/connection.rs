@@ -30,7 +30,7 @@ pub(crate) struct Connection {
 enum Topology {
     /// A server at one place, or wherever sentinels say.
     One(Arc<Server>),
-    Cluster(Cluster),
+    Cluster(Box<Cluster>),
 }
 
 impl Connection {
@@ -40,12 +40,12 @@ impl Connection {
         tls::install();
         let one = |seek| Topology::One(Arc::new(Server::new(seek, replicas)));
         let topology = match servers {
-            Servers::One(endpoint) => one(Seek::Fixed(endpoint)),
+            Servers::One(endpoint) => one(Seek::Fixed(endpoint.into())),
             Servers::Sentinel { sentinels, master, login } => {
                 one(Seek::Master(Arc::new(Sentinels::new(sentinels, master, login))))
             }
             Servers::Cluster { login, seeds } => {
-                Topology::Cluster(Cluster::new(login, seeds, replicas))
+                Topology::Cluster(Box::new(Cluster::new(login, seeds, replicas)))
             }
         };
         Self { address, topology }

@@ -160,6 +160,9 @@ fn said(
     } else if is("cluster support disabled") {
         at(ErrorKind::Config, &format!("{server} is not part of a cluster"))
             .with_hint("write `redis://` for a single server")
+    } else if is("unknown command") && is("SENTINEL") {
+        at(ErrorKind::Config, &format!("{server} is no sentinel"))
+            .with_hint("name sentinels in `redis-sentinel://`, whose port is 26379 by default")
     } else if is("NOPERM") {
         at(ErrorKind::Config, "its access list does not let the user run a command")
             .with_hint("grant it to the user with `ACL SETUSER`")

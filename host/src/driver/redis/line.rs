@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 #[derive(Debug, Clone)]
 pub(super) enum Seek {
     /// It is always this one.
-    Fixed(Endpoint),
+    Fixed(Box<Endpoint>),
     /// Sentinels name it.
     Master(Arc<Sentinels>),
 }
