@@ -401,6 +401,7 @@ async fn open_instances(
                 max_bytes: instance.max_bytes.map(|bytes| bytes.as_u64()),
                 eviction: instance.eviction,
                 sync: instance.sync,
+                wait_replicas: instance.wait_replicas,
                 ..Options::default()
             },
         };

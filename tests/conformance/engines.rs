@@ -1,6 +1,9 @@
 //! The engines, each opened afresh for a test.
 
-use crate::server::RedisServer;
+use crate::{
+    replicated::{Cluster, Replicated, Tls},
+    server::RedisServer,
+};
 use framedb_core::{Key, Kind, Route};
 use framedb_host::{
     driver::{Arena, Disk, Disks, Eviction},
@@ -9,9 +12,13 @@ use framedb_host::{
 };
 use futures::FutureExt;
 use std::{
+    any::Any,
     future::Future,
     path::Path,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant, SystemTime},
 };
 
@@ -31,7 +38,8 @@ pub(crate) struct Engine {
     /// Expired values go without being deleted.
     pub(crate) expires_by_itself: bool,
     _directory: Option<tempfile::TempDir>,
-    _server: Option<RedisServer>,
+    /// What the instance needs while it is open: a server, or a turn at one.
+    _server: Option<Box<dyn Any + Send + Sync>>,
 }
 
 impl Engine {
@@ -64,12 +72,39 @@ pub(crate) async fn file() -> Engine {
 /// An instance at a server of its own.
 pub(crate) async fn redis() -> Engine {
     let server = RedisServer::start();
+    redis_at(&server.url(), server).await
+}
+
+/// An instance at a server of its own, behind TLS.
+pub(crate) async fn redis_tls() -> Engine {
+    let tls = Tls::start("localhost");
+    let ca = tls.authority();
+    let url = format!("rediss://localhost:{}?ssl-ca={}", tls.port, ca.display());
+    redis_at(&url, tls).await
+}
+
+/// A database of its own on the master that the tests' sentinels watch.
+pub(crate) async fn redis_sentinel() -> Engine {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let database = NEXT.fetch_add(1, Ordering::Relaxed);
+    let path = format!("{}/{database}", crate::replicated::MASTER);
+    redis_at(&Replicated::shared().await.url("", &path), ()).await
+}
+
+/// A turn at the tests' cluster.
+pub(crate) async fn redis_cluster() -> Engine {
+    let (cluster, turn) = Cluster::shared().await;
+    redis_at(&cluster.url(), turn).await
+}
+
+async fn redis_at(url: &str, server: impl Any + Send + Sync) -> Engine {
     let directory = tempfile::tempdir().unwrap();
     let context = context(directory.path(), Options::default());
-    let one = open(&server.url(), &context).await.unwrap();
+    let one = open(url, &context).await.unwrap();
     let engine = node(context, one, "memory:", Kind::InMemory).keeping(directory);
     // Redis lists have no numbers to put an element back by.
-    Engine { returns_in_order: false, expires_by_itself: true, _server: Some(server), ..engine }
+    let server: Option<Box<dyn Any + Send + Sync>> = Some(Box::new(server));
+    Engine { returns_in_order: false, expires_by_itself: true, _server: server, ..engine }
 }
 
 /// A database of its own on the tests' server.

@@ -17,10 +17,15 @@ mod mariadb;
 mod memory;
 mod mysql;
 mod objects;
+mod process;
 mod queues;
 mod recovery;
 mod redis;
+mod redis_cluster;
+mod redis_failover;
+mod redis_sentinel;
 mod registry;
+mod replicated;
 mod server;
 
 /// A test per engine for every function of a suite.
@@ -45,7 +50,9 @@ macro_rules! suite {
 
 /// The suites, under names of their own.
 mod suites {
-    suite!(objects on in_memory = memory, on_disk = file, on_redis = redis, on_mysql = mysql: {
+    suite!(objects on
+        in_memory = memory, on_disk = file, on_redis = redis, on_redis_tls = redis_tls,
+        on_redis_sentinel = redis_sentinel, on_redis_cluster = redis_cluster, on_mysql = mysql: {
         a_value_is_read_as_it_was_put,
         absence_is_no_error,
         put_replaces_and_repeats,
@@ -62,7 +69,9 @@ mod suites {
         deleting_data_takes_its_route_along,
         many_writers_lose_nothing,
     });
-    suite!(queues on in_memory = memory, on_disk = file, on_redis = redis: {
+    suite!(queues on
+        in_memory = memory, on_disk = file, on_redis = redis, on_redis_tls = redis_tls,
+        on_redis_sentinel = redis_sentinel, on_redis_cluster = redis_cluster: {
         elements_come_out_in_order,
         an_empty_queue_is_no_error,
         a_repeated_id_is_the_same_element,

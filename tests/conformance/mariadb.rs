@@ -1,13 +1,11 @@
 //! MariaDB servers of the tests' own: each in a scratch directory, on a free port.
 
+use crate::process;
 use std::{
     net::TcpListener,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, Stdio},
-    sync::{
-        atomic::{AtomicU32, Ordering},
-        mpsc,
-    },
+    sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 use tokio::sync::OnceCell;
@@ -19,7 +17,7 @@ pub(crate) struct Server {
     _directory: tempfile::TempDir,
 }
 
-/// What the names of scratch directories begin with; the process that made one comes next.
+/// What the names of scratch directories begin with.
 const PREFIX: &str = "framedb-mariadb-";
 
 /// The server that tests share, each with a database of its own.
@@ -27,7 +25,7 @@ pub(crate) async fn shared() -> &'static Server {
     static SHARED: OnceCell<Server> = OnceCell::const_new();
     SHARED
         .get_or_init(|| {
-            remove_abandoned();
+            process::remove_abandoned(PREFIX);
             Server::start(&[])
         })
         .await
@@ -42,8 +40,7 @@ pub(crate) fn fresh_name() -> String {
 impl Server {
     /// Starts a server with further options, and waits until it answers.
     pub(crate) async fn start(options: &[&str]) -> Self {
-        let prefix = format!("{PREFIX}{}-", std::process::id());
-        let directory = tempfile::Builder::new().prefix(&prefix).tempdir().unwrap();
+        let directory = process::scratch(PREFIX);
         let data = directory.path().join("data");
         let installed = Command::new(program("mariadb-install-db"))
             .arg("--no-defaults")
@@ -54,10 +51,8 @@ impl Server {
             .status();
         assert!(installed.unwrap().success(), "`mariadb-install-db` failed");
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut command = Command::new("setpriv");
+        let mut command = process::command(program("mariadbd"));
         command
-            .args(["--pdeathsig", "KILL"])
-            .arg(program("mariadbd"))
             .arg("--no-defaults")
             .arg(format!("--datadir={}", data.display()))
             .arg(format!("--socket={}", directory.path().join("socket").display()))
@@ -68,7 +63,7 @@ impl Server {
             .args(options)
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        let child = spawn(command);
+        let child = process::spawn(command);
         let server = Self { port, child, _directory: directory };
         let deadline = Instant::now() + Duration::from_secs(60);
         while mysql_async::Conn::new(server.options()).await.is_err() {
@@ -107,31 +102,6 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Removes the scratch directories of processes that have ended: what a static holds is never
-/// dropped.
-fn remove_abandoned() {
-    for entry in std::fs::read_dir(std::env::temp_dir()).unwrap().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let process = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());
-        if process.is_some_and(|id| !Path::new("/proc").join(id).exists()) {
-            let _ = std::fs::remove_dir_all(entry.path());
-        }
-    }
-}
-
-/// Starts a child from a thread that lasts as long as the process: a value that tests share is
-/// never dropped, so the child is also told when the thread that started it ends.
-fn spawn(mut command: Command) -> Child {
-    let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || {
-        sender.send(command.spawn().unwrap()).unwrap();
-        loop {
-            std::thread::park();
-        }
-    });
-    receiver.recv().unwrap()
 }
 
 /// Where a program is: packages put servers into directories that users do not search.

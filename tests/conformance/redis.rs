@@ -2,34 +2,39 @@
 
 use crate::{
     engines::{context, eventually, key, keys, record},
+    replicated::Tls,
     server::{RedisServer, free_port},
 };
 use framedb_host::{
     Error, ErrorKind,
     store::{Element, Instance, Options, open},
 };
-use std::{process::Command, time::Duration};
+use std::time::Duration;
 
-const SECRET: &str = "s3cret-word";
+pub(crate) const SECRET: &str = "s3cret-word";
 
-async fn open_at(url: &str) -> Result<Instance, Error> {
+pub(crate) async fn open_at(url: &str) -> Result<Instance, Error> {
+    open_with(url, Options::default()).await
+}
+
+pub(crate) async fn open_with(url: &str, options: Options) -> Result<Instance, Error> {
     let directory = tempfile::tempdir().unwrap();
-    open(url, &context(directory.path(), Options::default())).await
+    open(url, &context(directory.path(), options)).await
 }
 
 /// The error of an instance that cannot be opened; it shows no secret.
-async fn refused(url: &str) -> Error {
+pub(crate) async fn refused(url: &str) -> Error {
     let error = open_at(url).await.unwrap_err();
     let shown = format!("{error} {error:?} {} {:?}", error.chain(), error.hint());
     assert!(!shown.contains(SECRET), "{shown}");
     error
 }
 
-async fn put(instance: &Instance, name: &str) -> Result<(), Error> {
+pub(crate) async fn put(instance: &Instance, name: &str) -> Result<(), Error> {
     instance.objects.put(&[record(name, b"1")]).await.pop().unwrap()
 }
 
-fn elements(ids: &[&str]) -> Vec<Element> {
+pub(crate) fn elements(ids: &[&str]) -> Vec<Element> {
     ids.iter().map(|id| Element { id: (*id).into(), data: id.as_bytes().to_vec().into() }).collect()
 }
 
@@ -117,34 +122,20 @@ async fn a_unix_socket_is_an_address() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_of_nobody_is_refused() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().to_str().unwrap();
-    let (certificate, secret) = (format!("{path}/cert.pem"), format!("{path}/key.pem"));
-    let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
-        .args(["-nodes", "-days", "2", "-subj", "/CN=localhost"])
-        .args(["-addext", "subjectAltName=DNS:localhost"])
-        .args(["-keyout", &secret, "-out", &certificate])
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    let port = free_port().to_string();
-    let _server = RedisServer::start_with(&[
-        "--tls-port",
-        &port,
-        "--tls-cert-file",
-        &certificate,
-        "--tls-key-file",
-        &secret,
-        "--tls-auth-clients",
-        "no",
-        "--tls-ca-cert-file",
-        &certificate,
-    ]);
-    let error = refused(&format!("rediss://:{SECRET}@localhost:{port}")).await;
-    assert!(error.to_string().contains("certificate is not trusted"), "{}", error.chain());
-    assert!(!error.is_temporary());
+async fn only_certificates_of_a_known_authority_and_for_the_host_are_trusted() {
+    let (tls, other) = (Tls::start("localhost"), Tls::start("elsewhere"));
+    let at = |tls: &Tls, query: String| format!("rediss://:{SECRET}@localhost:{}{query}", tls.port);
+    let named = |tls: &Tls| format!("?ssl-ca={}", tls.authority().display());
+    for (server, query) in [(&tls, String::new()), (&tls, named(&other)), (&other, named(&other))] {
+        let error = refused(&at(server, query)).await;
+        assert!(error.to_string().contains("certificate is not trusted"), "{}", error.chain());
+        assert!(!error.is_temporary() && error.hint().unwrap().contains("ssl-ca"), "{error:?}");
+    }
+    let error = refused(&at(&tls, format!("?ssl-ca={}.not", tls.authority().display()))).await;
+    assert!(error.to_string().contains("cannot be read"), "{error}");
+    // As existing clients write it.
+    let url = at(&tls, format!("?ssl_ca_certs={}", tls.authority().display()));
+    put(&open_at(&url.replace(&format!(":{SECRET}@"), "")).await.unwrap(), "a").await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
-//! `RedisServer`: a real server for one test, on a free loopback port, with nothing kept on disk.
+//! `RedisServer`: a real server on a free loopback port, with nothing kept on disk.
 
+use crate::process;
 use std::{
     fs::File,
     io::{Read, Write},
@@ -9,7 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A running server. It ends with its handle.
+/// What the names of scratch directories begin with.
+pub(crate) const PREFIX: &str = "framedb-redis-";
+
+/// A running server. It ends with its handle, or with the process.
 pub(crate) struct RedisServer {
     port: u16,
     arguments: Vec<String>,
@@ -25,7 +29,19 @@ impl RedisServer {
 
     /// A server with more arguments; `DIR` in them is its scratch directory.
     pub(crate) fn start_with(arguments: &[&str]) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let nothing_kept = ["--save", "", "--appendonly", "no", "--dir", "DIR"];
+        Self::launch(process::scratch(PREFIX), &[&nothing_kept, arguments].concat())
+    }
+
+    /// A sentinel with these lines of configuration.
+    pub(crate) fn sentinel(lines: &[String]) -> Self {
+        let directory = process::scratch(PREFIX);
+        // Sentinels write down what they learn.
+        std::fs::write(directory.path().join("conf"), lines.join("\n")).unwrap();
+        Self::launch(directory, &["DIR/conf", "--sentinel"])
+    }
+
+    fn launch(directory: tempfile::TempDir, arguments: &[&str]) -> Self {
         let path = directory.path().to_str().unwrap();
         let arguments: Vec<String> =
             arguments.iter().map(|argument| argument.replace("DIR", path)).collect();
@@ -56,6 +72,13 @@ impl RedisServer {
         self.directory.path()
     }
 
+    /// Lets the process stand still, so that it answers nobody, or go on.
+    pub(crate) fn pause(&self, paused: bool) {
+        let signal = if paused { "-STOP" } else { "-CONT" };
+        let id = self.child.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+
     /// Ends the process; the port stays its own.
     pub(crate) fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {
@@ -73,7 +96,12 @@ impl RedisServer {
 
     /// Sends a command as another client would; the bare reply.
     pub(crate) fn command(&self, words: &[&str]) -> String {
-        ask(self.port, words).unwrap()
+        self.command_as(None, words)
+    }
+
+    /// Sends a command with a password.
+    pub(crate) fn command_as(&self, password: Option<&str>, words: &[&str]) -> String {
+        ask(self.port, password, words).unwrap()
     }
 }
 
@@ -93,15 +121,14 @@ pub(crate) fn free_port() -> u16 {
 
 fn run(port: u16, directory: &Path, arguments: &[String]) -> Child {
     let log = File::options().create(true).append(true).open(directory.join("log")).unwrap();
-    Command::new("redis-server")
-        .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
-        .args(["--save", "", "--appendonly", "no", "--dir", directory.to_str().unwrap()])
+    let mut command = process::command("redis-server");
+    command
         .args(arguments)
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
         .stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())
-        .stderr(log)
-        .spawn()
-        .expect("redis-server is installed by `cargo xtask test`")
+        .stderr(log);
+    process::spawn(command)
 }
 
 /// Waits for an answer of whatever kind; `false` when the process has ended.
@@ -111,7 +138,9 @@ fn answers(port: u16, child: &mut Child) -> bool {
         if child.try_wait().unwrap().is_some() {
             return false;
         }
-        if ask(port, &["PING"]).is_ok_and(|reply| !reply.is_empty() && !reply.contains("LOADING")) {
+        if ask(port, None, &["PING"])
+            .is_ok_and(|reply| !reply.is_empty() && !reply.contains("LOADING"))
+        {
             return true;
         }
         std::thread::sleep(Duration::from_millis(5));
@@ -119,10 +148,17 @@ fn answers(port: u16, child: &mut Child) -> bool {
     false
 }
 
-/// One command on a connection of its own; short replies only.
-fn ask(port: u16, words: &[&str]) -> std::io::Result<String> {
+/// One command on a connection of its own.
+fn ask(port: u16, password: Option<&str>, words: &[&str]) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    if let Some(password) = password {
+        exchange(&mut stream, &["AUTH", password])?;
+    }
+    exchange(&mut stream, words)
+}
+
+fn exchange(stream: &mut TcpStream, words: &[&str]) -> std::io::Result<String> {
     let mut line = format!("*{}\r\n", words.len());
     for word in words {
         line.push_str(&format!("${}\r\n{word}\r\n", word.len()));
@@ -130,7 +166,7 @@ fn ask(port: u16, words: &[&str]) -> std::io::Result<String> {
     stream.write_all(line.as_bytes())?;
     let mut reply = Vec::new();
     let mut buffer = [0; 4096];
-    while !reply.ends_with(b"\r\n") {
+    while end(&reply).is_none() {
         let read = stream.read(&mut buffer)?;
         if read == 0 {
             break;
@@ -138,4 +174,20 @@ fn ask(port: u16, words: &[&str]) -> std::io::Result<String> {
         reply.extend_from_slice(&buffer[..read]);
     }
     Ok(String::from_utf8_lossy(&reply).trim_end().to_owned())
+}
+
+/// Where a reply ends, if it is there as a whole.
+fn end(reply: &[u8]) -> Option<usize> {
+    let mut at = reply.windows(2).position(|pair| pair == b"\r\n")? + 2;
+    let count: i64 = std::str::from_utf8(&reply[1..at - 2]).ok()?.parse().unwrap_or(0);
+    match reply[0] {
+        b'$' if count >= 0 => at += usize::try_from(count).unwrap() + 2,
+        b'*' => {
+            for _ in 0..count {
+                at += end(&reply[at..])?;
+            }
+        }
+        _ => {}
+    }
+    (at <= reply.len()).then_some(at)
 }

@@ -20,7 +20,7 @@ pub use file_queue::FileQueues;
 pub use memory::MemoryStore;
 pub use mysql::MysqlObjects;
 pub use open::{Instance, OpenContext, Options, SyncMode, open};
-pub(crate) use open::{KNOWN_ENGINES, kinds_of};
+pub(crate) use open::{KNOWN_ENGINES, is_redis, kinds_of};
 pub use redis::RedisObjects;
 pub use redis_queue::RedisQueues;
 

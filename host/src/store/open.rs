@@ -37,6 +37,8 @@ pub struct Options {
     pub sync: SyncMode,
     /// Whether concurrent writes to a server share statements; on but for measuring without.
     pub grouping: bool,
+    /// How many Redis replicas must have a write before it counts as done.
+    pub wait_replicas: u32,
 }
 
 impl Default for Options {
@@ -46,6 +48,7 @@ impl Default for Options {
             eviction: Eviction::default(),
             sync: SyncMode::default(),
             grouping: true,
+            wait_replicas: 0,
         }
     }
 }
@@ -77,8 +80,9 @@ pub struct Instance {
 }
 
 /// Opens the instance at `url`: `memory:`, `file:` (the node's data directory),
-/// `file:<directory>`, a Redis server at `redis://`, `rediss://` (TLS) or `unix://`, or a server
-/// of the MySQL protocol at `mysql://user:password@host:port/database`.
+/// `file:<directory>`, a Redis server at `redis://`, `rediss://` (TLS) or `unix://`, the master
+/// that Redis sentinels watch at `redis-sentinel://`, a Redis cluster at `redis-cluster://`, or a
+/// server of the MySQL protocol at `mysql://user:password@host:port/database`.
 ///
 /// # Errors
 ///
@@ -98,15 +102,15 @@ pub async fn open(url: &str, context: &OpenContext) -> Result<Instance> {
             let path = rest.strip_prefix("//").unwrap_or(rest);
             Ok(file(context.disks.at(Path::new(path))?, context))
         }
-        "redis" | "rediss" | "unix" | "redis+unix" => redis(url, context).await,
+        scheme if is_redis(scheme) => redis(url, context).await,
         "mysql" | "mysql+pymysql" => mysql(url, context).await,
         _ => Err(unknown(scheme, context)),
     }
 }
 
 /// The engines in words.
-pub(crate) const KNOWN_ENGINES: &str =
-    "`memory:`, `file:`, `redis:` (also `rediss:` and `unix:`) and `mysql:`";
+pub(crate) const KNOWN_ENGINES: &str = "`memory:`, `file:`, `redis:` (also `rediss:`, `unix:`, `redis-sentinel:` and \
+     `redis-cluster:`) and `mysql:`";
 
 /// What each engine keeps.
 const IN_MEMORY: &[Kind] = &[Kind::InMemory, Kind::Stream];
@@ -116,11 +120,19 @@ const IN_TABLES: &[Kind] = &[Kind::Storage];
 /// What the engine with a URL's scheme keeps; `None` when there is no such engine.
 pub(crate) fn kinds_of(scheme: &str) -> Option<&'static [Kind]> {
     match scheme {
-        "memory" | "redis" | "rediss" | "unix" | "redis+unix" => Some(IN_MEMORY),
+        "memory" => Some(IN_MEMORY),
+        scheme if is_redis(scheme) => Some(IN_MEMORY),
         "file" => Some(ON_DISK),
         "mysql" | "mysql+pymysql" => Some(IN_TABLES),
         _ => None,
     }
+}
+
+/// Whether a URL's scheme is one of Redis.
+pub(crate) fn is_redis(scheme: &str) -> bool {
+    let sentinel = matches!(scheme, "redis-sentinel" | "rediss-sentinel");
+    let cluster = matches!(scheme, "redis-cluster" | "rediss-cluster");
+    sentinel || cluster || matches!(scheme, "redis" | "rediss" | "unix" | "redis+unix")
 }
 
 async fn mysql(url: &str, context: &OpenContext) -> Result<Instance> {
@@ -148,8 +160,8 @@ fn file(disk: Arc<Disk>, context: &OpenContext) -> Instance {
 }
 
 async fn redis(url: &str, context: &OpenContext) -> Result<Instance> {
-    let (address, info) = Address::parse(url, &context.framedb_id)?;
-    let connection = Arc::new(Connection::new(address, info)?);
+    let (address, servers) = Address::parse(url, &context.framedb_id)?;
+    let connection = Arc::new(Connection::new(address, servers, context.options.wait_replicas));
     let max_value = max_value(context.max_object);
     let objects = RedisObjects::new(connection.clone(), max_value);
     objects.health().await?;
@@ -167,10 +179,10 @@ fn max_value(max_object: u64) -> u64 {
 fn unknown(scheme: &str, context: &OpenContext) -> Error {
     let id = &context.framedb_id;
     let scheme: String = scheme.chars().take(32).collect();
-    let absent = ["redis-sentinel", "redis-cluster", "etcd", "http", "https"];
+    let absent = ["etcd", "http", "https"];
     let known = format!("this build knows {KNOWN_ENGINES}");
     let hint = if absent.contains(&scheme.as_str()) {
-        format!("{known}; other servers (`redis-sentinel:`, `etcd:` and others) are not in it")
+        format!("{known}; other servers (`etcd:` and others) are not in it")
     } else {
         known
     };

@@ -8,7 +8,7 @@ use crate::{
     Error, ErrorKind, Result,
     driver::{
         redis::{
-            Cmd, Connection, Pipeline, RedisError, RedisResult, Scripts, Value, cmd, failed,
+            Ack, Answer, Cmd, Connection, Fault, ParsingError, Scripts, Value, cmd, failed,
             from_redis_value,
         },
         repeat,
@@ -29,9 +29,6 @@ pub(super) const MAX_BULK: u64 = 512 << 20;
 /// Bytes of records that travel in one pipeline, so that each has its time to be answered.
 pub(super) const MAX_GROUP: usize = 16 << 20;
 
-/// Keys that the server looks at in one step of a listing: other clients wait that long.
-const SCAN_STEP: usize = 1000;
-
 /// One Redis instance's objects.
 #[derive(Debug)]
 pub struct RedisObjects {
@@ -44,8 +41,8 @@ impl RedisObjects {
         Self { connection, max_value: max_value.min(MAX_BULK) }
     }
 
-    fn failed(&self, attempt: &str, cause: RedisError) -> Error {
-        failed(attempt, self.connection.address(), cause)
+    fn failed(&self, attempt: &str, fault: Fault) -> Error {
+        failed(attempt, self.connection.address(), fault)
     }
 
     /// Sends a command per key; what `read` makes of each answer.
@@ -54,24 +51,21 @@ impl RedisObjects {
         attempt: &str,
         keys: &[Key],
         command: impl Fn(&str) -> Cmd,
-        read: impl Fn(Value) -> RedisResult<T>,
+        read: impl Fn(Value) -> Result<T, ParsingError>,
     ) -> Vec<Result<T>> {
         if keys.is_empty() {
             return Vec::new();
         }
-        let mut pipeline = Pipeline::with_capacity(keys.len());
-        for key in keys {
-            pipeline.add_command(command(key.as_str()));
-        }
-        match self.connection.send(&mut pipeline).await {
+        let commands = keys.iter().map(|key| command(key.as_str())).collect();
+        match self.connection.send(commands, Ack::Primary).await {
             Ok(answers) => {
-                let one = |(key, answer): (&Key, RedisResult<Value>)| {
-                    let read = answer.and_then(&read);
-                    read.map_err(|cause| self.failed(&format!("{attempt} {key}"), cause))
+                let one = |(key, answer): (&Key, Answer)| {
+                    let read = answer.and_then(|answer| Ok(read(answer)?));
+                    read.map_err(|fault| self.failed(&format!("{attempt} {key}"), fault))
                 };
                 keys.iter().zip(answers).map(one).collect()
             }
-            Err(cause) => repeat(&self.failed(&format!("{attempt} objects"), cause), keys.len()),
+            Err(fault) => repeat(&self.failed(&format!("{attempt} objects"), fault), keys.len()),
         }
     }
 
@@ -80,52 +74,35 @@ impl RedisObjects {
         if group.is_empty() {
             return Vec::new();
         }
-        let mut pipeline = Pipeline::with_capacity(group.len());
-        for record in group {
-            pipeline.add_command(set(record));
-        }
-        match self.connection.send(&mut pipeline).await {
+        let commands = group.iter().map(|record| set(record)).collect();
+        match self.connection.send(commands, Ack::Replicas).await {
             Ok(answers) => {
-                let one = |(record, answer): (&&Record, RedisResult<Value>)| match answer {
+                let one = |(record, answer): (&&Record, Answer)| match answer {
                     Ok(_) => Ok(()),
-                    Err(cause) => Err(self.failed(&format!("store {}", record.key), cause)),
+                    Err(fault) => Err(self.failed(&format!("store {}", record.key), fault)),
                 };
                 group.iter().zip(answers).map(one).collect()
             }
-            Err(cause) => repeat(&self.failed("store objects", cause), group.len()),
+            Err(fault) => repeat(&self.failed("store objects", fault), group.len()),
         }
     }
 
     /// The first `limit` keys in byte order; keys that no sender could use are not ours.
     async fn scan(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<Key>> {
-        let pattern = pattern(prefix);
         let mut first: BTreeSet<Key> = BTreeSet::new();
-        let mut cursor = 0_u64;
-        loop {
-            let mut scan = cmd("SCAN");
-            scan.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(SCAN_STEP);
-            scan.arg("TYPE").arg("string");
-            let mut pipeline = Pipeline::with_capacity(1);
-            pipeline.add_command(scan);
-            let page = self.connection.send(&mut pipeline).await;
-            let page = page.and_then(|mut answers| answers.pop().unwrap_or(Ok(Value::Nil)));
-            let (next, names): (u64, Vec<Vec<u8>>) = page
-                .and_then(|page| Ok(from_redis_value(page)?))
-                .map_err(|cause| self.failed("list objects", cause))?;
-            for key in names.iter().filter_map(|name| Key::from_bytes(name).ok()) {
-                if after.is_some_and(|after| key.as_str() <= after) {
-                    continue;
-                }
-                first.insert(key);
-                if first.len() > limit {
-                    first.pop_last();
-                }
+        let found = |name: Vec<u8>| {
+            let Ok(key) = Key::from_bytes(&name) else { return };
+            if after.is_some_and(|after| key.as_str() <= after) {
+                return;
             }
-            if next == 0 {
-                return Ok(first.into_iter().collect());
+            first.insert(key);
+            if first.len() > limit {
+                first.pop_last();
             }
-            cursor = next;
-        }
+        };
+        let scanned = self.connection.scan(&pattern(prefix), found).await;
+        scanned.map_err(|fault| self.failed("list objects", fault))?;
+        Ok(first.into_iter().collect())
     }
 }
 
@@ -167,7 +144,7 @@ impl ObjectStore for RedisObjects {
         self.each("read", keys, command, |answer| match answer {
             Value::Nil => Ok(None),
             Value::BulkString(data) => Ok(Some(Bytes::from(data))),
-            other => Ok(Some(Bytes::from(from_redis_value::<Vec<u8>>(other)?))),
+            other => from_redis_value::<Vec<u8>>(other).map(|data| Some(data.into())),
         })
         .await
     }
@@ -178,10 +155,10 @@ impl ObjectStore for RedisObjects {
             delete.arg(Scripts::DELETE).arg(1).arg(key);
             delete
         };
-        self.each("remove", keys, command, |answer| Ok(from_redis_value(answer)?)).await
+        self.each("remove", keys, command, from_redis_value).await
     }
 
-    /// The server looks at every key of the database for one page.
+    /// The servers look at every key of the database for one page.
     async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<Listed>> {
         if limit == 0 {
             return Ok(Vec::new());
@@ -194,11 +171,9 @@ impl ObjectStore for RedisObjects {
                 command
             }
         };
-        let size = |answer| Ok(from_redis_value::<u64>(answer)?);
-        let sizes = self.each("list", &keys, command("STRLEN"), size).await;
+        let sizes = self.each("list", &keys, command("STRLEN"), from_redis_value::<u64>).await;
         // What is gone has no length either.
-        let exists = |answer| Ok(from_redis_value::<bool>(answer)?);
-        let there = self.each("list", &keys, command("EXISTS"), exists).await;
+        let there = self.each("list", &keys, command("EXISTS"), from_redis_value::<bool>).await;
         let mut listed = Vec::with_capacity(keys.len());
         for ((key, size), there) in keys.into_iter().zip(sizes).zip(there) {
             match size {
@@ -213,27 +188,7 @@ impl ObjectStore for RedisObjects {
     }
 
     async fn health(&self) -> Result<()> {
-        let mut pipeline = Pipeline::new();
-        pipeline.cmd("PING").cmd("INFO").arg("replication");
-        let attempt = "answer for the instance";
-        let answers = self.connection.send(&mut pipeline).await;
-        let mut answers = answers.map_err(|cause| self.failed(attempt, cause))?.into_iter();
-        if let Some(Err(cause)) = answers.next() {
-            return Err(self.failed(attempt, cause));
-        }
-        // A user who may not ask is told by the first write.
-        let Some(Ok(info)) = answers.next() else { return Ok(()) };
-        let info: String = from_redis_value(info).unwrap_or_default();
-        let says = |line: &str| info.lines().any(|found| found.trim() == line);
-        if says("role:slave") && !says("slave_read_only:0") {
-            let address = self.connection.address();
-            return Err(Error::new(
-                ErrorKind::Unavailable,
-                format!("cannot store in Redis at {address}: it is a read-only replica"),
-            )
-            .with_hint("use the address of the primary"));
-        }
-        Ok(())
+        self.connection.health().await
     }
 
     fn limits(&self) -> Limits {

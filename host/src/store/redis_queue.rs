@@ -13,8 +13,8 @@ use crate::{
     driver::{
         queue::{ID_WINDOW, ID_WINDOW_COUNT},
         redis::{
-            Connection, FromRedisValue, Pipeline, QUEUES, RedisError, RedisResult, Script,
-            ScriptInvocation, Scripts, SideKeys, failed, from_redis_value,
+            Ack, Call, Connection, Fault, FromRedisValue, QUEUES, Script, Scripts, SideKeys, cmd,
+            failed,
         },
         repeat,
     },
@@ -79,32 +79,30 @@ async fn sweep(queues: Weak<Queues>) {
     loop {
         ticks.tick().await;
         let Some(queues) = queues.upgrade() else { return };
-        if let Err(cause) = queues.sweep().await {
-            let error = queues.failed("return ended leases", cause);
+        if let Err(fault) = queues.sweep().await {
+            let error = queues.failed("return ended leases", fault);
             tracing::debug!(error = error.chain(), "queues wait for their ended leases");
         }
     }
 }
 
 impl Queues {
-    fn failed(&self, attempt: &str, cause: RedisError) -> Error {
-        failed(attempt, self.connection.address(), cause)
+    fn failed(&self, attempt: &str, fault: Fault) -> Error {
+        failed(attempt, self.connection.address(), fault)
     }
 
-    fn call<'a>(&self, script: &'a Script, queue: &Key) -> ScriptInvocation<'a> {
-        let mut call = script.prepare_invoke();
-        call.key(SideKeys::of(queue).all());
-        call
+    fn call<'a>(&self, script: &'a Script, queue: &Key) -> Call<'a> {
+        script.call(SideKeys::of(queue).all())
     }
 
     async fn run<T: FromRedisValue>(
         &self,
         attempt: &str,
         queue: &Key,
-        call: &ScriptInvocation<'_>,
+        call: &Call<'_>,
     ) -> Result<T> {
-        let answer = self.connection.run(call).await;
-        answer.map_err(|cause| self.failed(&format!("{attempt} {queue}"), cause))
+        let answer = self.connection.run(call, Ack::Primary).await;
+        answer.map_err(|fault| self.failed(&format!("{attempt} {queue}"), fault))
     }
 
     /// Writes down that the queue has leases, before it has.
@@ -116,12 +114,10 @@ impl Queues {
                 return Ok(());
             }
         }
-        let mut pipeline = Pipeline::with_capacity(1);
-        pipeline.cmd("ZADD").arg(QUEUES).arg(Route::millis(SystemTime::now())).arg(queue.as_str());
-        let answers = self.connection.send(&mut pipeline).await;
-        let added =
-            answers.and_then(|answers| answers.into_iter().collect::<RedisResult<Vec<_>>>());
-        match added.map_err(|cause| self.failed(&format!("lease from {queue}"), cause)) {
+        let mut add = cmd("ZADD");
+        add.arg(QUEUES).arg(Route::millis(SystemTime::now())).arg(queue.as_str());
+        let added: Result<u64, Fault> = self.connection.ask(add, Ack::Primary).await;
+        match added.map_err(|fault| self.failed(&format!("lease from {queue}"), fault)) {
             Ok(_) => {}
             // A full server must be emptied all the same.
             Err(error) if error.kind() == ErrorKind::Full => return Ok(()),
@@ -137,31 +133,34 @@ impl Queues {
         Ok(())
     }
 
-    async fn sweep(&self) -> RedisResult<()> {
-        let mut pipeline = Pipeline::with_capacity(1);
-        pipeline.cmd("ZRANGE").arg(QUEUES).arg(0).arg(-1).arg("WITHSCORES");
-        let mut answers = self.connection.send(&mut pipeline).await?;
-        let Some(found) = answers.pop() else { return Ok(()) };
-        let queues: Vec<(Vec<u8>, f64)> = from_redis_value(found?)?;
+    async fn sweep(&self) -> Result<(), Fault> {
+        let mut all = cmd("ZRANGE");
+        all.arg(QUEUES).arg(0).arg(-1).arg("WITHSCORES");
+        let queues: Vec<(Vec<u8>, f64)> = self.connection.ask(all, Ack::Primary).await?;
         let idle = Route::millis(SystemTime::now() - IDLE);
+        let mut failed = None;
         for (name, at) in queues {
             let Ok(queue) = Key::from_bytes(&name) else { continue };
             let call = self.call(&self.scripts.length, &queue);
-            let lengths: RedisResult<(u64, u64)> = self.connection.run(&call).await;
-            let leased = match lengths {
+            let leased = match self.connection.run::<(u64, u64)>(&call, Ack::Primary).await {
                 Ok((_, leased)) => leased,
-                // An object took the name: its queue is looked at again when it is one.
-                Err(cause) if !cause.is_io_error() => 1,
-                Err(cause) => return Err(cause),
+                // An object took the name, and the queue is looked at again when it is one; or
+                // its server is down, and other queues have others.
+                Err(fault) => {
+                    if !fault.says("WRONGTYPE") {
+                        failed = Some(fault);
+                    }
+                    continue;
+                }
             };
             #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 are exact")]
             if leased == 0 && at <= idle as f64 {
-                let mut forget = self.scripts.forget.prepare_invoke();
-                forget.key(QUEUES).arg(name).arg(idle);
-                let _: u64 = self.connection.run(&forget).await?;
+                let mut forget = self.scripts.forget.call(&[QUEUES]);
+                forget.arg(name).arg(idle);
+                let _: u64 = self.connection.run(&forget, Ack::Primary).await?;
             }
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     /// Pushes elements that fit one call, in one step; an answer for each.
@@ -171,7 +170,8 @@ impl Queues {
         for element in group {
             call.arg(element.id.as_str()).arg(&*element.data);
         }
-        let answers: Vec<bool> = self.run("push to", queue, &call).await?;
+        let answers = self.connection.run::<Vec<bool>>(&call, Ack::Replicas).await;
+        let answers = answers.map_err(|fault| self.failed(&format!("push to {queue}"), fault))?;
         let pushed = |new| if new { Pushed::New } else { Pushed::Repeated };
         Ok(answers.into_iter().map(pushed).collect())
     }

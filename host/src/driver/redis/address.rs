@@ -1,59 +1,69 @@
-//! `Address`: where a server is, apart from what opens it.
+//! `Address`: where a Redis is, by its URL, apart from what opens it.
 
+use super::endpoint::{Endpoint, Node};
 use crate::{Error, ErrorKind, Result};
 use percent_encoding::percent_decode_str;
 use redis::{ConnectionAddr, ConnectionInfo};
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
+use url::Url;
 
-/// Where a server is. Holds no credentials, so it can be shown anywhere.
+/// The port of a sentinel whose URL names none.
+const SENTINEL_PORT: u16 = 26_379;
+
+/// What a URL looks like.
+const FORMS: &str = "write `redis://[user][:password]@host[:6379][/db]`, \
+    `redis-sentinel://[user][:password]@host[:26379][,host…]/master[/db]`, \
+    `redis-cluster://[user][:password]@host[:6379][,host…]`, the same with `rediss` for TLS, or \
+    `unix:///path?db=n`";
+
+/// Where a Redis is. Holds no credentials, so it can be shown anywhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Address {
     place: String,
     database: i64,
 }
 
+/// The servers behind a URL, with what opens them.
+#[derive(Debug, Clone)]
+pub(crate) enum Servers {
+    /// This one.
+    One(Endpoint),
+    /// Whichever these sentinels name as the master.
+    Sentinel {
+        /// The sentinels.
+        sentinels: Vec<Endpoint>,
+        /// The name of the master among those that sentinels watch.
+        master: String,
+        /// What opens the master, wherever it is.
+        login: Endpoint,
+    },
+    /// A cluster.
+    Cluster {
+        /// What opens each of its servers.
+        login: Endpoint,
+        /// Some of its servers, which know the others.
+        seeds: Vec<Node>,
+    },
+}
+
 impl Address {
-    /// Reads `redis://[user][:password]@host[:6379][/db]`, `rediss://…` or
-    /// `unix:///path?db=n`; the address, and what the client needs to connect.
+    /// Reads `redis://[user][:password]@host[:6379][/db]`, `rediss://…`, `unix:///path?db=n`,
+    /// `redis-sentinel://[user][:password]@host[:26379][,host…]/master[/db]` or
+    /// `redis-cluster://[user][:password]@host[:6379][,host…]`; the address, and the servers.
+    ///
+    /// The user and the password are for the sentinels too (contract 6). `?ssl-ca=FILE` names
+    /// the certificates to trust with TLS; `ssl_ca_certs`, as existing clients have it, is the
+    /// same.
     ///
     /// # Errors
     ///
     /// Says what is wrong with the URL of `framedb_id`, and shows nothing of it.
-    pub(crate) fn parse(url: &str, framedb_id: &str) -> Result<(Self, ConnectionInfo)> {
-        let invalid = |what: &str| {
-            Error::new(ErrorKind::Config, format!("cannot open {framedb_id:?}: {what}"))
-                .with_hint("write `redis://[user][:password]@host[:6379][/db]`, `rediss://…` or `unix:///path?db=n`")
-        };
-        let info = ConnectionInfo::from_str(url).map_err(|cause| {
-            invalid(&format!("its URL is not one of Redis: {}", cause.category()))
-        })?;
-        let database = info.redis_settings().db();
-        if database < 0 {
-            return Err(invalid("its database number is negative"));
-        }
-        let place = match info.addr() {
-            ConnectionAddr::Tcp(host, port) => place(host, *port),
-            ConnectionAddr::TcpTls { insecure: true, .. } => {
-                return Err(invalid("`#insecure` would accept any certificate"));
-            }
-            ConnectionAddr::TcpTls { host, port, .. } => place(host, *port),
-            ConnectionAddr::Unix(path) => path.display().to_string(),
-            _ => return Err(invalid("its URL has an unknown kind of address")),
-        };
-        let info = match (info.addr(), parameter(url, "username"), parameter(url, "password")) {
-            (ConnectionAddr::Unix(_), user, password) => {
-                let mut settings = info.redis_settings().clone();
-                if let Some(user) = user {
-                    settings = settings.set_username(user);
-                }
-                if let Some(password) = password {
-                    settings = settings.set_password(password);
-                }
-                info.set_redis_settings(settings)
-            }
-            _ => info,
-        };
-        Ok((Self { place, database }, info))
+    pub(crate) fn parse(url: &str, framedb_id: &str) -> Result<(Self, Servers)> {
+        let parsed = parse(url);
+        parsed.map_err(|what| {
+            let message = format!("cannot open {framedb_id:?}: {what}");
+            Error::new(ErrorKind::Config, message).with_hint(FORMS)
+        })
     }
 
     /// The number of the database.
@@ -68,14 +78,144 @@ impl fmt::Display for Address {
     }
 }
 
-fn place(host: &str, port: u16) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+/// A problem with a URL, in words that show nothing of it.
+type Parsed<T> = std::result::Result<T, String>;
+
+fn parse(url: &str) -> Parsed<(Address, Servers)> {
+    let authorities = authorities(url)?;
+    let (scheme, rest) = url.split_once("://").unwrap_or_default();
+    let one = |url: &str| Ok::<_, String>(Endpoint::new(info(url)?, authorities.clone()));
+    let (place, servers) = match scheme {
+        "redis-sentinel" | "rediss-sentinel" => {
+            let parts = Parts::of(rest)?;
+            let (master, database) = parts.path.split_once('/').unwrap_or((parts.path, ""));
+            let master = percent_decode_str(master).decode_utf8_lossy().into_owned();
+            if master.is_empty() {
+                return Err("it does not name the master that its sentinels watch".to_owned());
+            }
+            let data = scheme.trim_end_matches("-sentinel");
+            // Passwords go to sentinels as well, so these are as safe as the master by default.
+            let plain = match parameter(url, "sentinel-tls").as_deref() {
+                None | Some("true") => false,
+                Some("false") => true,
+                Some(_) => return Err("`sentinel-tls` is true or false".to_owned()),
+            };
+            let asked = if plain { "redis" } else { data };
+            let sentinels: Vec<Endpoint> = parts
+                .each(asked, database, Some(SENTINEL_PORT))
+                .map(|url| Ok(one(&url)?.without_database()))
+                .collect::<Parsed<_>>()?;
+            let first = parts.each(data, database, None).next().unwrap_or_default();
+            let place = format!("`{master}` of the sentinels {}", list(&sentinels));
+            (place, Servers::Sentinel { sentinels, master, login: one(&first)? })
+        }
+        "redis-cluster" | "rediss-cluster" => {
+            let parts = Parts::of(rest)?;
+            let data = scheme.trim_end_matches("-cluster");
+            let nodes = parts.each(data, parts.path, None).map(|url| one(&url));
+            let nodes: Vec<Endpoint> = nodes.collect::<Parsed<_>>()?;
+            let seeds = nodes.iter().filter_map(Endpoint::node).collect();
+            let place = format!("the cluster of {}", list(&nodes));
+            let login = nodes.into_iter().next().ok_or("it names no host")?;
+            (place, Servers::Cluster { login, seeds })
+        }
+        _ => {
+            let endpoint = one(url)?;
+            (endpoint.to_string(), Servers::One(endpoint))
+        }
+    };
+    let (Servers::One(endpoint)
+    | Servers::Sentinel { login: endpoint, .. }
+    | Servers::Cluster { login: endpoint, .. }) = &servers;
+    let database = endpoint.database();
+    Ok((Address { place, database }, servers))
 }
 
-/// A parameter of the query, under the names that other clients use for Unix sockets; this
+fn list(endpoints: &[Endpoint]) -> String {
+    endpoints.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// A URL of several hosts, which the URL crates do not read.
+struct Parts<'a> {
+    /// User and password as they stand, with the `@`.
+    login: &'a str,
+    hosts: Vec<&'a str>,
+    path: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn of(rest: &'a str) -> Parsed<Self> {
+        if rest.contains('#') {
+            return Err("what follows `#` is not understood".to_owned());
+        }
+        let rest = rest.split('?').next().unwrap_or_default();
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let split = authority.rfind('@').map_or(0, |at| at + 1);
+        let (login, hosts) = authority.split_at_checked(split).unwrap_or_default();
+        let hosts: Vec<&str> = hosts.split(',').collect();
+        if hosts.iter().any(|host| host.is_empty()) {
+            return Err("one of its hosts is missing".to_owned());
+        }
+        Ok(Self { login, hosts, path: path.trim_end_matches('/') })
+    }
+
+    /// A URL for each host, with the port where it has none.
+    fn each(&self, scheme: &str, path: &str, port: Option<u16>) -> impl Iterator<Item = String> {
+        let login = self.login;
+        self.hosts.iter().map(move |host| {
+            let named = Url::parse(&format!("redis://{host}")).is_ok_and(|u| u.port().is_some());
+            match port {
+                Some(port) if !named => format!("{scheme}://{login}{host}:{port}/{path}"),
+                _ => format!("{scheme}://{login}{host}/{path}"),
+            }
+        })
+    }
+}
+
+/// What the client needs for the URL of one server.
+fn info(url: &str) -> Parsed<ConnectionInfo> {
+    let info = ConnectionInfo::from_str(url)
+        .map_err(|cause| format!("its URL is not one of Redis: {}", cause.category()))?;
+    if info.redis_settings().db() < 0 {
+        return Err("its database number is negative".to_owned());
+    }
+    match info.addr() {
+        ConnectionAddr::TcpTls { insecure: true, .. } => {
+            Err("`#insecure` would accept any certificate".to_owned())
+        }
+        ConnectionAddr::Tcp(..) | ConnectionAddr::TcpTls { .. } => Ok(info),
+        ConnectionAddr::Unix(_) => {
+            let mut settings = info.redis_settings().clone();
+            if let Some(user) = parameter(url, "username") {
+                settings = settings.set_username(user);
+            }
+            if let Some(password) = parameter(url, "password") {
+                settings = settings.set_password(password);
+            }
+            Ok(info.set_redis_settings(settings))
+        }
+        _ => Err("its URL has an unknown kind of address".to_owned()),
+    }
+}
+
+/// The certificates that the URL names.
+fn authorities(url: &str) -> Parsed<Option<Arc<[u8]>>> {
+    let named = parameter(url, "ssl-ca").or_else(|| parameter(url, "ssl_ca_certs"));
+    let Some(file) = named else { return Ok(None) };
+    if !url.starts_with("rediss") {
+        return Err("`ssl-ca` is for TLS, which `rediss` asks for".to_owned());
+    }
+    match std::fs::read(&file) {
+        Ok(pem) => Ok(Some(pem.into())),
+        Err(cause) => Err(format!("its authorities cannot be read from {file}: {cause}")),
+    }
+}
+
+/// A parameter of the query. For Unix sockets other clients say `username` and `password`; this
 /// one's own are `user` and `pass`.
 fn parameter(url: &str, name: &str) -> Option<String> {
     let (_, query) = url.split_once('?')?;
+    let query = query.split('#').next().unwrap_or_default();
     let pair = |pair: &str| {
         let (key, value) = pair.split_once('=')?;
         (key == name).then(|| percent_decode_str(value).decode_utf8_lossy().into_owned())
@@ -84,35 +224,4 @@ fn parameter(url: &str, name: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn urls_are_read_and_their_secrets_not_shown() {
-        let (address, info) = Address::parse("redis://me:s3cret@host/4", "one").unwrap();
-        assert_eq!((address.to_string().as_str(), address.database()), ("host:6379", 4));
-        assert_eq!(info.redis_settings().password(), Some("s3cret"));
-        assert!(!format!("{address:?}").contains("s3cret"));
-        let (address, info) =
-            Address::parse("unix:///run/redis.sock?db=2&password=s3cret", "one").unwrap();
-        assert_eq!((address.to_string().as_str(), address.database()), ("/run/redis.sock", 2));
-        assert_eq!(info.redis_settings().password(), Some("s3cret"));
-        let (address, _) = Address::parse("rediss://[::1]:7000", "one").unwrap();
-        assert_eq!(address.to_string(), "[::1]:7000");
-    }
-
-    #[test]
-    fn wrong_urls_are_refused_without_being_shown() {
-        for url in [
-            "redis://:s3cret@/",
-            "redis:s3cret",
-            "redis://h/s3cret",
-            "rediss://h/#insecure",
-            "redis://h/-1",
-        ] {
-            let error = Address::parse(url, "one").unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Config, "{url}");
-            assert!(!format!("{error:?}").contains("s3cret"), "{url}");
-        }
-    }
-}
+mod tests;

@@ -1,134 +1,107 @@
-//! `Connection`: one socket to a server for all who use it, opened again when it breaks.
+//! `Connection`: a Redis, however many servers it is made of.
 
-use super::Address;
-use crate::{Error, ErrorKind, Result, driver::tls};
-use redis::{
-    AsyncConnectionConfig, Client, ConnectionInfo, FromRedisValue, Pipeline, RedisError,
-    RedisResult, ScriptInvocation, ServerErrorKind, Value, aio::MultiplexedConnection,
+use super::{
+    Address, Fault,
+    address::Servers,
+    cluster::Cluster,
+    line::{Answer, Seek},
+    scripts::Call,
+    sentinel::Sentinels,
+    server::{Ack, Server},
 };
-use std::{
-    fmt,
-    time::{Duration, Instant},
-};
-use tokio::sync::Mutex;
+use crate::driver::tls;
+use redis::{Cmd, FromRedisValue, Pipeline, Value, from_redis_value};
+use std::{sync::Arc, time::Duration};
 
 /// How long a connection may take to open, and an answer to come.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A connection to one server. Tasks share it: their commands travel behind one another, and
-/// nobody waits for another's answer.
+/// How long replicas may take to acknowledge a write. The answer must come within [`TIMEOUT`].
+pub(crate) const REPLICA_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A Redis: one server, the master that sentinels name, or a cluster. Stores see no difference.
+#[derive(Debug)]
 pub(crate) struct Connection {
     address: Address,
-    client: Client,
-    /// Held while a connection is opened, so that one task does it for all.
-    current: Mutex<Current>,
+    topology: Topology,
 }
 
-#[derive(Default)]
-struct Current {
-    open: Option<MultiplexedConnection>,
-    /// Counts connections, so that a failure closes the one it happened on.
-    number: u64,
-    /// When opening failed last, and why: the answer for those who waited meanwhile.
-    failed: Option<(Instant, RedisError)>,
+#[derive(Debug)]
+enum Topology {
+    /// A server at one place, or wherever sentinels say.
+    One(Arc<Server>),
+    Cluster(Box<Cluster>),
 }
 
 impl Connection {
-    /// A connection that opens when it is first used.
-    ///
-    /// # Errors
-    ///
-    /// When the client refuses the address.
-    pub(crate) fn new(address: Address, info: ConnectionInfo) -> Result<Self> {
+    /// A connection that opens when it is first used. Where a write asks for it, `replicas`
+    /// replicas must have it.
+    pub(crate) fn new(address: Address, servers: Servers, replicas: u32) -> Self {
         tls::install();
-        let client = Client::open(info).map_err(|cause| {
-            let message = format!("cannot use the Redis address {address}: {}", cause.category());
-            Error::new(ErrorKind::Config, message)
-        })?;
-        Ok(Self { address, client, current: Mutex::default() })
+        let one = |seek| Topology::One(Arc::new(Server::new(seek, replicas)));
+        let topology = match servers {
+            Servers::One(endpoint) => one(Seek::Fixed(endpoint.into())),
+            Servers::Sentinel { sentinels, master, login } => {
+                one(Seek::Master(Arc::new(Sentinels::new(sentinels, master, login))))
+            }
+            Servers::Cluster { login, seeds } => {
+                Topology::Cluster(Box::new(Cluster::new(login, seeds, replicas)))
+            }
+        };
+        Self { address, topology }
     }
 
-    /// Where the server is.
+    /// Where it is.
     pub(crate) fn address(&self) -> &Address {
         &self.address
     }
 
-    /// Sends commands in one go, without making them one step; the answer of each.
-    pub(crate) async fn send(
-        &self,
-        pipeline: &mut Pipeline,
-    ) -> RedisResult<Vec<RedisResult<Value>>> {
-        let (number, mut connection) = self.open().await?;
-        let answers = pipeline.ignore_errors().query_async(&mut connection).await;
-        self.look(number, answers.as_ref().err()).await;
-        let answers: Vec<RedisResult<Value>> = answers?;
-        // A server that was made a replica: its name may lead to another one by now.
-        let demoted =
-            answers.iter().filter_map(|answer| answer.as_ref().err()).find(|error| demoted(error));
-        self.look(number, demoted).await;
-        Ok(answers)
+    /// Sends commands that have a key each in one go, without making them one step; the answer
+    /// of each. Those for one key keep their order.
+    pub(crate) async fn send(&self, commands: Vec<Cmd>, ack: Ack) -> Result<Vec<Answer>, Fault> {
+        match &self.topology {
+            Topology::One(server) => {
+                let mut pipeline = Pipeline::with_capacity(commands.len() + 1);
+                for command in commands {
+                    pipeline.add_command(command);
+                }
+                server.send(&mut pipeline, ack).await
+            }
+            Topology::Cluster(cluster) => cluster.send(commands, ack).await,
+        }
+    }
+
+    /// Sends one command that has a key.
+    pub(crate) async fn ask<T: FromRedisValue>(&self, command: Cmd, ack: Ack) -> Result<T, Fault> {
+        let mut answers = self.send(vec![command], ack).await?;
+        Ok(from_redis_value(answers.pop().unwrap_or(Ok(Value::Nil))?)?)
     }
 
     /// Runs a script.
     pub(crate) async fn run<T: FromRedisValue>(
         &self,
-        call: &ScriptInvocation<'_>,
-    ) -> RedisResult<T> {
-        let (number, mut connection) = self.open().await?;
-        let answer = call.invoke_async(&mut connection).await;
-        self.look(number, answer.as_ref().err()).await;
-        answer
+        call: &Call<'_>,
+        ack: Ack,
+    ) -> Result<T, Fault> {
+        match self.ask(call.command(), ack).await {
+            Err(fault) if fault.says("NOSCRIPT") => self.ask(call.with_source(), ack).await,
+            answer => answer,
+        }
     }
 
-    /// The open connection, or a new one.
-    async fn open(&self) -> RedisResult<(u64, MultiplexedConnection)> {
-        let asked = Instant::now();
-        let mut current = self.current.lock().await;
-        if let Some(connection) = &current.open {
-            return Ok((current.number, connection.clone()));
-        }
-        if let Some((at, error)) = &current.failed
-            && *at >= asked
-        {
-            return Err(error.clone());
-        }
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(TIMEOUT))
-            .set_response_timeout(Some(TIMEOUT));
-        match self.client.get_multiplexed_async_connection_with_config(&config).await {
-            Ok(connection) => {
-                current.number += 1;
-                current.open = Some(connection.clone());
-                current.failed = None;
-                Ok((current.number, connection))
-            }
-            Err(error) => {
-                current.failed = Some((Instant::now(), error.clone()));
-                Err(error)
+    /// The primaries, each with what it is called where there are several.
+    pub(super) async fn primaries(&self) -> Result<Vec<(Option<String>, Arc<Server>)>, Fault> {
+        match &self.topology {
+            Topology::One(server) => Ok(vec![(None, server.clone())]),
+            Topology::Cluster(cluster) => {
+                let servers = cluster.servers().await?.into_iter();
+                Ok(servers.map(|(node, s)| (Some(format!("the server {node}")), s)).collect())
             }
         }
     }
 
-    /// Closes the connection of this number after an error that it will not recover from.
-    async fn look(&self, number: u64, error: Option<&RedisError>) {
-        let Some(error) = error else { return };
-        if !(error.is_io_error() || error.is_unrecoverable_error() || demoted(error)) {
-            return;
-        }
-        let mut current = self.current.lock().await;
-        if current.number == number {
-            current.open = None;
-        }
-    }
-}
-
-fn demoted(error: &RedisError) -> bool {
-    error.kind() == redis::ErrorKind::Server(ServerErrorKind::ReadOnly)
-}
-
-impl fmt::Debug for Connection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The client knows the password.
-        f.debug_struct("Connection").field("address", &self.address).finish_non_exhaustive()
+    /// Whether it is a cluster.
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(self.topology, Topology::Cluster(_))
     }
 }

@@ -1,23 +1,32 @@
 //! Redis and Valkey: the one folder that knows their client.
 //!
-//! [`Connection`] is what stores share: commands of any number of tasks travel over one socket,
-//! which is opened again when it breaks. [`SideKeys`] names what a queue keeps beside its list,
-//! and [`Scripts`] changes list and side keys in one step.
+//! [`Connection`] is what stores share, whether it is one server, a master that sentinels watch
+//! or a cluster: commands of any number of tasks travel over few sockets, which are opened again
+//! when they break. Below it, [`server`] is one primary and [`line`] a socket to it; [`sentinel`]
+//! finds the one, [`cluster`] chooses among many. [`SideKeys`] names what a queue keeps beside
+//! its list, and [`Scripts`] changes list and side keys in one step.
 
 mod address;
+mod cluster;
 mod connection;
+mod endpoint;
 mod error;
+mod health;
+mod line;
+mod scan;
 mod scripts;
+mod sentinel;
+mod server;
 mod side_keys;
 mod slot;
+mod slots;
 
 /// The client's words that stores speak to a [`Connection`] in.
-pub(crate) use ::redis::{
-    Cmd, FromRedisValue, Pipeline, RedisError, RedisResult, Script, ScriptInvocation, Value, cmd,
-    from_redis_value,
-};
+pub(crate) use ::redis::{Cmd, FromRedisValue, ParsingError, Value, cmd, from_redis_value};
 pub(crate) use address::Address;
 pub(crate) use connection::Connection;
-pub(crate) use error::failed;
-pub(crate) use scripts::Scripts;
+pub(crate) use error::{Fault, failed};
+pub(crate) use line::Answer;
+pub(crate) use scripts::{Call, Script, Scripts};
+pub(crate) use server::Ack;
 pub(crate) use side_keys::{QUEUES, SideKeys};

@@ -3,7 +3,7 @@
 //! All keys of a script are in one cluster slot and passed to it; the time is the server's.
 //! A server that does not have a script yet is given it.
 
-use redis::Script;
+use redis::{Cmd, ToRedisArgs};
 
 /// The scripts, each hashed once.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ impl Scripts {
     pub(crate) const DELETE: &str = include_str!("delete.lua");
 
     pub(crate) fn new() -> Self {
-        let script = |body: &str| Script::new(&format!("{}\n{body}", include_str!("queue.lua")));
+        let script = |body: &str| Script::new(format!("{}\n{body}", include_str!("queue.lua")));
         Self {
             push: script(include_str!("push.lua")),
             lease: script(include_str!("lease.lua")),
@@ -32,7 +32,63 @@ impl Scripts {
             extend: script(include_str!("extend.lua")),
             length: script(include_str!("length.lua")),
             purge: script(include_str!("purge.lua")),
-            forget: Script::new(include_str!("forget.lua")),
+            forget: Script::new(include_str!("forget.lua").to_owned()),
         }
+    }
+}
+
+/// A script, and the hash that servers know it by.
+#[derive(Debug)]
+pub(crate) struct Script {
+    source: String,
+    hash: String,
+}
+
+impl Script {
+    fn new(source: String) -> Self {
+        let hash = redis::Script::new(&source).get_hash().to_owned();
+        Self { source, hash }
+    }
+
+    /// A call with these keys, which are in one slot.
+    pub(crate) fn call(&self, keys: &[impl ToRedisArgs]) -> Call<'_> {
+        let mut command = Cmd::new();
+        command.arg("EVALSHA").arg(&self.hash).arg(keys.len());
+        for key in keys {
+            command.arg(key);
+        }
+        Call { script: self, command }
+    }
+}
+
+/// A call of a script.
+#[derive(Debug)]
+pub(crate) struct Call<'a> {
+    script: &'a Script,
+    command: Cmd,
+}
+
+impl Call<'_> {
+    /// Adds an argument.
+    pub(crate) fn arg(&mut self, argument: impl ToRedisArgs) -> &mut Self {
+        self.command.arg(argument);
+        self
+    }
+
+    /// The command that calls it by its hash.
+    pub(super) fn command(&self) -> Cmd {
+        self.command.clone()
+    }
+
+    /// The command that brings the script along, for a server that does not have it. It keeps it.
+    pub(super) fn with_source(&self) -> Cmd {
+        let mut command = Cmd::new();
+        command.arg("EVAL").arg(&self.script.source);
+        for word in self.command.args_iter().skip(2) {
+            if let redis::Arg::Simple(word) = word {
+                command.arg(word);
+            }
+        }
+        command
     }
 }

@@ -25,7 +25,7 @@ static NUMBERS: LazyLock<Vec<u32>> = LazyLock::new(|| {
 /// What to write between braces so that a key is in the slot of `key`: the tag it has itself,
 /// else its whole text, else, where a brace in it would end the tag too early, a number.
 pub(super) fn tag(key: &str) -> Cow<'_, str> {
-    match own_tag(key) {
+    match own_tag(key.as_bytes()).and_then(|tag| std::str::from_utf8(tag).ok()) {
         Some(tag) => tag.into(),
         None if !key.contains('}') => key.into(),
         None => {
@@ -35,11 +35,17 @@ pub(super) fn tag(key: &str) -> Cow<'_, str> {
     }
 }
 
-/// The text between the first `{` and the next `}`, if there is any.
-fn own_tag(key: &str) -> Option<&str> {
-    let (_, rest) = key.split_once('{')?;
-    let (tag, _) = rest.split_once('}')?;
-    (!tag.is_empty()).then_some(tag)
+/// The slot of a key, by the servers' rule.
+pub(super) fn slot(key: &[u8]) -> u16 {
+    slot_of(own_tag(key).unwrap_or(key))
+}
+
+/// What is between the first `{` and the next `}`, if there is anything.
+fn own_tag(key: &[u8]) -> Option<&[u8]> {
+    let mut parts = key.splitn(2, |byte| *byte == b'{');
+    let rest = parts.nth(1)?;
+    let end = rest.iter().position(|byte| *byte == b'}')?;
+    rest.get(..end).filter(|tag| !tag.is_empty())
 }
 
 /// The slot of what is hashed: CRC16 as XMODEM has it.
@@ -58,16 +64,11 @@ fn slot_of(hashed: &[u8]) -> u16 {
 mod tests {
     use super::*;
 
-    /// The slot of a key, by the servers' rule.
-    fn slot(key: &str) -> u16 {
-        slot_of(own_tag(key).unwrap_or(key).as_bytes())
-    }
-
     #[test]
     fn slots_are_those_of_the_servers() {
-        assert_eq!(slot("123456789"), 0x31C3);
-        assert_eq!(slot("foo"), 12_182);
-        assert_eq!(slot("{foo}bar"), slot("foo"));
+        assert_eq!(slot(b"123456789"), 0x31C3);
+        assert_eq!(slot(b"foo"), 12_182);
+        assert_eq!(slot(b"{foo}bar"), slot(b"foo"));
     }
 
     #[test]
@@ -75,7 +76,7 @@ mod tests {
         let names = ["q", "q{x}", "{q}", "a{b", "a}b", "{}x", "}{", "{{a}b}", "ü}", "}}}{{{"];
         for name in names {
             let tagged = format!("side:{{{}}}:{name}", tag(name));
-            assert_eq!(slot(&tagged), slot(name), "{name} as {tagged}");
+            assert_eq!(slot(tagged.as_bytes()), slot(name.as_bytes()), "{name} as {tagged}");
         }
     }
 }
