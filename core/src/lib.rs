@@ -36,5 +36,5 @@ pub use limits::{
 pub use matching::{Facts, Pattern, Rule};
 pub use object::{Envelope, Kind, MetadataError, Object, UnknownKind, check_metadata, declared};
 pub use outcome::{Failure, FailureClass, Outcome, Receipt, Stage, StageTimes};
-pub use route::{Placement, Route, Writer};
+pub use route::{Place, Placement, Route, Writer};
 pub use verdict::{Child, Decoded, Encoded, Ingested, Resolved, Retry};

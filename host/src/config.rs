@@ -7,6 +7,7 @@
 use crate::{
     Error, ErrorKind, Result, builtin,
     driver::Eviction,
+    listener::ServicesConfig,
     pipeline::{Defaults, PipelineConfig},
     plugin::PluginConfig,
     registry::RegistryConfig,
@@ -59,6 +60,8 @@ pub struct Config {
     pub defaults: Defaults,
     /// Where routes, instances and source mappings are kept.
     pub registry: RegistryConfig,
+    /// What the HTTP door offers beside objects, queues and health.
+    pub services: ServicesConfig,
     /// Where objects can be kept, by FrameDB id. `memory` and `disk` are there by default.
     pub instances: BTreeMap<String, InstanceConfig>,
     /// Plugins, by the name that pipelines use. The built-in ones need no entry.
@@ -151,6 +154,7 @@ impl Default for Config {
             limits: NodeLimits::default(),
             defaults: Defaults::default(),
             registry: RegistryConfig::default(),
+            services: ServicesConfig::default(),
             instances: default_instances(),
             plugins: BTreeMap::new(),
             pipelines: default_pipelines(),

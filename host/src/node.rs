@@ -7,6 +7,7 @@ use crate::{
     pipeline::{Ingress, Pipeline},
     plugin::Plugin,
     reader::Reader,
+    registrar::Registrar,
     registry::Registry,
     telemetry::Telemetry,
 };
@@ -27,6 +28,8 @@ pub struct Node {
     pub ingress: Ingress,
     /// The way out.
     pub reader: Reader,
+    /// The routes that clients register themselves.
+    pub(crate) registrar: Registrar,
     /// Where objects can be kept.
     pub instances: Arc<Instances>,
     /// Where objects are.

@@ -6,7 +6,7 @@ use crate::{
     instances::Instances,
     pipeline::order::Order,
     registry::{Query, Recovery, Registry},
-    store::{Leased, Queue, QueueLength},
+    store::{Leased, Queue, QueueLength, Stores as _},
 };
 use bytes::Bytes;
 use framedb_core::{Frame, Key, Kind, Route, Writer, unframe};
@@ -124,11 +124,7 @@ impl Reader {
         let place = self.order.enter(key);
         place.turn().await;
         let Some(route) = self.route(key).await? else { return Ok(false) };
-        if route.kind == Kind::Stream {
-            self.instances.queue(&route.framedb_id)?.purge(key).await?;
-        } else {
-            self.delete_data(key, &route).await?;
-        }
+        self.delete_data(key, &route).await?;
         self.registry.remove(key, Some(route.generation)).await?;
         drop(place);
         Ok(true)
@@ -301,17 +297,21 @@ impl Reader {
             return Ok(());
         }
         if self.registry.remove(key, Some(route.generation)).await? {
-            if route.kind == Kind::Stream {
-                self.instances.queue(&route.framedb_id)?.purge(key).await?;
-            } else {
-                self.delete_data(key, route).await?;
-            }
+            self.delete_data(key, route).await?;
         }
         Ok(())
     }
 
-    async fn delete_data(&self, key: &Key, route: &Route) -> Result<()> {
-        let store = self.instances.store(&route.framedb_id)?;
-        store.delete(std::slice::from_ref(key)).await.pop().transpose().map(drop)
+    /// Deletes what is under a route and its copies, where their instances still exist.
+    pub(crate) async fn delete_data(&self, key: &Key, route: &Route) -> Result<()> {
+        for place in std::iter::once(&route.place()).chain(route.copies.iter()) {
+            let Some(store) = self.instances.objects(&place.framedb_id).await? else { continue };
+            if place.kind == Kind::Stream {
+                self.instances.queue(&place.framedb_id)?.purge(key).await?;
+            } else {
+                store.delete(std::slice::from_ref(key)).await.pop().transpose()?;
+            }
+        }
+        Ok(())
     }
 }

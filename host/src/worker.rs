@@ -13,6 +13,7 @@ use crate::{
     },
     plugin::{Engine, Plugin, PluginConfig, Pool},
     reader::Reader,
+    registrar::Registrar,
     registry::{self, Generations, Intents, NodeRegistry, Recovery, Registry, sweep},
     store::{self, OpenContext, Options},
     telemetry::Telemetry,
@@ -274,6 +275,7 @@ impl Builder {
         let tasks = TaskTracker::new();
         let background = CancellationToken::new();
         spawn_background(&background, &recovery, pending, &intents, &registry, &instances, &order);
+        let generations = Arc::new(Generations::new());
         let shared = Arc::new(Shared {
             order: order.clone(),
             instances: instances.clone(),
@@ -282,13 +284,20 @@ impl Builder {
             sink: Sink {
                 instances: instances.clone(),
                 registry: registry.clone(),
-                intents,
-                generations: Arc::new(Generations::new()),
+                intents: intents.clone(),
+                generations: generations.clone(),
                 recovery: recovery.clone(),
             },
             tasks: tasks.clone(),
         });
         let pipelines = start_pipelines(&config, &plugins, &shared, &telemetry);
+        let reader = Reader {
+            instances: instances.clone(),
+            registry: registry.clone(),
+            codecs: codecs.clone(),
+            order: order.clone(),
+            recovery,
+        };
         let node = Arc::new(Node {
             ingress: Ingress {
                 pipelines: pipelines.clone(),
@@ -298,13 +307,15 @@ impl Builder {
                 order: order.clone(),
                 deadline: config.limits.deadline,
             },
-            reader: Reader {
-                instances: instances.clone(),
-                registry: registry.clone(),
-                codecs: codecs.clone(),
+            registrar: Registrar {
+                reader: reader.clone(),
                 order,
-                recovery,
+                intents,
+                generations,
+                tasks: tasks.clone(),
+                patience: config.limits.deadline,
             },
+            reader,
             instances,
             registry,
             codecs,

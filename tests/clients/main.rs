@@ -8,6 +8,10 @@
     reason = "tests fail loudly, their helpers too"
 )]
 
+#[allow(dead_code, reason = "the engines' own tests use more of it")]
+#[path = "../conformance/server.rs"]
+mod server;
+
 mod busy;
 mod edge;
 mod edge_stream;
@@ -16,5 +20,12 @@ mod http_errors;
 mod http_streams;
 mod object_service;
 mod object_service_errors;
+mod routing_copies;
+mod routing_direct;
+mod routing_keys;
+mod routing_lists;
+mod routing_objects;
+mod routing_services;
+mod routing_streams;
 mod shutdown;
 mod standard_services;

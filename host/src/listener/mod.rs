@@ -8,7 +8,7 @@ pub(crate) mod http;
 mod node_file;
 mod serve;
 
-pub use http::AdminDoor;
+pub use http::{AdminDoor, ServicesConfig};
 pub(crate) use node_file::NodeFile;
 
 use crate::{Error, ErrorKind, Result, node::Node};

@@ -223,7 +223,7 @@ impl Sink {
         route.size = Some(0);
         let moved = previous.as_ref().is_some_and(|old| moves(old, &route));
         if moved && let Some(old) = previous.as_ref().filter(|old| old.kind == Kind::Stream) {
-            self.check_empty(&first.key, old).await?;
+            check_empty(&self.instances, &first.key, old).await?;
         }
         let same = previous.as_ref().is_some_and(|old| {
             !moved
@@ -238,21 +238,6 @@ impl Sink {
             registered.pop().unwrap_or(Ok(()))?;
         }
         Ok((queue, instance.objects.synced(), previous.filter(|_| moved)))
-    }
-
-    /// A queue that holds elements does not move: they would be lost.
-    async fn check_empty(&self, key: &Key, old: &Route) -> Result<()> {
-        let length = self.instances.queue(&old.framedb_id)?.length(key).await?;
-        let elements = length.ready + length.leased;
-        if elements == 0 {
-            return Ok(());
-        }
-        let message = format!(
-            "the queue `{key}` holds {elements} elements on `{}` and does not move",
-            old.framedb_id
-        );
-        Err(Error::new(ErrorKind::Invalid, message)
-            .with_hint("push to that instance, or take the elements out first"))
     }
 
     fn pair(&self, write: Write, now: SystemTime) -> (Record, Route) {
@@ -365,6 +350,21 @@ impl Sink {
         self.registry.remove(key, Some(old.generation)).await?;
         Ok(())
     }
+}
+
+/// Refuses to leave a queue that holds elements: they would be lost.
+pub(crate) async fn check_empty(instances: &Instances, key: &Key, old: &Route) -> Result<()> {
+    let length = instances.queue(&old.framedb_id)?.length(key).await?;
+    let elements = length.ready + length.leased;
+    if elements == 0 {
+        return Ok(());
+    }
+    let message = format!(
+        "the queue `{key}` holds {elements} elements on `{}` and does not move",
+        old.framedb_id
+    );
+    Err(Error::new(ErrorKind::Invalid, message)
+        .with_hint("push to that instance, or take the elements out first"))
 }
 
 /// Whether storing `new` moves its key away from `old`.

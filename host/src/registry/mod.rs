@@ -18,6 +18,7 @@ pub use generation::Generations;
 pub use intents::{Intent, Intents};
 pub use node::NodeRegistry;
 pub use open::{RegistryConfig, open};
+pub(crate) use recovery::same_place;
 pub use recovery::{Recovered, Recovery};
 pub use sweep::sweep;
 

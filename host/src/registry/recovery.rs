@@ -169,7 +169,7 @@ async fn settle(
 }
 
 /// Whether two routes lead to the same bytes.
-fn same_place(one: &Route, other: &Route) -> bool {
+pub(crate) fn same_place(one: &Route, other: &Route) -> bool {
     let is_queue = |route: &Route| route.kind == Kind::Stream;
     one.framedb_id == other.framedb_id && is_queue(one) == is_queue(other)
 }

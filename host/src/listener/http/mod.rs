@@ -2,7 +2,8 @@
 //!
 //! In reading order: [`path`] finds the key in a raw path, [`query`] what a query says,
 //! [`headers`] carries everything beside the payload, [`body`] reads under a permit,
-//! [`receipt`] and [`problem`] are the answers; then the handlers, one group a file.
+//! [`receipt`] and [`problem`] are the answers; then the handlers, one group a file, and the
+//! [`services`] of existing clients, each a folder.
 
 mod path;
 mod query;
@@ -18,6 +19,9 @@ mod listing;
 mod objects;
 mod streams;
 
+mod framedb;
+mod services;
+
 mod health;
 mod openapi;
 
@@ -28,6 +32,7 @@ mod codecs;
 mod client;
 
 pub use client::AdminDoor;
+pub use services::ServicesConfig;
 
 use crate::node::Node;
 use axum::{
@@ -41,12 +46,13 @@ use std::sync::Arc;
 
 /// The door for everybody.
 pub(crate) fn router(node: Arc<Node>) -> Router {
-    assemble(routes()).with_state(node)
+    assemble(paths(&node)).with_state(node)
 }
 
 /// The admin door: what the HTTP door has, and `/admin/*`. With a token, requests must carry it.
 pub(crate) fn admin_router(node: Arc<Node>, token: Option<&str>) -> Router {
-    let router = assemble(routes().into_iter().chain(admin_routes())).with_state(node);
+    let paths = paths(&node).into_iter().chain(admin_routes());
+    let router = assemble(paths).with_state(node);
     match token {
         Some(token) => {
             let token = auth::Token::new(token);
@@ -56,7 +62,14 @@ pub(crate) fn admin_router(node: Arc<Node>, token: Option<&str>) -> Router {
     }
 }
 
-/// Every path as the description writes it. A key or a queue's name is the rest of its path,
+/// Every path of a node: its own, and those of its services.
+fn paths(node: &Node) -> Vec<(&'static str, MethodRouter<Arc<Node>>)> {
+    let mut paths = routes();
+    paths.extend(services::paths(&node.config.services));
+    paths
+}
+
+/// The node's own paths as the description writes them. A key or a queue's name is the rest of its path,
 /// slashes included.
 fn routes() -> Vec<(&'static str, MethodRouter<Arc<Node>>)> {
     vec![

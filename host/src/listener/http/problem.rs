@@ -67,6 +67,13 @@ impl Problem {
             .with_hint("/openapi.json describes every path")
     }
 
+    /// A path of a service that this node does not offer.
+    pub(super) fn switched_off(service: &str) -> Self {
+        let error = format_args!("the {service} service is switched off on this node");
+        Self::new(StatusCode::NOT_FOUND, "switched-off", error)
+            .with_hint(format!("`services.{service} = true` in its configuration switches it on"))
+    }
+
     /// An error on the way to what was stored: of the node or its engines, not of the request.
     pub(super) fn of_reading(error: Error) -> Self {
         let ours = matches!(error.kind(), ErrorKind::Invalid | ErrorKind::NotFound);

@@ -1,0 +1,37 @@
+//! Services: groups of paths that an operator can switch off.
+
+use super::{framedb, problem::Problem};
+use crate::node::Node;
+use axum::routing::{MethodRouter, any};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// `[services]`: what the HTTP door offers beside objects, queues and health.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+pub struct ServicesConfig {
+    /// The routing service: `/framedb/objects` and `/framedb/streams`, where clients that write
+    /// data themselves register and look up where it is.
+    pub routing: bool,
+}
+
+impl Default for ServicesConfig {
+    fn default() -> Self {
+        Self { routing: true }
+    }
+}
+
+/// Paths as the description writes them, with what they do.
+type Paths = Vec<(&'static str, MethodRouter<Arc<Node>>)>;
+
+/// The paths of all services; those of one that is switched off say so.
+pub(super) fn paths(config: &ServicesConfig) -> Paths {
+    let services: [(&'static str, bool, Paths); 1] =
+        [("routing", config.routing, framedb::routes())];
+    let paths = |(name, on, paths): (&'static str, bool, Paths)| {
+        let off = move |(path, _)| (path, any(async move || Problem::switched_off(name)));
+        if on { paths } else { paths.into_iter().map(off).collect() }
+    };
+    services.into_iter().flat_map(paths).collect()
+}
