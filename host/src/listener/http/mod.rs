@@ -1,7 +1,8 @@
 //! The HTTP door: paths to handlers.
 //!
 //! In reading order: [`path`] finds the key in a raw path, [`query`] what a query says,
-//! [`headers`] carries everything beside the payload, [`body`] reads under a permit,
+//! [`headers`] carries everything beside the payload, [`body`] reads under a permit and
+//! [`small_body`] without one,
 //! [`receipt`] and [`problem`] are the answers; then the handlers, one group a file, and the
 //! [`services`] of existing clients, each a folder.
 
@@ -11,6 +12,7 @@ mod query;
 mod body;
 mod headers;
 mod range;
+mod small_body;
 
 mod problem;
 mod receipt;
@@ -19,6 +21,7 @@ mod listing;
 mod objects;
 mod streams;
 
+mod cluster_stack;
 mod framedb;
 mod services;
 
@@ -81,6 +84,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Node>>)> {
         ("/streams/{queue}", post(streams::post).get(streams::length).delete(streams::delete)),
         ("/healthz", get(health::healthz)),
         ("/readyz", get(health::readyz)),
+        ("/health/ping", get(cluster_stack::ping)),
         ("/metrics", get(health::metrics)),
         ("/version", get(health::version)),
         ("/openapi.json", get(openapi::openapi)),

@@ -1,6 +1,6 @@
 //! Services: groups of paths that an operator can switch off.
 
-use super::{framedb, problem::Problem};
+use super::{cluster_stack, framedb, problem::Problem};
 use crate::node::Node;
 use axum::routing::{MethodRouter, any};
 use schemars::JsonSchema;
@@ -14,11 +14,19 @@ pub struct ServicesConfig {
     /// The routing service: `/framedb/objects` and `/framedb/streams`, where clients that write
     /// data themselves register and look up where it is.
     pub routing: bool,
+    /// The source routing service: `/routing/*` and `/backpressure/*`, where producers and
+    /// readers of frames learn which cluster a source is written to.
+    pub sources: bool,
+    /// The discovery service: `/discovery/*`, which says where the servers of a cluster are.
+    pub discovery: bool,
+    /// The cluster service: `/cluster/*` and `/replication/*`, which says what clusters there
+    /// are.
+    pub clusters: bool,
 }
 
 impl Default for ServicesConfig {
     fn default() -> Self {
-        Self { routing: true }
+        Self { routing: true, sources: true, discovery: true, clusters: true }
     }
 }
 
@@ -27,8 +35,12 @@ type Paths = Vec<(&'static str, MethodRouter<Arc<Node>>)>;
 
 /// The paths of all services; those of one that is switched off say so.
 pub(super) fn paths(config: &ServicesConfig) -> Paths {
-    let services: [(&'static str, bool, Paths); 1] =
-        [("routing", config.routing, framedb::routes())];
+    let services: [(&'static str, bool, Paths); 4] = [
+        ("routing", config.routing, framedb::routes()),
+        ("sources", config.sources, cluster_stack::sources()),
+        ("discovery", config.discovery, cluster_stack::discovery()),
+        ("clusters", config.clusters, cluster_stack::clusters()),
+    ];
     let paths = |(name, on, paths): (&'static str, bool, Paths)| {
         let off = move |(path, _)| (path, any(async move || Problem::switched_off(name)));
         if on { paths } else { paths.into_iter().map(off).collect() }

@@ -5,23 +5,17 @@
 
 use super::refused;
 use crate::{
-    listener::http::problem::Problem,
+    listener::http::{
+        problem::Problem,
+        small_body::{self, Unread},
+    },
     registrar::{MAX_COPIES, Metadata},
 };
-use axum::{
-    body::{Body, to_bytes},
-    http::StatusCode,
-};
+use axum::{body::Body, http::StatusCode};
 use framedb_core::{Kind, Place, check_metadata};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
-
-/// Bytes that a body may have: 64 KiB of metadata with everything escaped, and the copies.
-const MAX_BODY: usize = 1 << 20;
-
-/// How long a client may take to send a body.
-const SENT_WITHIN: Duration = Duration::from_secs(30);
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Bytes that an instance's id may have.
 const MAX_ID: usize = 255;
@@ -32,21 +26,10 @@ pub(super) struct Fields(BTreeMap<String, Box<RawValue>>);
 
 /// Reads a JSON object; `None` when the body is empty.
 pub(super) async fn read<T: DeserializeOwned>(body: Body) -> Result<Option<T>, Problem> {
-    let bytes = match tokio::time::timeout(SENT_WITHIN, to_bytes(body, MAX_BODY)).await {
-        Ok(Ok(bytes)) => bytes,
-        Ok(Err(error)) => {
-            let source = std::error::Error::source(&error);
-            return Err(match source.is_some_and(|s| s.is::<http_body_util::LengthLimitError>()) {
-                true => Problem::new(
-                    StatusCode::PAYLOAD_TOO_LARGE,
-                    "too-large",
-                    format_args!("the body has more than {MAX_BODY} bytes"),
-                ),
-                false => refused("the body ended early"),
-            });
-        }
-        Err(_) => return Err(refused("the body did not come in time")),
-    };
+    let bytes = small_body::read(body).await.map_err(|unread| match unread {
+        Unread::TooLarge => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", unread),
+        Unread::EndedEarly | Unread::Late => refused(unread),
+    })?;
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
