@@ -9,6 +9,12 @@
 )]
 
 #[allow(dead_code, reason = "the engines' own tests use more of it")]
+#[path = "../conformance/process.rs"]
+mod process;
+#[allow(dead_code, reason = "the engines' own tests use more of it")]
+#[path = "../conformance/replicated.rs"]
+mod replicated;
+#[allow(dead_code, reason = "the engines' own tests use more of it")]
 #[path = "../conformance/server.rs"]
 mod server;
 
@@ -28,4 +34,9 @@ mod routing_objects;
 mod routing_services;
 mod routing_streams;
 mod shutdown;
+mod sources;
+mod sources_discovery;
+mod sources_mapping;
+mod sources_pressure;
+mod sources_updates;
 mod standard_services;
