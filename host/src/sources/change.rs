@@ -80,6 +80,10 @@ impl Sources {
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send,
     {
+        let late = || {
+            let message = format!("the change of `{source}` goes on, but did not end in time");
+            Error::new(ErrorKind::Timeout, message)
+        };
         let (sources, source) = (self.clone(), source.to_owned());
         let change = self.tasks.spawn(async move {
             let number = sources.hasher.hash_one(&source) as usize % sources.turns.len();
@@ -91,7 +95,7 @@ impl Sources {
             })?;
             act(sources, source).await
         });
-        change.await.unwrap_or_else(|ended| {
+        timeout(self.patience * 2, change).await.map_err(|_| late())?.unwrap_or_else(|ended| {
             let message = "the node ended before the change did";
             Err(Error::new(ErrorKind::Unavailable, message).with_source(ended))
         })
@@ -146,9 +150,12 @@ impl Sources {
         }
         let Some(cause) = failure else { return Ok(told.is_some()) };
         let message = format!("the mapping of `{source}` is saved, but nobody was told");
-        Err(Error::new(cause.kind(), message)
-            .with_hint("repeat the request: it is safe, and tells what was not told yet")
-            .with_source(cause))
+        let repeat = "repeat the request: it is safe, and tells what was not told yet";
+        let hint = match cause.hint() {
+            Some(hint) => format!("{hint}, and {repeat}"),
+            None => repeat.to_owned(),
+        };
+        Err(Error::new(cause.kind(), message).with_hint(hint).with_source(cause))
     }
 
     /// Notes that everything up to a version was told.

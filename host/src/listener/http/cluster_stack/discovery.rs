@@ -11,7 +11,7 @@ pub(super) async fn master(State(node): State<Arc<Node>>, body: Body) -> Respons
     answer(body, async |fields| {
         let [framedb_id] = fields.texts(["framedb_id"])?;
         let cluster = of_pod(&node, &framedb_id)?;
-        Ok(master_of(&framedb_id, cluster).await?)
+        master_of(&framedb_id, cluster).await
     })
     .await
 }
@@ -21,7 +21,7 @@ pub(super) async fn replicas(State(node): State<Arc<Node>>, body: Body) -> Respo
     answer(body, async |fields| {
         let [framedb_id] = fields.texts(["framedb_id"])?;
         let cluster = of_pod(&node, &framedb_id)?;
-        Ok(replicas_of(&framedb_id, cluster).await?)
+        replicas_of(&framedb_id, cluster).await
     })
     .await
 }
@@ -46,7 +46,7 @@ pub(super) async fn cluster_master(State(node): State<Arc<Node>>, body: Body) ->
         let [name] = fields.texts(["clusterName"])?;
         let found = node.sources.clusters.get(&name);
         let cluster = found.ok_or_else(|| no_connection(&name, "no cluster has this name"))?;
-        Ok(master_of(&name, cluster).await?)
+        master_of(&name, cluster).await
     })
     .await
 }
