@@ -1,15 +1,19 @@
 //! Builds the built-in plugins into components, and the services' code from their definitions.
 
 use anyhow::{Context as _, Result};
-use std::{env, fs, path::PathBuf};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
 
 fn main() -> Result<()> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("..");
     components(&root)?;
-    services(&root)
+    services(&root)?;
+    etcd(&root.join("proto"))
 }
 
-fn components(root: &std::path::Path) -> Result<()> {
+fn components(root: &Path) -> Result<()> {
     for path in component_build::watched(root) {
         println!("cargo:rerun-if-changed={}", path.display());
     }
@@ -19,7 +23,7 @@ fn components(root: &std::path::Path) -> Result<()> {
     Ok(())
 }
 
-fn services(root: &std::path::Path) -> Result<()> {
+fn services(root: &Path) -> Result<()> {
     let proto = root.join("proto");
     println!("cargo:rerun-if-changed={}", proto.display());
     let files = [proto.join("framedb.proto"), proto.join("framedb/edge/v1/ingest.proto")];
@@ -30,5 +34,18 @@ fn services(root: &std::path::Path) -> Result<()> {
     // Payloads are slices of what the connection received, not copies.
     prost.bytes(["."]);
     tonic_prost_build::configure().compile_fds_with_config(descriptors, prost)?;
+    Ok(())
+}
+
+/// The client of etcd's API; it is no service of the node, so that reflection does not show it.
+fn etcd(proto: &Path) -> Result<()> {
+    let descriptors = protox::compile([proto.join("etcd/rpc.proto")], [proto])?;
+    let mut prost = tonic_prost_build::Config::new();
+    prost.bytes(["."]);
+    tonic_prost_build::configure()
+        .build_server(false)
+        // Whoever prints a request shows no password.
+        .skip_debug([".etcdserverpb.AuthenticateRequest", ".etcdserverpb.AuthenticateResponse"])
+        .compile_fds_with_config(descriptors, prost)?;
     Ok(())
 }

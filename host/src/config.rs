@@ -6,13 +6,13 @@
 
 use crate::{
     Error, ErrorKind, Result, builtin,
-    driver::Eviction,
+    driver::{Eviction, redis::is_redis},
     listener::ServicesConfig,
     pipeline::{Defaults, PipelineConfig},
     plugin::PluginConfig,
     registry::RegistryConfig,
     sources::{Channel, Cluster, ClusterConfig, SourcesConfig},
-    store::{KNOWN_ENGINES, SyncMode, is_redis, kinds_of},
+    store::{KNOWN_ENGINES, Options, SyncMode, is_embedded, kinds_of},
 };
 use bytesize::ByteSize;
 use framedb_core::{DEFAULT_MAX_OBJECT, Kind, least_guest_memory};
@@ -57,6 +57,12 @@ pub struct Config {
     pub grace: Duration,
     /// What senders may use.
     pub limits: NodeLimits,
+    /// The cluster that the node is in. Instances of the same cluster are reached at their
+    /// `local-url`, others at their `public-url`; copies in it are read first.
+    pub cluster_id: String,
+    /// How many servers the node is connected to at most; the least frequently used is closed
+    /// first.
+    pub connections: usize,
     /// Where objects go when nobody says so.
     pub defaults: Defaults,
     /// Where routes, instances and source mappings are kept.
@@ -137,6 +143,18 @@ pub struct InstanceConfig {
     #[serde(default)]
     #[schemars(with = "String")]
     pub sync: SyncMode,
+    /// Where clients reach the server from everywhere; as `url` when absent.
+    #[serde(default)]
+    pub public_url: Option<String>,
+    /// Where clients of the instance's own cluster reach the server; as `url` when absent.
+    #[serde(default)]
+    pub local_url: Option<String>,
+    /// The cluster that the server is in; the node's when absent.
+    #[serde(default)]
+    pub cluster_id: Option<String>,
+    /// The machine that the server is on.
+    #[serde(default)]
+    pub node_id: String,
     /// How many replicas of a Redis must acknowledge a write before it counts as done; with all
     /// of them, no failover loses what was acknowledged. The server's own
     /// `min-replicas-to-write` only bounds what is lost.
@@ -157,6 +175,9 @@ impl Default for Config {
             log: "info".into(),
             grace: Duration::from_secs(30),
             limits: NodeLimits::default(),
+            cluster_id: String::new(),
+            // What the existing object service keeps (contract 1).
+            connections: 100,
             defaults: Defaults::default(),
             registry: RegistryConfig::default(),
             services: ServicesConfig::default(),
@@ -203,7 +224,22 @@ impl InstanceConfig {
             max_bytes: None,
             eviction: Eviction::default(),
             sync: SyncMode::default(),
+            public_url: None,
+            local_url: None,
+            cluster_id: None,
+            node_id: String::new(),
             wait_replicas: 0,
+        }
+    }
+
+    /// The settings that its engine takes.
+    pub(crate) fn options(&self) -> Options {
+        Options {
+            max_bytes: self.max_bytes.map(|bytes| bytes.as_u64()),
+            eviction: self.eviction,
+            sync: self.sync,
+            wait_replicas: self.wait_replicas,
+            ..Options::default()
         }
     }
 }
@@ -412,6 +448,14 @@ impl Config {
                 problems.push(format!(
                     "instances.{id}.wait-replicas: an instance at `{scheme}:` has no replicas to \
                      wait for; remove it"
+                ));
+            }
+            if is_embedded(scheme)
+                && (instance.public_url.is_some() || instance.local_url.is_some())
+            {
+                problems.push(format!(
+                    "instances.{id}: `{scheme}:` is inside of the node, and has neither a \
+                     `public-url` nor a `local-url`"
                 ));
             }
         }

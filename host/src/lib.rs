@@ -41,7 +41,7 @@ mod worker;
 pub use codecs::Codecs;
 pub use config::{Address, Config, DEFAULT_PIPELINE, InstanceConfig, LogFormat, NodeLimits};
 pub use error::{Error, ErrorKind, Result};
-pub use instances::Instances;
+pub use instances::{Family, InstanceRecord, Instances};
 pub use listener::{AdminDoor, ServicesConfig};
 pub use node::Node;
 pub use reader::{Element, Found, Reader};

@@ -6,10 +6,10 @@ use crate::{
     instances::Instances,
     pipeline::order::Order,
     registry::{Query, Recovery, Registry},
-    store::{Leased, Queue, QueueLength, Stores as _},
+    store::{Leased, Queue, QueueLength, Stores},
 };
 use bytes::Bytes;
-use framedb_core::{Frame, Key, Kind, Route, Writer, unframe};
+use framedb_core::{Frame, Key, Kind, Place, Route, Writer, unframe};
 use std::{
     sync::Arc,
     time::{Duration, SystemTime},
@@ -23,11 +23,19 @@ const POP_LEASE: Duration = Duration::from_secs(30);
 pub struct Found {
     /// Where it is, and what is known of it.
     pub route: Route,
+    /// The instance that it was read from: the route's, or that of a copy.
+    pub framedb_id: Arc<str>,
     /// Its payload.
     pub data: Bytes,
     /// Whether the bytes are not those that the node wrote: a foreign writer's, returned as
     /// they are.
     pub foreign: bool,
+}
+
+/// Stored bytes, and where they were read.
+struct Read {
+    data: Bytes,
+    framedb_id: Arc<str>,
 }
 
 /// An element of a queue, on lease.
@@ -84,22 +92,21 @@ impl Reader {
             return Err(Error::new(ErrorKind::Conflict, message)
                 .with_hint("take its oldest element with pop, or with lease and ack"));
         }
-        let Some(data) = self.read(key, &route).await? else {
+        let Some(read) = self.read(key, &route).await? else {
             // Removed meanwhile, or a foreign hand took the data: the route goes if it is
             // still the same one.
             self.registry.remove(key, Some(route.generation)).await?;
             return match self.route(key).await? {
                 Some(newer) if newer.generation != route.generation => {
-                    let data = self.read(key, &newer).await?;
-                    match data {
-                        Some(data) => self.restore(key, newer, data).await.map(Some),
+                    match self.read(key, &newer).await? {
+                        Some(read) => self.restore(key, newer, read).await.map(Some),
                         None => Ok(None),
                     }
                 }
                 _ => Ok(None),
             };
         };
-        self.restore(key, route, data).await.map(Some)
+        self.restore(key, route, read).await.map(Some)
     }
 
     /// Routes by key.
@@ -233,68 +240,92 @@ impl Reader {
             let message = format!("`{key}` is an object, not a queue");
             return Err(Error::new(ErrorKind::Conflict, message).with_hint("read it with get"));
         }
-        let queue = self.instances.queue(&route.framedb_id)?.clone();
+        let queue = self.instances.queue(&route.framedb_id).await?;
         Ok(Some((route, queue)))
     }
 
     async fn open_element(&self, key: &Key, route: Route, leased: Leased) -> Result<Element> {
         let Leased { data, token, deliveries } = leased;
-        let data = if route.unframed {
-            data
-        } else {
-            match unframe(&data) {
-                Frame::Raw(raw) => data.slice_ref(raw),
-                Frame::Foreign(_) => data,
-                Frame::Coded(codec, coded) => {
-                    self.codecs.decode(&codec, key, data.slice_ref(coded)).await?
-                }
-            }
-        };
+        let data = if route.unframed { data } else { self.open_frame(key, data).await? };
         Ok(Element { data, token, deliveries, route })
     }
 
-    async fn read(&self, key: &Key, route: &Route) -> Result<Option<Bytes>> {
-        let store = self.instances.store(&route.framedb_id)?;
-        store.get(std::slice::from_ref(key)).await.pop().transpose().map(Option::flatten)
+    /// Decodes bytes that carry a frame; others are returned as they are.
+    async fn open_frame(&self, key: &Key, data: Bytes) -> Result<Bytes> {
+        match unframe(&data) {
+            Frame::Raw(raw) => Ok(data.slice_ref(raw)),
+            Frame::Foreign(_) => Ok(data),
+            Frame::Coded(codec, coded) => {
+                self.codecs.decode(&codec, key, data.slice_ref(coded)).await
+            }
+        }
+    }
+
+    /// The bytes under a route: from a copy in the node's own cluster where the primary is not
+    /// in it, else from the primary.
+    async fn read(&self, key: &Key, route: &Route) -> Result<Option<Read>> {
+        if let Some(copy) = self.near_copy(route).await? {
+            match self.read_from(key, &copy.framedb_id).await {
+                Ok(Some(read)) => return Ok(Some(read)),
+                Ok(None) => {}
+                Err(error) => {
+                    let error = error.chain();
+                    tracing::warn!(%key, copy = &*copy.framedb_id, error, "cannot read a copy");
+                }
+            }
+        }
+        self.read_from(key, &route.framedb_id).await
+    }
+
+    async fn read_from(&self, key: &Key, framedb_id: &Arc<str>) -> Result<Option<Read>> {
+        let store = self.instances.store(framedb_id).await?;
+        let data = store.get(std::slice::from_ref(key)).await.pop().transpose()?.flatten();
+        Ok(data.map(|data| Read { data, framedb_id: framedb_id.clone() }))
+    }
+
+    async fn near_copy<'a>(&self, route: &'a Route) -> Result<Option<&'a Place>> {
+        if route.copies.is_empty() || self.instances.is_near(&route.framedb_id).await? {
+            return Ok(None);
+        }
+        for copy in route.copies.iter().filter(|copy| copy.kind != Kind::Stream) {
+            if self.instances.is_near(&copy.framedb_id).await? {
+                return Ok(Some(copy));
+            }
+        }
+        Ok(None)
     }
 
     /// Decodes what was read, by the record whose checksum matches. When none does, the route
     /// is read once more; after that the bytes are a foreign writer's.
-    async fn restore(&self, key: &Key, route: Route, data: Bytes) -> Result<Found> {
-        let codec = match route.writer_of(&data) {
-            Writer::Sender => None,
-            Writer::Codec(record) => Some(record.codec.clone()),
-            Writer::Foreign => {
-                let again = self.route(key).await?;
-                let (route, data) = match again {
-                    Some(newer) if newer != route => match self.read(key, &newer).await? {
-                        Some(data) => (newer, data),
-                        None => (route, data),
-                    },
-                    _ => (route, data),
-                };
-                return match route.writer_of(&data) {
-                    Writer::Sender => Ok(Found { route, data, foreign: false }),
-                    Writer::Codec(record) => {
-                        let codec = record.codec.clone();
-                        let data = self.codecs.decode(&codec, key, data).await?;
-                        Ok(Found { route, data, foreign: false })
-                    }
-                    Writer::Foreign => Ok(Found { route, data, foreign: true }),
-                };
-            }
+    async fn restore(&self, key: &Key, route: Route, read: Read) -> Result<Found> {
+        let (mut route, mut read) = (route, read);
+        if matches!(route.writer_of(&read.data), Writer::Foreign)
+            && let Some(newer) = self.route(key).await?.filter(|newer| *newer != route)
+            && let Some(again) = self.read(key, &newer).await?
+        {
+            (route, read) = (newer, again);
+        }
+        let Read { data, framedb_id } = read;
+        let (codec, foreign) = match route.writer_of(&data) {
+            Writer::Sender => (None, false),
+            Writer::Codec(record) => (Some(record.codec.clone()), false),
+            Writer::Foreign => (None, true),
         };
         let data = match codec {
             Some(codec) => self.codecs.decode(&codec, key, data).await?,
+            None if !self.registry.keeps_codecs() => self.open_frame(key, data).await?,
             None => data,
         };
-        Ok(Found { route, data, foreign: false })
+        Ok(Found { route, framedb_id, data, foreign })
     }
 
     async fn remove_gone(&self, key: &Key, route: &Route) -> Result<()> {
-        if route.kind != Kind::Stream && !self.instances.store(&route.framedb_id)?.keeps_expiry() {
-            // Its data cannot be deleted on a condition: that is for the sweep, in turn.
-            return Ok(());
+        if route.kind != Kind::Stream {
+            let store = self.instances.objects(&route.framedb_id).await?;
+            if store.is_some_and(|store| !store.keeps_expiry()) {
+                // Its data cannot be deleted on a condition: that is for the sweep, in turn.
+                return Ok(());
+            }
         }
         if self.registry.remove(key, Some(route.generation)).await? {
             self.delete_data(key, route).await?;
@@ -304,11 +335,15 @@ impl Reader {
 
     /// Deletes what is under a route and its copies, where their instances still exist.
     pub(crate) async fn delete_data(&self, key: &Key, route: &Route) -> Result<()> {
-        for place in std::iter::once(&route.place()).chain(route.copies.iter()) {
-            let Some(store) = self.instances.objects(&place.framedb_id).await? else { continue };
+        // Copies first: where one cannot be reached, the object is still there to be deleted.
+        for place in route.copies.iter().chain([&route.place()]) {
+            if self.instances.record(&place.framedb_id).await?.is_none() {
+                continue;
+            }
             if place.kind == Kind::Stream {
-                self.instances.queue(&place.framedb_id)?.purge(key).await?;
+                self.instances.queue(&place.framedb_id).await?.purge(key).await?;
             } else {
+                let store = self.instances.store(&place.framedb_id).await?;
                 store.delete(std::slice::from_ref(key)).await.pop().transpose()?;
             }
         }

@@ -16,7 +16,6 @@ use crate::{
     registrar::Registrar,
     registry::{self, Generations, Intents, NodeRegistry, Recovery, Registry, sweep},
     sources::Sources,
-    store::{self, OpenContext, Options},
     telemetry::Telemetry,
 };
 use bytes::Bytes;
@@ -258,9 +257,10 @@ impl Builder {
             Error::new(ErrorKind::Unavailable, "cannot open the data directory").with_source(source)
         })??;
         let arena = Arc::new(Arena::new());
-        let instances = Arc::new(open_instances(&config, &arena, &disks).await?);
         let durable = registry::open(&config.registry, disk.clone()).await?;
-        let registry: Arc<dyn Registry> = Arc::new(NodeRegistry::new(arena, durable));
+        let registry: Arc<dyn Registry> = Arc::new(NodeRegistry::new(arena.clone(), durable));
+        let instances = Instances::open(&config, arena, disks.clone(), registry.clone()).await?;
+        let instances = Arc::new(instances);
         let intents = Arc::new(Intents::new(disk));
         let pending = intents.pending().await?;
         let recovery = Arc::new(Recovery::new(&pending));
@@ -395,32 +395,6 @@ fn together(problems: &[Error]) -> Error {
         .collect();
     let message = format!("{} plugins cannot be used:\n  {}", lines.len(), lines.join("\n  "));
     Error::new(ErrorKind::Plugin, message)
-}
-
-async fn open_instances(
-    config: &Config,
-    arena: &Arc<Arena>,
-    disks: &Arc<Disks>,
-) -> Result<Instances> {
-    let mut instances = Instances::default();
-    for (id, instance) in &config.instances {
-        let framedb_id: Arc<str> = id.as_str().into();
-        let context = OpenContext {
-            arena: arena.clone(),
-            disks: disks.clone(),
-            framedb_id: framedb_id.clone(),
-            max_object: config.limits.max_object.as_u64(),
-            options: Options {
-                max_bytes: instance.max_bytes.map(|bytes| bytes.as_u64()),
-                eviction: instance.eviction,
-                sync: instance.sync,
-                wait_replicas: instance.wait_replicas,
-                ..Options::default()
-            },
-        };
-        instances.insert(framedb_id, store::open(&instance.url, &context).await?);
-    }
-    Ok(instances)
 }
 
 fn start_pipelines(

@@ -114,7 +114,9 @@ fn instances_are_shown_with_their_health() {
     let operator = Operator::new("");
     let node = operator.serve();
     let shown = operator.run("instances");
-    assert_eq!((shown.code, shown.stderr), (Some(0), via(&node)));
+    let registry =
+        format!("registry: embedded, on disk at {}, healthy\n", operator.data_dir().display());
+    assert_eq!((shown.code, shown.stderr), (Some(0), via(&node) + &registry));
     let lines: Vec<Vec<&str>> =
         shown.stdout.lines().map(|l| l.split_whitespace().collect()).collect();
     assert_eq!(lines[0][..4], ["disk", "storage,", "stream", "healthy"]);

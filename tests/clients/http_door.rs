@@ -156,7 +156,7 @@ async fn a_foreign_writers_bytes_are_flagged() {
         data: "xyz".into(),
         expires_at: None,
     };
-    let store = node.node().instances.get("disk").unwrap().objects.clone();
+    let store = node.node().instances.get("disk").await.unwrap().objects.clone();
     store.put(&[record]).await.pop().unwrap().unwrap();
     let answer = node.http().call("GET /objects/k").await;
     assert_eq!((&*answer.body, answer.header("x-framedb-foreign")), (&b"xyz"[..], "true"));

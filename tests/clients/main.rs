@@ -27,6 +27,7 @@ mod http_streams;
 mod object_service;
 mod object_service_errors;
 mod routing_copies;
+mod routing_crash;
 mod routing_direct;
 mod routing_keys;
 mod routing_lists;

@@ -6,6 +6,7 @@ use crate::{
     routing_objects::{call, data, fails, register, registration, send},
     server::RedisServer,
 };
+use framedb_host::InstanceConfig;
 use framedb_tests::TestNode;
 use serde_json::{Value, json};
 
@@ -123,14 +124,67 @@ async fn an_object_with_copies_is_deleted_everywhere() {
     for server in [&first, &second] {
         assert_eq!(server.command(&["EXISTS", "k"]), ":0");
     }
-    // A copy whose server is gone is not deleted by mistake, but can be forgotten.
+    // Where a copy cannot be reached all of it stays, until the copy is forgotten.
+    first.command(&["SET", "k", "abc"]);
     register(&http, "k", "first").await;
     assert_eq!(send(&http, "POST /framedb/objects/k/add-copy", copy.clone()).await.0, 200);
     second.stop();
     let (status, body) = call(&http, "DELETE /framedb/objects/k").await;
     assert_eq!((status, &body["success"]), (503, &Value::Bool(false)), "{body}");
+    assert_eq!(first.command(&["EXISTS", "k"]), ":1", "nothing was deleted by half");
     assert_eq!(send(&http, "POST /framedb/objects/k/remove-copy", copy).await.0, 200);
     assert_eq!(call(&http, "DELETE /framedb/objects/k").await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_is_registered_elsewhere_when_its_server_is_gone() {
+    let (mut first, second) = (RedisServer::start(), RedisServer::start());
+    let node = node(&[("first", &first), ("second", &second)]).await;
+    let (http, mut grpc) = (node.http(), node.object_service().await);
+    set_well(&mut grpc, object("k", "first", "in-memory", b"old")).await;
+    first.stop();
+    second.command(&["SET", "k", "newer"]);
+    let mut body = registration("k", "second");
+    body["size"] = json!(5);
+    assert_eq!(send(&http, "POST /framedb/objects", body).await.0, 200);
+    assert_eq!(get(&mut grpc, "k").await.object.unwrap().data, "newer");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_come_with_their_clusters_and_the_near_one_is_read() {
+    let (far, near) = (RedisServer::start(), RedisServer::start());
+    let at = |server: &RedisServer, cluster: &str| InstanceConfig {
+        cluster_id: Some(cluster.into()),
+        ..InstanceConfig::at(&server.url())
+    };
+    let instances = [("far", at(&far, "c-far")), ("near", at(&near, "c-near"))];
+    let node = TestNode::build()
+        .config(|config| {
+            config.cluster_id = "c-near".into();
+            config.instances.extend(instances.map(|(id, instance)| (id.into(), instance)));
+        })
+        .open()
+        .await;
+    let (http, mut grpc) = (node.http(), node.object_service().await);
+    far.command(&["SET", "k", "abc"]);
+    near.command(&["SET", "k", "cba"]);
+    let mut body = registration("k", "far");
+    // Clients may send clusters along; those of the instances count (D7).
+    body["copies"] = json!([
+        { "framedb_id": "near", "framedb_type": "in-memory", "cluster_id": "of the client" },
+        { "framedb_id": "unknown", "framedb_type": "storage" },
+    ]);
+    assert_eq!(send(&http, "POST /framedb/objects", body).await.0, 200);
+    let expected = json!([
+        { "framedb_id": "near", "framedb_type": "in-memory", "cluster_id": "c-near" },
+        { "framedb_id": "unknown", "framedb_type": "storage", "cluster_id": "" },
+    ]);
+    assert_eq!(data(&http, "/framedb/objects/k").await["copies"], expected);
+    let (_, listed) =
+        send(&http, "GET /framedb/objects", json!({ "copies.cluster_id": "c-near" })).await;
+    assert_eq!(listed["data"][0]["copies"], expected);
+    let found = get(&mut grpc, "k").await.object.unwrap();
+    assert_eq!((&*found.framedb_id, &*found.data), ("near", &b"cba"[..]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -148,4 +202,17 @@ async fn an_object_that_took_a_queues_name_takes_its_route() {
     register(&http, "k", "cache").await;
     fails(call(&http, "GET /framedb/streams/k").await, 404, "No document found");
     assert_eq!(get(&mut grpc, "k").await.object.unwrap().data, "abc");
+}
+
+#[tokio::test]
+async fn an_object_of_an_unknown_instance_is_known_and_cannot_be_read() {
+    let node = TestNode::build().open().await;
+    register(&node.http(), "k", "far").await;
+    let answer = get(&mut node.object_service().await, "k").await;
+    assert!(!answer.found);
+    assert!(
+        answer.message.starts_with("FrameDB instance not found: no instance `far`"),
+        "{}",
+        answer.message
+    );
 }

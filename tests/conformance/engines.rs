@@ -7,7 +7,7 @@ use crate::{
 use framedb_core::{Key, Kind, Route};
 use framedb_host::{
     driver::{Arena, Disk, Disks, Eviction},
-    registry::{DiskRegistry, NodeRegistry, Registry},
+    registry::{self, DiskRegistry, NodeRegistry, Registry, RegistryConfig},
     store::{Instance, ObjectStore, OpenContext, Options, Record, Stores, SyncMode, open},
 };
 use futures::FutureExt;
@@ -43,6 +43,23 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
+    /// Stores a record with its route as the sink does: in one transaction where data and route
+    /// share one, else one after the other.
+    pub(crate) async fn put(&self, store: &dyn ObjectStore, record: Record, route: Route) {
+        let key = record.key.clone();
+        if self.shares(store) {
+            store.put_with_routes(&[(record, route)]).await.pop().unwrap().unwrap();
+        } else {
+            store.put(&[record]).await.pop().unwrap().unwrap();
+            self.registry.register(&[(key, route)]).await.pop().unwrap().unwrap();
+        }
+    }
+
+    /// Whether data and routes of a store share a transaction.
+    pub(crate) fn shares(&self, store: &dyn ObjectStore) -> bool {
+        store.domain().is_some_and(|domain| self.registry.shares(&domain))
+    }
+
     pub(crate) fn queue(&self) -> Arc<dyn framedb_host::store::Queue> {
         self.one.queue.clone().unwrap()
     }
@@ -114,6 +131,26 @@ pub(crate) async fn mysql() -> Engine {
     let context = context(directory.path(), Options::default());
     let one = open(&url, &context).await.unwrap();
     node(context, one, "memory:", Kind::Storage).keeping(directory)
+}
+
+/// A `file:` instance of a node whose registry is below a prefix of its own in etcd.
+pub(crate) async fn etcd_registry() -> Engine {
+    let server = crate::etcd_server::shared().await;
+    registry_at(server.config(), ()).await
+}
+
+/// A `file:` instance of a node whose registry is in a Redis server of its own.
+pub(crate) async fn redis_registry() -> Engine {
+    let server = RedisServer::start();
+    let config = RegistryConfig { url: server.url(), ..RegistryConfig::default() };
+    registry_at(config, server).await
+}
+
+async fn registry_at(config: RegistryConfig, server: impl Any + Send + Sync) -> Engine {
+    let engine = file().await;
+    let durable = registry::open(&config, engine.disk.clone()).await.unwrap();
+    let registry = Arc::new(NodeRegistry::new(engine.arena.clone(), durable));
+    Engine { registry, _server: Some(Box::new(server)), ..engine }
 }
 
 /// A volatile instance of this size.
@@ -216,4 +253,11 @@ pub(crate) async fn eventually<F: Future<Output = bool>>(mut condition: impl FnM
         assert!(Instant::now() < deadline, "the condition did not come about");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
+}
+
+/// The registry of a node of its own, which other nodes may share.
+pub(crate) async fn handle(config: &RegistryConfig) -> framedb_host::Result<Arc<dyn Registry>> {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = Disks::new(directory.path()).home().unwrap();
+    registry::open(config, disk).await
 }

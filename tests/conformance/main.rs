@@ -11,22 +11,28 @@
 
 mod crash;
 mod engines;
+mod etcd;
+mod etcd_server;
 mod file;
 mod full_disk;
 mod mariadb;
 mod memory;
 mod mysql;
+mod nodes;
 mod objects;
 mod process;
+mod proxy;
 mod queues;
 mod recovery;
 mod redis;
 mod redis_cluster;
 mod redis_failover;
+mod redis_registry;
 mod redis_sentinel;
 mod registry;
 mod replicated;
 mod server;
+mod shared_registry;
 
 /// A test per engine for every function of a suite.
 macro_rules! suite {
@@ -45,6 +51,29 @@ macro_rules! suite {
     };
     (@each $module:ident, $engine:ident, $suite:ident: { $($test:ident),+ $(,)? }) => {
         suite!(@on $module, $engine, $suite: $($test),+);
+    };
+}
+
+/// A test per registry that nodes can share.
+macro_rules! shared {
+    ($($test:ident),+ $(,)?) => {
+        mod on_etcd {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                let config = crate::etcd_server::shared().await.config();
+                crate::shared_registry::$test(config).await;
+            })+
+        }
+        mod on_redis {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                let server = crate::server::RedisServer::start();
+                let url = server.url();
+                let config =
+                    framedb_host::registry::RegistryConfig { url, ..Default::default() };
+                crate::shared_registry::$test(config).await;
+            })+
+        }
     };
 }
 
@@ -88,7 +117,9 @@ mod suites {
         consumers_at_once_get_each_element_once,
         a_random_history_agrees_with_the_model,
     });
-    suite!(registry on in_memory = memory, on_disk = file: {
+    suite!(registry on
+        in_memory = memory, on_disk = file, on_etcd = etcd_registry,
+        on_redis_registry = redis_registry: {
         a_route_is_found_as_it_was_registered,
         an_older_generation_is_a_conflict,
         registering_again_changes_nothing,
@@ -103,4 +134,16 @@ mod suites {
         a_document_is_read_as_it_was_written,
         a_document_that_was_changed_meanwhile_is_not_overwritten,
     });
+
+    mod shared_registry {
+        shared! {
+            nodes_see_each_others_routes,
+            nodes_see_each_others_documents,
+            of_nodes_that_race_the_highest_generation_wins,
+            any_number_of_routes_is_registered_at_once,
+            a_key_that_conflicts_does_not_fail_its_neighbours,
+            a_node_that_starts_again_finds_everything,
+            registries_with_other_prefixes_are_apart,
+        }
+    }
 }

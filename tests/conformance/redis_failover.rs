@@ -4,6 +4,7 @@ use crate::{
     engines::{eventually, key, record},
     redis::open_with,
     replicated::{Cluster, MASTER, Replicated},
+    server::RedisServer,
 };
 use framedb_host::store::{Instance, Options};
 use std::{
@@ -20,6 +21,14 @@ const WRITERS: usize = 8;
 
 /// How many objects a write carries.
 const BATCH: usize = 4;
+
+/// Bytes of an object: what stands in the sockets to replicas is soon more than these take.
+const SIZE: usize = 16 << 10;
+
+/// What is written under a name.
+fn data(name: &str) -> Vec<u8> {
+    name.bytes().cycle().take(SIZE).collect()
+}
 
 /// Writers that go on until they are told to end.
 struct Load {
@@ -44,7 +53,7 @@ impl Load {
                     let names: Vec<String> =
                         (0..BATCH).map(|part| format!("w{writer}-{n}-{part}")).collect();
                     let records: Vec<_> =
-                        names.iter().map(|name| record(name, name.as_bytes())).collect();
+                        names.iter().map(|name| record(name, &data(name))).collect();
                     for (name, answer) in names.into_iter().zip(objects.put(&records).await) {
                         match answer {
                             Ok(()) => {
@@ -75,16 +84,26 @@ impl Load {
         eventually(|| async { self.acknowledged.load(Ordering::Relaxed) >= goal }).await;
     }
 
+    /// Waits until a write was refused, or far more were acknowledged than sockets hold.
+    async fn refused(&self) {
+        let goal = self.acknowledged.load(Ordering::Relaxed) + 2000;
+        eventually(|| async {
+            self.refused.load(Ordering::Relaxed) > 0
+                || self.acknowledged.load(Ordering::Relaxed) >= goal
+        })
+        .await;
+    }
+
     /// Ends the writers; everything that was acknowledged must be there, and something refused.
     async fn all_is_there(self, instance: &Instance) {
         self.ended.store(true, Ordering::Relaxed);
         let kept: Vec<String> = self.writers.join_all().await.into_iter().flatten().collect();
-        assert!(self.refused.load(Ordering::Relaxed) > 0, "nothing was lost with the primary");
-        for names in kept.chunks(500) {
+        assert!(self.refused.load(Ordering::Relaxed) > 0, "nobody was told of the failover");
+        for names in kept.chunks(100) {
             let wanted: Vec<_> = names.iter().map(|name| key(name)).collect();
             for (name, found) in names.iter().zip(instance.objects.get(&wanted).await) {
                 let found = found.unwrap();
-                assert_eq!(found.as_deref(), Some(name.as_bytes()), "{name} of {}", kept.len());
+                assert!(found.is_some_and(|found| found == data(name)), "{name} of {}", kept.len());
             }
         }
     }
@@ -98,7 +117,13 @@ async fn no_acknowledged_write_is_lost_with_a_master_behind_sentinels() {
     let load = Load::on(&instance);
     load.acknowledged(500).await;
     let lost = replicated.master().port();
+    // The master goes while its replicas are behind.
+    let replicas: Vec<u16> = replicated.servers.iter().map(RedisServer::port).collect();
+    let replicas = replicas.into_iter().filter(|port| *port != lost);
+    replicas.clone().for_each(|port| replicated.at(port).pause(true));
+    load.refused().await;
     replicated.at(lost).stop();
+    replicas.for_each(|port| replicated.at(port).pause(false));
     eventually(|| async { replicated.master().port() != lost }).await;
     // Writes go on when there are two replicas again.
     let port = replicated.master().port().to_string();
@@ -119,7 +144,11 @@ async fn no_acknowledged_write_is_lost_with_a_server_of_a_cluster() {
     let instance = open_with(&cluster.url(), options).await.unwrap();
     let load = Load::on(&instance);
     load.acknowledged(500).await;
+    // The primary goes while its replica is behind.
+    cluster.servers[3].pause(true);
+    load.refused().await;
     cluster.servers[0].stop();
+    cluster.servers[3].pause(false);
     let replica = &cluster.servers[3];
     eventually(|| async { replica.command(&["ROLE"]).contains("master") }).await;
     // The one that comes back finds its place taken, and replicates who took it.

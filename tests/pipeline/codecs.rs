@@ -146,7 +146,7 @@ async fn bytes_of_a_foreign_writer_are_returned_as_they_are_and_flagged() {
     for instance in ["memory", "disk", "second"] {
         let _ = stored(node.ingest(arrival("k").to(instance).data("abc")).await);
         assert!(!node.found("k").await.unwrap().foreign);
-        let store = node.node().instances.get(instance).unwrap().objects.clone();
+        let store = node.node().instances.get(instance).await.unwrap().objects.clone();
         let record = Record { key: key("k"), data: "xyz".into(), expires_at: None };
         store.put(&[record]).await.pop().unwrap().unwrap();
         let found = node.found("k").await.unwrap();

@@ -18,7 +18,7 @@ fn push(queue: &str, instance: &str) -> Arrival {
 
 /// The oldest element as the engine keeps it; it stays in the queue.
 async fn raw(node: &TestNode, instance: &str, queue: &str) -> Bytes {
-    let queues = node.node().instances.get(instance).unwrap().queue.clone().unwrap();
+    let queues = node.node().instances.get(instance).await.unwrap().queue.clone().unwrap();
     let leased = queues.lease(&key(queue), Duration::from_secs(60)).await.unwrap().unwrap();
     assert!(queues.nack(&key(queue), &leased.token).await.unwrap());
     leased.data
@@ -68,7 +68,7 @@ async fn a_frame_that_fails_its_checksum_is_a_foreign_element() {
     let mut damaged = framedb_core::frame(None, b"element");
     *damaged.last_mut().unwrap() ^= 1;
     let element = Element { id: "foreign".into(), data: damaged.clone().into() };
-    let queues = node.node().instances.get("memory").unwrap().queue.clone().unwrap();
+    let queues = node.node().instances.get("memory").await.unwrap().queue.clone().unwrap();
     queues.push(&key("q"), &[element]).await.pop().unwrap().unwrap();
     assert_eq!(node.pop("q").await.unwrap().data, "first");
     assert_eq!(node.pop("q").await.unwrap().data, damaged);

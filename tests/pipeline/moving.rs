@@ -128,7 +128,7 @@ async fn a_key_moves_between_two_disks_and_stays_over_a_restart() {
 async fn a_read_that_finds_no_data_removes_the_route() {
     let node = TestNode::build().second_disk().start().await;
     put(&node, arrival("k").to("second")).await;
-    let store = node.node().instances.get("second").unwrap().objects.clone();
+    let store = node.node().instances.get("second").await.unwrap().objects.clone();
     store.delete(&[key("k")]).await.pop().unwrap().unwrap();
     assert_eq!(listed(&node).await.len(), 1, "nobody has looked yet");
     assert!(node.found("k").await.is_none());
@@ -140,7 +140,7 @@ async fn data_that_is_deleted_under_a_route_of_the_same_store_takes_it_along() {
     let node = TestNode::build().start().await;
     for instance in ["memory", "disk"] {
         put(&node, arrival("k").to(instance)).await;
-        let store = node.node().instances.get(instance).unwrap().objects.clone();
+        let store = node.node().instances.get(instance).await.unwrap().objects.clone();
         store.delete(&[key("k")]).await.pop().unwrap().unwrap();
         assert!(listed(&node).await.is_empty(), "{instance}");
         assert!(node.found("k").await.is_none());

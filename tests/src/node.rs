@@ -123,13 +123,13 @@ impl TestNode {
 
     /// The bytes that an instance keeps under a key, as they are.
     pub async fn stored_bytes(&self, framedb_id: &str, name: &str) -> Option<Bytes> {
-        let store = &self.node.instances.get(framedb_id).unwrap().objects;
+        let store = &self.node.instances.get(framedb_id).await.unwrap().objects;
         store.get(&[key(name)]).await.pop().unwrap().unwrap()
     }
 
     /// How many elements wait in a queue of an instance, whatever its route says.
     pub async fn queue_length(&self, framedb_id: &str, queue: &str) -> u64 {
-        let queues = self.node.instances.get(framedb_id).unwrap().queue.clone().unwrap();
+        let queues = self.node.instances.get(framedb_id).await.unwrap().queue.clone().unwrap();
         queues.length(&key(queue)).await.unwrap().ready
     }
 

@@ -16,6 +16,7 @@ struct Server {
 const SERVERS: &[Server] = &[
     Server { program: "redis-server", package: "redis-server" },
     Server { program: "mariadbd", package: "mariadb-server" },
+    Server { program: "etcd", package: "etcd-server" },
 ];
 
 /// Where packages put servers, whether or not the search path of a user has it.

@@ -47,6 +47,7 @@ fn summary(config: &Config, plugins: &[Arc<Plugin>]) -> Vec<String> {
             humantime::format_duration(config.limits.deadline),
         ),
     ];
+    lines.push(format!("registry  {}", without_secrets(&config.registry.url)));
     for (id, instance) in &config.instances {
         lines.push(format!("instance  {id}: {}", without_secrets(&instance.url)));
     }
@@ -102,6 +103,8 @@ mod tests {
     fn urls_are_shown_without_secrets() {
         assert_eq!(without_secrets("file:"), "file:");
         assert_eq!(without_secrets("redis://u:p@host:6379/0"), "redis://…@host:6379/0");
+        let url = "etcds://u:p@one:2379,two/prefix?ca=/ca.pem";
+        assert_eq!(without_secrets(url), "etcds://…@one:2379,two/prefix");
         let url = "unix:///run/redis.sock?password=p&db=2";
         assert_eq!(without_secrets(url), "unix:///run/redis.sock?db=2");
     }

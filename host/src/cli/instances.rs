@@ -28,12 +28,18 @@ impl Instances {
         for instance in answer.get("instances").and_then(Value::as_array).into_iter().flatten() {
             output::data(&line(instance))?;
         }
+        if let Some(registry) = answer.get("registry") {
+            output::note(&format!(
+                "registry: {}, {}",
+                text(registry, "description"),
+                health(registry)
+            ));
+        }
         Ok(())
     }
 }
 
 fn line(instance: &Value) -> String {
-    let text = |name: &str| instance.get(name).and_then(Value::as_str).unwrap_or_default();
     let kinds: Vec<_> = instance
         .get("kinds")
         .and_then(Value::as_array)
@@ -41,13 +47,22 @@ fn line(instance: &Value) -> String {
         .flatten()
         .filter_map(Value::as_str)
         .collect();
-    let health = instance.get("health");
+    let (id, description) = (text(instance, "id"), text(instance, "description"));
+    format!("{id:<12}  {:<18}  {:<8}  {description}", kinds.join(", "), health(instance))
+}
+
+fn text<'a>(of: &'a Value, name: &str) -> &'a str {
+    of.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Whether something can be used, in words.
+fn health(of: &Value) -> String {
+    let health = of.get("health");
     let well = health.and_then(|health| health.get("healthy")).and_then(Value::as_bool);
     let error = health.and_then(|health| health.get("error")).and_then(Value::as_str);
-    let health = match (well, error) {
+    match (well, error) {
         (Some(true), _) => "healthy".to_owned(),
         (_, Some(error)) => format!("cannot be used: {error}"),
         _ => "unknown".to_owned(),
-    };
-    format!("{:<12}  {:<18}  {health:<8}  {}", text("id"), kinds.join(", "), text("description"))
+    }
 }

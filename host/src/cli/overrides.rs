@@ -23,6 +23,14 @@ pub(super) struct Overrides {
     #[arg(long, env = "FRAMEDB_PUBLIC", value_parser = BoolishValueParser::new())]
     public: bool,
 
+    /// The cluster that the node is in.
+    #[arg(long, value_name = "ID", env = "CLUSTER_ID")]
+    cluster_id: Option<String>,
+
+    /// How many servers the node is connected to at most.
+    #[arg(long, value_name = "N", env = "CONNECTIONS_CACHE_ENV_SIZE")]
+    connections: Option<usize>,
+
     /// What is logged: a level, or filter directives.
     #[arg(long, value_name = "FILTER", env = "FRAMEDB_LOG")]
     log: Option<String>,
@@ -39,6 +47,10 @@ impl Overrides {
         config.grpc = self.grpc.unwrap_or(config.grpc);
         config.http = self.http.unwrap_or(config.http);
         config.public |= self.public;
+        if let Some(cluster_id) = &self.cluster_id {
+            config.cluster_id.clone_from(cluster_id);
+        }
+        config.connections = self.connections.unwrap_or(config.connections);
         config.log_format = self.log_format.unwrap_or(config.log_format);
         if let Some(log) = &self.log {
             config.log.clone_from(log);

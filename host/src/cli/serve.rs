@@ -30,7 +30,7 @@ impl Serve {
             () = signals.next() => return Ok(()),
         };
         let serving = worker.open().await?;
-        output::note(&banner(&serving));
+        output::note(&banner(&serving).await);
         // For programs that start a node: that it is ready, and where. Nobody has to read it.
         let _ = output::data(&ready(&serving));
         let stop = async move {
@@ -77,7 +77,7 @@ fn ready(serving: &Serving) -> String {
 }
 
 /// What runs, on a few lines.
-fn banner(serving: &Serving) -> String {
+async fn banner(serving: &Serving) -> String {
     let node = serving.worker().node();
     let (grpc, http) = serving.addresses();
     let door = |address: Option<std::net::SocketAddr>, scheme: &str| {
@@ -97,9 +97,12 @@ fn banner(serving: &Serving) -> String {
             "  warning   other machines may reach the doors; there is no authentication".into(),
         );
     }
-    for (id, instance) in node.instances.iter() {
-        lines.push(format!("  instance  {id}: {}", instance.objects.describe()));
+    for id in node.instances.ids() {
+        if let Ok(instance) = node.instances.get(id).await {
+            lines.push(format!("  instance  {id}: {}", instance.objects.describe()));
+        }
     }
+    lines.push(format!("  registry  {}", node.registry.describe()));
     lines.extend(node.pipelines.iter().map(|pipeline| {
         format!("  pipeline  {}: {}", pipeline.name(), chain(node, pipeline.name()))
     }));

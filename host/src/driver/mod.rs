@@ -9,6 +9,9 @@ mod disk_error;
 mod disk_routes;
 mod disk_writer;
 mod disks;
+pub(crate) mod etcd;
+mod groups;
+pub(crate) mod http;
 mod memory;
 pub(crate) mod mysql;
 pub(crate) mod queue;
@@ -27,6 +30,7 @@ pub use space::{DEFAULT_MAX_BYTES, Eviction, Space};
 pub(crate) use disk_error::repeat;
 pub(crate) use disk_routes::PendingRoutes;
 pub(crate) use disk_writer::{Change, Effort};
+pub(crate) use groups::{GroupWriter, Groups};
 pub(crate) use space::older;
 pub(crate) use tables::Tables;
 

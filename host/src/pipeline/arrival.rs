@@ -85,7 +85,7 @@ impl Ingress {
     pub async fn submit(&self, arrival: Arrival, permit: Permit, reply: Reply) {
         match self.object(&arrival) {
             Ok(mut object) => {
-                self.join_queue(&mut object.envelope).await;
+                self.complete(&mut object.envelope).await;
                 let place = self.order.enter(&object.envelope.key);
                 let pipeline = self.pipeline(&object);
                 let now = Instant::now();
@@ -105,8 +105,12 @@ impl Ingress {
         }
     }
 
-    /// A push that names no instance joins its queue where that is.
-    async fn join_queue(&self, envelope: &mut Envelope) {
+    /// A sender that names an instance and no kind means the kind that it keeps. A push that
+    /// names no instance joins its queue where that is.
+    async fn complete(&self, envelope: &mut Envelope) {
+        if let (None, Some(framedb_id)) = (envelope.kind, &envelope.framedb_id) {
+            envelope.kind = self.instances.natural_kind(framedb_id).await;
+        }
         if envelope.kind != Some(Kind::Stream) || envelope.framedb_id.is_some() {
             return;
         }
@@ -157,9 +161,6 @@ impl Ingress {
             source => source.into(),
         };
         let framedb_id = Some(arrival.framedb_id.as_str()).filter(|id| !id.is_empty());
-        // A sender that names an instance and no kind means the kind that it keeps.
-        let kind =
-            arrival.kind.or_else(|| framedb_id.and_then(|id| self.instances.natural_kind(id)));
         let id = match arrival.id.as_str() {
             "" => uuid::Uuid::new_v4().to_string().into(),
             id => id.into(),
@@ -169,7 +170,7 @@ impl Ingress {
             attempt: 1,
             key,
             source,
-            kind,
+            kind: arrival.kind,
             framedb_id: framedb_id.map(Into::into),
             content_type: declared(&arrival.content_type).map(Into::into),
             metadata: metadata.into(),

@@ -142,6 +142,11 @@ impl Pipeline {
         self.framing == Framing::Header
     }
 
+    /// Whether the codec of an object is kept with its route.
+    fn routes_keep_codecs(&self) -> bool {
+        self.shared.sink.registry.keeps_codecs()
+    }
+
     fn defaults(&self) -> &Defaults {
         &self.shared.defaults
     }

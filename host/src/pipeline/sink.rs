@@ -14,7 +14,7 @@ use crate::{
     store::{Element, ObjectStore, Record},
 };
 use bytes::Bytes;
-use framedb_core::{Attribute, Codec, CodecRecord, Key, Kind, Route, Stage, StageTimes};
+use framedb_core::{Attribute, Codec, CodecRecord, Key, Kind, Place, Route, Stage, StageTimes};
 use std::{
     collections::HashSet,
     sync::Arc,
@@ -79,7 +79,7 @@ impl Sink {
         writes: Vec<Write>,
         times: &mut StageTimes,
     ) -> Vec<Result<Written>> {
-        let store = match self.instances.store(framedb_id) {
+        let store = match self.instances.store(framedb_id).await {
             Ok(store) => store,
             Err(error) => return repeat(&error, writes.len()),
         };
@@ -211,8 +211,8 @@ impl Sink {
         first: &Write,
         writes: &[Write],
     ) -> Result<(Arc<dyn crate::store::Queue>, bool, Option<Route>)> {
-        let instance = self.instances.get(&first.framedb_id)?;
-        let queue = self.instances.queue(&first.framedb_id)?.clone();
+        let instance = self.instances.get(&first.framedb_id).await?;
+        let queue = self.instances.queue(&first.framedb_id).await?;
         let previous =
             self.registry.lookup(std::slice::from_ref(&first.key)).await?.pop().flatten();
         if let Some(previous) = &previous {
@@ -257,8 +257,11 @@ impl Sink {
             copies: Arc::default(),
             content_type: write.content_type,
             attributes: write.attributes,
-            // Queue elements carry their codec themselves.
-            codec: write.codec.filter(|_| write.kind != Kind::Stream).map(record),
+            // Queue elements carry their codec themselves, and where routes keep none so do objects.
+            codec: write
+                .codec
+                .filter(|_| write.kind != Kind::Stream && self.registry.keeps_codecs())
+                .map(record),
             next: None,
             unframed: write.unframed,
             generation: self.generations.next(),
@@ -282,10 +285,13 @@ impl Sink {
             return Ok(intents);
         }
         for (n, ((record, route), previous)) in pairs.iter().zip(previous).enumerate() {
-            let moved = previous.as_ref().is_some_and(|old| {
-                moves(old, route)
-                    && self.instances.store(&old.framedb_id).is_ok_and(|store| store.durable())
-            });
+            let moved = match previous {
+                Some(old) if moves(old, route) => {
+                    let old = self.instances.store(&old.framedb_id).await;
+                    old.is_ok_and(|store| store.durable())
+                }
+                _ => false,
+            };
             if !shared || moved {
                 let (key, data) = (record.key.clone(), &record.data);
                 intents.push((n, Intent::new(key, route.clone(), data, previous.clone())));
@@ -316,7 +322,8 @@ impl Sink {
         }
     }
 
-    /// Deletes the old copies of keys that moved.
+    /// Deletes what keys had at other places before: where they moved from, and copies of bytes
+    /// that are no longer theirs.
     async fn delete_moved(
         &self,
         pairs: &[(Record, Route)],
@@ -327,24 +334,43 @@ impl Sink {
         // Of a key that is twice in a group, both have the same previous place.
         let mut done = HashSet::new();
         for (((record, route), previous), result) in pairs.iter().zip(previous).zip(results) {
-            let old = previous.as_ref().filter(|old| result.is_ok() && moves(old, route));
-            outcome.push(match old {
-                Some(old) if done.insert(&record.key) => {
-                    tracing::debug!(key = %record.key, from = %old.framedb_id, to = %route.framedb_id, "moved");
-                    self.delete_copy(&record.key, old).await
-                }
-                _ => Ok(()),
+            let old = previous.as_ref().filter(|_| result.is_ok() && done.insert(&record.key));
+            let Some(old) = old else {
+                outcome.push(Ok(()));
+                continue;
+            };
+            for copy in old.copies.iter().filter(|copy| **copy != route.place()) {
+                self.delete_stale(&record.key, copy).await;
+            }
+            outcome.push(if moves(old, route) {
+                tracing::debug!(key = %record.key, from = %old.framedb_id, to = %route.framedb_id, "moved");
+                self.delete_copy(&record.key, old).await
+            } else {
+                Ok(())
             });
         }
         outcome
     }
 
+    /// Deletes a copy that no route leads to any more.
+    async fn delete_stale(&self, key: &Key, copy: &Place) {
+        let keys = std::slice::from_ref(key);
+        let deleted = match self.instances.store(&copy.framedb_id).await {
+            Ok(store) => store.delete(keys).await.pop().transpose().map(drop),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = deleted {
+            let (framedb_id, error) = (&*copy.framedb_id, error.chain());
+            tracing::warn!(%key, framedb_id, error, "an old copy stays behind");
+        }
+    }
+
     async fn delete_copy(&self, key: &Key, old: &Route) -> Result<()> {
         if old.kind == Kind::Stream {
-            self.instances.queue(&old.framedb_id)?.purge(key).await?;
+            self.instances.queue(&old.framedb_id).await?.purge(key).await?;
         } else {
             let keys = std::slice::from_ref(key);
-            let mut deleted = self.instances.store(&old.framedb_id)?.delete(keys).await;
+            let mut deleted = self.instances.store(&old.framedb_id).await?.delete(keys).await;
             deleted.pop().transpose()?;
         }
         self.registry.remove(key, Some(old.generation)).await?;
@@ -354,7 +380,7 @@ impl Sink {
 
 /// Refuses to leave a queue that holds elements: they would be lost.
 pub(crate) async fn check_empty(instances: &Instances, key: &Key, old: &Route) -> Result<()> {
-    let length = instances.queue(&old.framedb_id)?.length(key).await?;
+    let length = instances.queue(&old.framedb_id).await?.length(key).await?;
     let elements = length.ready + length.leased;
     if elements == 0 {
         return Ok(());

@@ -70,7 +70,7 @@ impl Pipeline {
             let mut next = Vec::with_capacity(items.len());
             for mut item in items {
                 let placement = self.defaults().place(item.envelope());
-                match self.accept_placement(&mut item, placement) {
+                match self.accept_placement(&mut item, placement).await {
                     Ok(()) => next.push(item),
                     Err(failure) => self.fail(item, failure),
                 }
@@ -84,7 +84,7 @@ impl Pipeline {
             item.spend(Stage::Resolve, took);
             match verdict {
                 Ok(Resolved::Place(placement)) => {
-                    match self.accept_placement(&mut item, placement) {
+                    match self.accept_placement(&mut item, placement).await {
                         Ok(()) => next.push(item),
                         Err(failure) => self.fail(item, failure),
                     }
@@ -185,9 +185,11 @@ impl Pipeline {
     }
 
     /// Holds a placement against the instances and the key rules.
-    fn accept_placement(&self, item: &mut Item, placement: Placement) -> Result<(), Failure> {
-        self.instances().find(&placement.framedb_id, placement.kind).map_err(|error| {
-            Failure::new(FailureClass::Invalid, Stage::Resolve, error.to_string())
+    async fn accept_placement(&self, item: &mut Item, placement: Placement) -> Result<(), Failure> {
+        let found = self.instances().find(&placement.framedb_id, placement.kind).await;
+        found.map_err(|error| match error.is_temporary() {
+            true => unavailable(Stage::Resolve, &error),
+            false => Failure::new(FailureClass::Invalid, Stage::Resolve, error.to_string()),
         })?;
         if let Some(key) = &placement.key {
             let key = Key::new(key).map_err(|error| {

@@ -121,7 +121,8 @@ impl Pipeline {
         let placement = item.placement.as_ref()?;
         let envelope = item.envelope();
         let codec = item.encoded.as_ref().map(|(codec, _)| codec);
-        let framed = placement.kind == Kind::Stream && self.frames();
+        let framed =
+            self.frames() && (placement.kind == Kind::Stream || !self.routes_keep_codecs());
         let bytes = item.stored_bytes();
         let data = if framed && (codec.is_some() || needs_frame(bytes)) {
             Bytes::from(frame(codec, bytes))

@@ -159,15 +159,18 @@ impl Registrar {
         let Some(left) = left else { return self.write(key, route).await };
         let intent = self.declare(key, &route, &left).await?;
         self.write(key, route).await?;
-        let deleted = self.reader.delete_data(key, &left).await;
-        // What could not be deleted now is left to recovery.
+        if let Err(error) = self.reader.delete_data(key, &left).await {
+            // The client wrote to another instance because this one is gone, perhaps for good:
+            // it is told of what is true now, and the key waits for nobody.
+            let (framedb_id, error) = (&*left.framedb_id, error.chain());
+            tracing::warn!(%key, framedb_id, error, "what a moved key left stays behind");
+        }
         if let Some(intent) = intent
-            && !deleted.as_ref().is_err_and(Error::is_temporary)
             && let Err(error) = self.intents.clear(&[intent]).await
         {
             tracing::warn!(error = error.chain(), "could not clear the intent to move a key");
         }
-        deleted
+        Ok(())
     }
 
     /// Holds a place against the instances that the node knows: one that it does not know is
@@ -175,11 +178,12 @@ impl Registrar {
     /// of this node.
     async fn check(&self, key: &Key, place: &Place) -> Result<Option<u64>> {
         let instances = &self.reader.instances;
-        let Some(store) = instances.objects(&place.framedb_id).await? else { return Ok(None) };
-        instances.find(&place.framedb_id, place.kind)?;
-        if store.domain().is_none() || place.kind == Kind::Stream {
+        let Some(record) = instances.record(&place.framedb_id).await? else { return Ok(None) };
+        instances.find(&place.framedb_id, place.kind).await?;
+        if !record.is_embedded() || place.kind == Kind::Stream {
             return Ok(None);
         }
+        let store = instances.store(&place.framedb_id).await?;
         let stored = store.get(std::slice::from_ref(key)).await.pop().transpose()?.flatten();
         let stored = stored.ok_or_else(|| {
             let id = &place.framedb_id;
@@ -200,7 +204,7 @@ impl Registrar {
             return Ok(None);
         }
         if new.framedb_id == left.framedb_id
-            && let Err(error) = instances.queue(&left.framedb_id)?.length(key).await
+            && let Err(error) = instances.queue(&left.framedb_id).await?.length(key).await
         {
             // Objects and queues of a server share their names: the object took the queue's.
             return if error.kind() == ErrorKind::Invalid { Ok(None) } else { Err(error) };
@@ -213,8 +217,9 @@ impl Registrar {
 
     /// Writes down that a key moves, where what it leaves would outlive a crash.
     async fn declare(&self, key: &Key, route: &Route, left: &Route) -> Result<Option<Intent>> {
-        let store = self.reader.instances.objects(&left.framedb_id).await?;
-        if !store.is_some_and(|store| store.durable()) {
+        let store = self.reader.instances.objects(&left.framedb_id).await;
+        // Where it cannot be reached nothing will be deleted.
+        if !store.is_ok_and(|store| store.is_some_and(|store| store.durable())) {
             return Ok(None);
         }
         // The bytes are the client's affair: none are taken for those of this change, so that

@@ -63,8 +63,8 @@ pub(super) fn plan(old: Option<&Route>, new: Registration, generation: u64, now:
         places.push(old.place());
     }
     route.copies = distinct(places, &place);
-    let is_copy = route.copies.iter().any(|copy| copy.framedb_id == old.framedb_id);
-    let left = (!stays && !(objects && is_copy)).then(|| Route {
+    let is_copy = objects && route.copies.iter().any(|copy| copy.framedb_id == old.framedb_id);
+    let left = (!stays && !is_copy).then(|| Route {
         // Those of an object that stays one are still its own.
         copies: if objects { Arc::default() } else { old.copies.clone() },
         ..old.clone()

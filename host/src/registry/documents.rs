@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::fmt::Debug;
 
 /// A table of documents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Table {
     /// FrameDB instances that were registered while the node ran, by FrameDB id.
     Instances,

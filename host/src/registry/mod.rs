@@ -5,21 +5,27 @@
 
 mod disk;
 mod documents;
+mod etcd;
 mod generation;
+mod http;
 mod intents;
 mod node;
 mod open;
 mod recovery;
+mod redis;
 mod sweep;
 
 pub use disk::DiskRegistry;
 pub use documents::{Document, Documents, Table};
+pub use etcd::EtcdRegistry;
 pub use generation::Generations;
+pub use http::HttpRegistry;
 pub use intents::{Intent, Intents};
 pub use node::NodeRegistry;
 pub use open::{RegistryConfig, open};
 pub(crate) use recovery::same_place;
 pub use recovery::{Recovered, Recovery};
+pub use redis::RedisRegistry;
 pub use sweep::sweep;
 
 use crate::{Result, driver::Domain};
@@ -89,6 +95,12 @@ pub trait Registry: Documents {
 
     /// The registry in one phrase, without secrets.
     fn describe(&self) -> String;
+
+    /// Whether a route keeps who wrote its bytes. Where it does not, bytes that a codec changed
+    /// carry a frame, as elements of queues do.
+    fn keeps_codecs(&self) -> bool {
+        true
+    }
 
     /// Whether routes that a store of this domain writes with its data are seen here.
     fn shares(&self, domain: &Domain) -> bool {

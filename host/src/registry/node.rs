@@ -219,6 +219,10 @@ impl Registry for NodeRegistry {
         self.durable.describe()
     }
 
+    fn keeps_codecs(&self) -> bool {
+        self.durable.keeps_codecs()
+    }
+
     fn shares(&self, domain: &Domain) -> bool {
         domain == self.arena.domain() || self.durable.shares(domain)
     }

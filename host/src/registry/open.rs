@@ -1,7 +1,10 @@
 //! Opening the registry by URL.
 
-use super::{DiskRegistry, Registry};
-use crate::{Error, ErrorKind, Result, driver::Disk};
+use super::{DiskRegistry, EtcdRegistry, HttpRegistry, RedisRegistry, Registry};
+use crate::{
+    Error, ErrorKind, Result,
+    driver::{Disk, etcd, redis::is_redis},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -9,17 +12,30 @@ use std::sync::Arc;
 /// The URL of the registry in the node's own data directory.
 const EMBEDDED: &str = "embedded:";
 
+/// Routes that a node keeps of a registry that tells it of changes: some 50 MiB with metadata of
+/// the usual length.
+const DEFAULT_CACHE: u64 = 100_000;
+
 /// `[registry]`: where routes, instances and source mappings are kept.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct RegistryConfig {
-    /// The engine: `embedded:` (in the data directory).
+    /// The engine: `embedded:` (in the data directory); a cluster of etcd, which any number of
+    /// nodes share: `etcd://[user:password@]host[:2379][,host…][/prefix]`, or `etcds://…` with
+    /// TLS (`?ca=` is a file of certificates to trust, `?cert=` and `?key=` are the node's own);
+    /// or Redis, which nodes share too: `redis://…` and the other forms that instances have, and `?prefix=` for the start of its keys. The prefix is `framedb` when the URL
+    /// names none. Existing routing and config services are `http://host:port` or `https://…`:
+    /// they keep no codecs, no expiry and no attributes, see the migration page.
     pub url: String,
+    /// The config service, where `url` is a routing service; at `url` when absent.
+    pub config_url: Option<String>,
+    /// How many routes of etcd a node keeps in memory; 0 keeps none.
+    pub cache: u64,
 }
 
 impl Default for RegistryConfig {
     fn default() -> Self {
-        Self { url: EMBEDDED.into() }
+        Self { url: EMBEDDED.into(), config_url: None, cache: DEFAULT_CACHE }
     }
 }
 
@@ -37,10 +53,28 @@ impl RegistryConfig {
         self.url.split(':').next().unwrap_or_default()
     }
 
+    fn is_http(&self) -> bool {
+        matches!(self.scheme(), "http" | "https")
+    }
+
     /// What is wrong with it, if anything; nothing of the URL but its scheme is shown.
     pub(crate) fn problem(&self) -> Option<String> {
+        if self.config_url.is_some() && !self.is_http() {
+            return Some(format!(
+                "registry.config-url: a registry at `{}:` has no config service beside it",
+                self.scheme()
+            ));
+        }
         match self.scheme() {
             "embedded" => None,
+            "etcd" | "etcds" => etcd::Address::parse(&self.url).err().map(|error| said(&error)),
+            scheme if is_redis(scheme) => {
+                RedisRegistry::check(&self.url).err().map(|error| said(&error))
+            }
+            "http" | "https" => {
+                let registry = HttpRegistry::at(&self.url, self.config_url.as_deref());
+                registry.err().map(|error| said(&error))
+            }
             other => {
                 let scheme: String = other.chars().take(32).collect();
                 Some(format!(
@@ -53,7 +87,16 @@ impl RegistryConfig {
 }
 
 /// The registries in words.
-const KNOWN_REGISTRIES: &str = "`embedded:`";
+const KNOWN_REGISTRIES: &str = "`embedded:`, `etcd:` (also `etcds:`), `redis:` in every form that instances have, and `http:` \
+     (also `https:`)";
+
+/// What is wrong with a URL, as a problem of its key.
+fn said(error: &Error) -> String {
+    match error.hint() {
+        Some(hint) => format!("registry.url: {error} ({hint})"),
+        None => format!("registry.url: {error}"),
+    }
+}
 
 /// Opens the registry at `config.url`; `disk` is the node's data directory.
 ///
@@ -63,6 +106,11 @@ const KNOWN_REGISTRIES: &str = "`embedded:`";
 pub async fn open(config: &RegistryConfig, disk: Arc<Disk>) -> Result<Arc<dyn Registry>> {
     match config.scheme() {
         "embedded" => Ok(Arc::new(DiskRegistry::new(disk))),
+        "etcd" | "etcds" => Ok(Arc::new(EtcdRegistry::open(&config.url, config.cache).await?)),
+        scheme if is_redis(scheme) => Ok(Arc::new(RedisRegistry::open(&config.url).await?)),
+        "http" | "https" => {
+            Ok(Arc::new(HttpRegistry::open(&config.url, config.config_url.as_deref()).await?))
+        }
         _ => Err(Error::new(ErrorKind::Config, config.problem().unwrap_or_default())),
     }
 }

@@ -20,7 +20,7 @@ pub use file_queue::FileQueues;
 pub use memory::MemoryStore;
 pub use mysql::MysqlObjects;
 pub use open::{Instance, OpenContext, Options, SyncMode, open};
-pub(crate) use open::{KNOWN_ENGINES, is_redis, kinds_of};
+pub(crate) use open::{KNOWN_ENGINES, is_embedded, kinds_of};
 pub use redis::RedisObjects;
 pub use redis_queue::RedisQueues;
 
@@ -98,6 +98,14 @@ pub trait ObjectStore: Debug + Send + Sync {
 
     /// Whether the engine can be used now.
     async fn health(&self) -> Result<()>;
+
+    /// Changes settings of the server that runs, by their own names. Engines without such
+    /// settings refuse.
+    async fn configure(&self, settings: &[(String, String)]) -> Result<()> {
+        let _ = settings;
+        let message = format!("what is {} has no settings to change", self.describe());
+        Err(Error::new(ErrorKind::Invalid, message))
+    }
 
     /// What the engine can take.
     fn limits(&self) -> Limits;

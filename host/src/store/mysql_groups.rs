@@ -1,96 +1,45 @@
-//! `Groups`: writes that wait at the same time share a statement.
-//!
-//! One task takes what is waiting as soon as a statement may begin: nobody waits for company,
-//! and the more there is to do, the larger the groups.
+//! Rows that are written at the same time share statements.
 
 use super::mysql_rows::{MAX_ROWS, Row, Rows};
-use crate::{Error, ErrorKind, Result};
-use std::{collections::BTreeMap, sync::Arc};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use crate::{
+    Result,
+    driver::{self, GroupWriter, repeat},
+};
+use async_trait::async_trait;
+use std::collections::BTreeMap;
 
-/// Writes that may wait; further ones wait to be let in.
-const MAX_WAITING: usize = 4 * MAX_ROWS;
+/// The way into the statements.
+pub(super) type Groups = driver::Groups<Rows>;
 
-/// Groups under way at once: one is on the server's disk while the next ones are on their way.
-const MAX_GROUPS: usize = 4;
+#[async_trait]
+impl GroupWriter for Rows {
+    type Write = Row;
 
-/// A row that somebody waits for.
-#[derive(Debug)]
-struct Write {
-    row: Row,
-    answer: oneshot::Sender<Result<()>>,
-}
+    const MAX: usize = MAX_ROWS;
 
-/// The way into the groups; the task behind it ends with it.
-#[derive(Debug)]
-pub(super) struct Groups(mpsc::Sender<Write>);
+    const WHAT: &'static str = "objects";
 
-impl Groups {
-    pub(super) fn new(rows: Arc<Rows>) -> Self {
-        let (sender, receiver) = mpsc::channel(MAX_WAITING);
-        tokio::spawn(run(rows, receiver));
-        Self(sender)
-    }
-
-    /// Writes rows of different keys together with those of others; one answer per row.
-    pub(super) async fn write(&self, rows: &[Row]) -> Vec<Result<()>> {
-        let mut waiting = Vec::with_capacity(rows.len());
-        for row in rows {
-            let (answer, answered) = oneshot::channel();
-            // The task ends after us only, so that it takes everything.
-            let _ = self.0.send(Write { row: row.clone(), answer }).await;
-            waiting.push(answered);
+    /// The rows of a group are in the order of their keys, so that groups that change the same
+    /// ones wait for each other instead of blocking each other. Of the same key twice the later
+    /// row is written.
+    async fn write(&self, group: Vec<Row>) -> Vec<Result<()>> {
+        let mut by_key: BTreeMap<_, (Row, Vec<usize>)> = BTreeMap::new();
+        for (slot, row) in group.into_iter().enumerate() {
+            let (latest, slots) =
+                by_key.entry(row.0.clone()).or_insert_with(|| (row.clone(), Vec::new()));
+            *latest = row;
+            slots.push(slot);
         }
-        let mut answers = Vec::with_capacity(rows.len());
-        for answered in waiting {
-            answers.push(answered.await.unwrap_or_else(|_| Err(stopped())));
+        let (together, slots): (Vec<Row>, Vec<_>) = by_key.into_values().unzip();
+        let mut answers = Vec::new();
+        for (result, slots) in Rows::write(self, &together).await.into_iter().zip(slots) {
+            let copies: Vec<Result<()>> = match &result {
+                Ok(()) => slots.iter().map(|_| Ok(())).collect(),
+                Err(error) => repeat(error, slots.len()),
+            };
+            answers.extend(slots.into_iter().zip(copies));
         }
-        answers
+        answers.sort_by_key(|(slot, _)| *slot);
+        answers.into_iter().map(|(_, answer)| answer).collect()
     }
-}
-
-async fn run(rows: Arc<Rows>, mut waiting: mpsc::Receiver<Write>) {
-    let slots = Arc::new(Semaphore::new(MAX_GROUPS));
-    let mut taken = Vec::with_capacity(MAX_ROWS);
-    while let Ok(slot) = slots.clone().acquire_owned().await {
-        if waiting.recv_many(&mut taken, MAX_ROWS).await == 0 {
-            return;
-        }
-        let (rows, group) = (rows.clone(), std::mem::take(&mut taken));
-        tokio::spawn(async move {
-            write(&rows, group).await;
-            drop(slot);
-        });
-    }
-}
-
-/// Writes a group and answers. Its rows are in the order of their keys, so that groups that
-/// change the same ones wait for each other instead of blocking each other.
-async fn write(rows: &Rows, group: Vec<Write>) {
-    let mut by_key: BTreeMap<_, (Row, Vec<oneshot::Sender<Result<()>>>)> = BTreeMap::new();
-    for Write { row, answer } in group {
-        // What nobody waits for any more may have been sent anew, with other data.
-        if answer.is_closed() {
-            continue;
-        }
-        let (latest, answers) =
-            by_key.entry(row.0.clone()).or_insert_with(|| (row.clone(), Vec::new()));
-        *latest = row;
-        answers.push(answer);
-    }
-    let (together, waiting): (Vec<Row>, Vec<_>) = by_key.into_values().unzip();
-    let results = rows.write(&together).await;
-    for (result, answers) in results.into_iter().zip(waiting) {
-        let copies: Vec<Result<()>> = match &result {
-            Ok(()) => answers.iter().map(|_| Ok(())).collect(),
-            Err(error) => crate::driver::repeat(error, answers.len()),
-        };
-        for (answer, copy) in answers.into_iter().zip(copies) {
-            let _ = answer.send(copy);
-        }
-    }
-}
-
-fn stopped() -> Error {
-    Error::new(ErrorKind::Unavailable, "cannot write objects: the store is closing")
 }

@@ -8,7 +8,7 @@ use crate::{
     Error, ErrorKind, Result,
     driver::{
         Arena, DEFAULT_MAX_BYTES, Disk, Disks, Eviction, Space,
-        redis::{Address, Connection},
+        redis::{Address, Connection, is_redis},
     },
 };
 use framedb_core::Kind;
@@ -128,11 +128,9 @@ pub(crate) fn kinds_of(scheme: &str) -> Option<&'static [Kind]> {
     }
 }
 
-/// Whether a URL's scheme is one of Redis.
-pub(crate) fn is_redis(scheme: &str) -> bool {
-    let sentinel = matches!(scheme, "redis-sentinel" | "rediss-sentinel");
-    let cluster = matches!(scheme, "redis-cluster" | "rediss-cluster");
-    sentinel || cluster || matches!(scheme, "redis" | "rediss" | "unix" | "redis+unix")
+/// Whether instances of a scheme are inside of the node.
+pub(crate) fn is_embedded(scheme: &str) -> bool {
+    matches!(scheme, "memory" | "file")
 }
 
 async fn mysql(url: &str, context: &OpenContext) -> Result<Instance> {

@@ -191,6 +191,10 @@ impl ObjectStore for RedisObjects {
         self.connection.health().await
     }
 
+    async fn configure(&self, settings: &[(String, String)]) -> Result<()> {
+        self.connection.configure(settings).await
+    }
+
     fn limits(&self) -> Limits {
         Limits { max_value: self.max_value, capacity: None }
     }

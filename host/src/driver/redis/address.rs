@@ -46,6 +46,13 @@ pub(crate) enum Servers {
     },
 }
 
+/// Whether a URL's scheme is one of Redis.
+pub(crate) fn is_redis(scheme: &str) -> bool {
+    let sentinel = matches!(scheme, "redis-sentinel" | "rediss-sentinel");
+    let cluster = matches!(scheme, "redis-cluster" | "rediss-cluster");
+    sentinel || cluster || matches!(scheme, "redis" | "rediss" | "unix" | "redis+unix")
+}
+
 impl Address {
     /// Reads `redis://[user][:password]@host[:6379][/db]`, `rediss://…`, `unix:///path?db=n`,
     /// `redis-sentinel://[user][:password]@host[:26379][,host…]/master[/db]` or

@@ -19,13 +19,14 @@ mod scan;
 mod scripts;
 mod sentinel;
 mod server;
+mod settings;
 mod side_keys;
 mod slot;
 mod slots;
 
 /// The client's words that stores speak to a [`Connection`] in.
 pub(crate) use ::redis::{Cmd, FromRedisValue, ParsingError, Value, cmd, from_redis_value};
-pub(crate) use address::Address;
+pub(crate) use address::{Address, is_redis};
 pub(crate) use connection::Connection;
 pub(crate) use discovery::Discovery;
 pub(crate) use endpoint::Node;

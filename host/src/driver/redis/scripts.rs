@@ -32,7 +32,7 @@ impl Scripts {
             extend: script(include_str!("extend.lua")),
             length: script(include_str!("length.lua")),
             purge: script(include_str!("purge.lua")),
-            forget: Script::new(include_str!("forget.lua").to_owned()),
+            forget: Script::new(include_str!("forget.lua")),
         }
     }
 }
@@ -45,7 +45,9 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    fn new(source: String) -> Self {
+    /// A script with this source.
+    pub(crate) fn new(source: impl Into<String>) -> Self {
+        let source = source.into();
         let hash = redis::Script::new(&source).get_hash().to_owned();
         Self { source, hash }
     }

@@ -19,6 +19,9 @@ const CLIENT_LIMIT: usize = 4 << 20;
 /// What a reply has beside the payload and the metadata: key, ids, message, field headers.
 const REPLY_OVERHEAD: usize = 2 << 10;
 
+/// How an answer about an unknown instance begins.
+const NOT_FOUND: &str = "FrameDB instance not found";
+
 pub(super) struct Objects {
     node: Arc<Node>,
 }
@@ -38,14 +41,18 @@ impl Objects {
         let room = CLIENT_LIMIT - REPLY_OVERHEAD - route.metadata.len() - asked.len();
         let failed = |error: Error| match error.kind() {
             ErrorKind::TooLarge => too_large(&error.to_string(), &key, &route),
+            // Routes that clients registered may name instances that nobody knows here.
+            ErrorKind::Invalid if error.to_string().starts_with(NOT_FOUND) => error.to_string(),
             _ => format!("Data read failed: {}", error.chain()),
         };
-        let data = if route.kind == Kind::Stream {
-            reader.pop(&key, Some(room)).await.map_err(failed)?.map(|element| element.data)
+        let found = if route.kind == Kind::Stream {
+            let element = reader.pop(&key, Some(room)).await.map_err(failed)?;
+            element.map(|element| (element.data, element.route.framedb_id))
         } else {
-            reader.get(&key).await.map_err(failed)?.map(|found| found.data)
+            let found = reader.get(&key).await.map_err(failed)?;
+            found.map(|found| (found.data, found.framedb_id))
         };
-        let data = data.ok_or_else(|| format!("No data found for key '{asked}'"))?;
+        let (data, framedb_id) = found.ok_or_else(|| format!("No data found for key '{asked}'"))?;
         if data.len() > room {
             let what = format!("`{key}` has {} bytes", data.len());
             return Err(too_large(&what, &key, &route));
@@ -56,7 +63,7 @@ impl Objects {
         };
         let object = Object {
             key: asked.to_owned(),
-            framedb_id: (*route.framedb_id).to_owned(),
+            framedb_id: (*framedb_id).to_owned(),
             data,
             metadata,
             r#type: route.kind.as_str().to_owned(),

@@ -1,7 +1,7 @@
 //! `/admin/node`, `/admin/instances`, `/admin/plugins`: what the commands show.
 
 use super::health::{check, describe};
-use crate::node::Node;
+use crate::{InstanceRecord, node::Node};
 use axum::{Json, extract::State};
 use framedb_core::Format;
 use futures::future::join_all;
@@ -21,21 +21,8 @@ pub(super) async fn node(State(node): State<Arc<Node>>) -> Json<Value> {
 
 /// Where objects can be kept, and whether that works now.
 pub(super) async fn instances(State(node): State<Arc<Node>>) -> Json<Value> {
-    let instances = node.instances.iter().map(async |(id, instance)| {
-        let objects = &instance.objects;
-        let limits = objects.limits();
-        let health = check(objects.health()).await;
-        json!({
-            "id": &**id,
-            "description": objects.describe(),
-            "kinds": instance.kinds,
-            "durable": objects.durable(),
-            "synced": objects.synced(),
-            "max_value": limits.max_value,
-            "capacity": limits.capacity,
-            "health": describe(health),
-        })
-    });
+    let registered = node.instances.records().await.unwrap_or_default();
+    let instances = registered.iter().map(async |record| instance(&node, record).await);
     let instances = join_all(instances).await;
     Json(json!({
         "success": true,
@@ -45,6 +32,32 @@ pub(super) async fn instances(State(node): State<Arc<Node>>) -> Json<Value> {
             "health": describe(check(node.registry.health()).await),
         },
     }))
+}
+
+/// What is known of an instance without its URLs, which may hold passwords, and what it says
+/// itself when it can be reached.
+async fn instance(node: &Node, record: &InstanceRecord) -> Value {
+    let mut answer = json!({
+        "id": record.framedb_id,
+        "cluster_id": record.cluster_id,
+        "configured": node.instances.is_configured(&record.framedb_id),
+    });
+    let health = match check(node.instances.get(&record.framedb_id)).await {
+        Err(error) => Err(error),
+        Ok(instance) => {
+            let objects = &instance.objects;
+            let limits = objects.limits();
+            answer["description"] = objects.describe().into();
+            answer["kinds"] = json!(instance.kinds);
+            answer["durable"] = objects.durable().into();
+            answer["synced"] = objects.synced().into();
+            answer["max_value"] = limits.max_value.into();
+            answer["capacity"] = limits.capacity.into();
+            check(objects.health()).await
+        }
+    };
+    answer["health"] = describe(health);
+    answer
 }
 
 /// The plugins that pipelines use.

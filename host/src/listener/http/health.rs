@@ -16,8 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Whether every engine and the registry can be used now; the process is alive to say so.
 pub(super) async fn healthz(State(node): State<Arc<Node>>) -> Response {
-    let instances = node.instances.iter().map(async |(id, instance)| {
-        let health = check(instance.objects.health()).await;
+    let instances = node.instances.ids().map(async |id| {
+        let health = check(async { node.instances.get(id).await?.objects.health().await }).await;
         (id.to_string(), health)
     });
     let (registry, instances) = tokio::join!(check(node.registry.health()), join_all(instances));
@@ -37,12 +37,12 @@ pub(super) async fn healthz(State(node): State<Arc<Node>>) -> Response {
     (status, Json(body)).into_response()
 }
 
-/// Waits for a health check, but not for ever; an error in one line.
-pub(super) async fn check(
-    health: impl Future<Output = Result<()>>,
-) -> std::result::Result<(), String> {
-    match tokio::time::timeout(PATIENCE, health).await {
-        Ok(health) => health.map_err(|error| error.chain()),
+/// Waits for what an engine has to say, but not for ever; an error in one line.
+pub(super) async fn check<T>(
+    answer: impl Future<Output = Result<T>>,
+) -> std::result::Result<T, String> {
+    match tokio::time::timeout(PATIENCE, answer).await {
+        Ok(answer) => answer.map_err(|error| error.chain()),
         Err(_) => Err(format!("no answer within {}", humantime::format_duration(PATIENCE))),
     }
 }

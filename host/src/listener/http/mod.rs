@@ -1,9 +1,8 @@
 //! The HTTP door: paths to handlers.
 //!
 //! In reading order: [`path`] finds the key in a raw path, [`query`] what a query says,
-//! [`headers`] carries everything beside the payload, [`body`] reads under a permit and
-//! [`small_body`] without one,
-//! [`receipt`] and [`problem`] are the answers; then the handlers, one group a file, and the
+//! [`headers`] carries everything beside the payload, [`body`] and [`json`] read under a permit,
+//! [`filter`] says which documents a listing shows, [`receipt`] and [`problem`] are the answers; then the handlers, one group a file, and the
 //! [`services`] of existing clients, each a folder.
 
 mod path;
@@ -11,8 +10,10 @@ mod query;
 
 mod body;
 mod headers;
+mod json;
 mod range;
-mod small_body;
+
+mod filter;
 
 mod problem;
 mod receipt;
@@ -22,6 +23,7 @@ mod objects;
 mod streams;
 
 mod cluster_stack;
+mod config;
 mod framedb;
 mod services;
 

@@ -44,6 +44,11 @@ impl Problem {
         Failure::invalid(error).into()
     }
 
+    /// A request that cannot be carried out as it is: 400.
+    pub(super) fn refused(error: impl fmt::Display) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid", error)
+    }
+
     /// What was asked for is not there.
     pub(super) fn not_found(error: impl fmt::Display) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", error)
@@ -82,6 +87,11 @@ impl Problem {
             problem.status = StatusCode::INTERNAL_SERVER_ERROR;
         }
         problem
+    }
+
+    pub(super) fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
     }
 
     pub(super) fn with_hint(mut self, hint: impl Into<String>) -> Self {

@@ -1,6 +1,6 @@
 //! Services: groups of paths that an operator can switch off.
 
-use super::{cluster_stack, framedb, problem::Problem};
+use super::{cluster_stack, config, framedb, problem::Problem};
 use crate::node::Node;
 use axum::routing::{MethodRouter, any};
 use schemars::JsonSchema;
@@ -14,6 +14,10 @@ pub struct ServicesConfig {
     /// The routing service: `/framedb/objects` and `/framedb/streams`, where clients that write
     /// data themselves register and look up where it is.
     pub routing: bool,
+    /// The config service: `/global/framedb/*`, `/framedb/instances` and
+    /// `/framedb/persistent-instances`, where clients look up where instances are, and servers
+    /// that run are registered.
+    pub config: bool,
     /// The source routing service: `/routing/*` and `/backpressure/*`, where producers and
     /// readers of frames learn which cluster a source is written to.
     pub sources: bool,
@@ -26,7 +30,7 @@ pub struct ServicesConfig {
 
 impl Default for ServicesConfig {
     fn default() -> Self {
-        Self { routing: true, sources: true, discovery: true, clusters: true }
+        Self { routing: true, config: true, sources: true, discovery: true, clusters: true }
     }
 }
 
@@ -34,12 +38,13 @@ impl Default for ServicesConfig {
 type Paths = Vec<(&'static str, MethodRouter<Arc<Node>>)>;
 
 /// The paths of all services; those of one that is switched off say so.
-pub(super) fn paths(config: &ServicesConfig) -> Paths {
-    let services: [(&'static str, bool, Paths); 4] = [
-        ("routing", config.routing, framedb::routes()),
-        ("sources", config.sources, cluster_stack::sources()),
-        ("discovery", config.discovery, cluster_stack::discovery()),
-        ("clusters", config.clusters, cluster_stack::clusters()),
+pub(super) fn paths(settings: &ServicesConfig) -> Paths {
+    let services: [(&'static str, bool, Paths); 5] = [
+        ("routing", settings.routing, framedb::routes()),
+        ("config", settings.config, config::routes()),
+        ("sources", settings.sources, cluster_stack::sources()),
+        ("discovery", settings.discovery, cluster_stack::discovery()),
+        ("clusters", settings.clusters, cluster_stack::clusters()),
     ];
     let paths = |(name, on, paths): (&'static str, bool, Paths)| {
         let off = move |(path, _)| (path, any(async move || Problem::switched_off(name)));

@@ -16,7 +16,7 @@ const CREATE_MANY: [&str; 7] =
 
 /// A cluster's record.
 pub(super) async fn get(State(node): State<Arc<Node>>, body: Body) -> Response {
-    answer(body, async |fields| {
+    answer(&node, body, async |fields| {
         let [name] = fields.texts(["clusterName"])?;
         match node.sources.clusters.get(&name) {
             Some(cluster) => Ok(cluster.record()),
@@ -28,7 +28,7 @@ pub(super) async fn get(State(node): State<Arc<Node>>, body: Body) -> Response {
 
 /// The names of all clusters.
 pub(super) async fn synchronize(State(node): State<Arc<Node>>, body: Body) -> Response {
-    answer(body, async |fields| {
+    answer(&node, body, async |fields| {
         fields.require(&["synchronize"])?;
         match fields.value("synchronize") {
             Value::Bool(false) => {
@@ -42,23 +42,23 @@ pub(super) async fn synchronize(State(node): State<Arc<Node>>, body: Body) -> Re
 }
 
 /// Would take over what is deployed of a cluster.
-pub(super) async fn synchronize_cluster(body: Body) -> Response {
-    refuse(body, &["clusterName"], "synchronize with what is deployed").await
+pub(super) async fn synchronize_cluster(State(node): State<Arc<Node>>, body: Body) -> Response {
+    refuse(&node, body, &["clusterName"], "synchronize with what is deployed").await
 }
 
 /// Would start the servers of a cluster.
-pub(super) async fn create(body: Body) -> Response {
-    refuse(body, &CREATE, "create a cluster").await
+pub(super) async fn create(State(node): State<Arc<Node>>, body: Body) -> Response {
+    refuse(&node, body, &CREATE, "create a cluster").await
 }
 
 /// Would start the servers of several.
-pub(super) async fn create_many(body: Body) -> Response {
-    refuse(body, &CREATE_MANY, "create clusters").await
+pub(super) async fn create_many(State(node): State<Arc<Node>>, body: Body) -> Response {
+    refuse(&node, body, &CREATE_MANY, "create clusters").await
 }
 
 /// Would stop the servers of a cluster.
 pub(super) async fn remove(State(node): State<Arc<Node>>, body: Body) -> Response {
-    answer(body, async |fields| {
+    answer(&node, body, async |fields| {
         let [name] = fields.texts(["clusterName"])?;
         match node.sources.clusters.get(&name) {
             Some(_) => Err::<Value, _>(absent("remove a cluster")),
@@ -69,17 +69,17 @@ pub(super) async fn remove(State(node): State<Arc<Node>>, body: Body) -> Respons
 }
 
 /// Would stop the servers of several.
-pub(super) async fn remove_many(body: Body) -> Response {
-    refuse(body, &["clusterList"], "remove clusters").await
+pub(super) async fn remove_many(State(node): State<Arc<Node>>, body: Body) -> Response {
+    refuse(&node, body, &["clusterList"], "remove clusters").await
 }
 
 /// Would start or stop replicas.
-pub(super) async fn replicate(body: Body) -> Response {
-    refuse(body, &["clusterId", "replicas"], "scale a cluster").await
+pub(super) async fn replicate(State(node): State<Arc<Node>>, body: Body) -> Response {
+    refuse(&node, body, &["clusterId", "replicas"], "scale a cluster").await
 }
 
-async fn refuse(body: Body, required: &[&str], attempt: &str) -> Response {
-    answer(body, async |fields| {
+async fn refuse(node: &Node, body: Body, required: &[&str], attempt: &str) -> Response {
+    answer(node, body, async |fields| {
         fields.require(required)?;
         Err::<Value, _>(absent(attempt))
     })

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// The master of the cluster that a pod is in.
 pub(super) async fn master(State(node): State<Arc<Node>>, body: Body) -> Response {
-    answer(body, async |fields| {
+    answer(&node, body, async |fields| {
         let [framedb_id] = fields.texts(["framedb_id"])?;
         let cluster = of_pod(&node, &framedb_id)?;
         master_of(&framedb_id, cluster).await
@@ -18,7 +18,7 @@ pub(super) async fn master(State(node): State<Arc<Node>>, body: Body) -> Respons
 
 /// The replicas of the cluster that a pod is in.
 pub(super) async fn replicas(State(node): State<Arc<Node>>, body: Body) -> Response {
-    answer(body, async |fields| {
+    answer(&node, body, async |fields| {
         let [framedb_id] = fields.texts(["framedb_id"])?;
         let cluster = of_pod(&node, &framedb_id)?;
         replicas_of(&framedb_id, cluster).await
@@ -28,7 +28,7 @@ pub(super) async fn replicas(State(node): State<Arc<Node>>, body: Body) -> Respo
 
 /// All servers of the cluster that a pod is in.
 pub(super) async fn cluster(State(node): State<Arc<Node>>, body: Body) -> Response {
-    answer(body, async |fields| {
+    answer(&node, body, async |fields| {
         let [framedb_id] = fields.texts(["framedb_id"])?;
         let cluster = of_pod(&node, &framedb_id)?;
         let (master, replicas) =
@@ -42,7 +42,7 @@ pub(super) async fn cluster(State(node): State<Arc<Node>>, body: Body) -> Respon
 
 /// The master of a cluster by its name.
 pub(super) async fn cluster_master(State(node): State<Arc<Node>>, body: Body) -> Response {
-    answer(body, async |fields| {
+    answer(&node, body, async |fields| {
         let [name] = fields.texts(["clusterName"])?;
         let found = node.sources.clusters.get(&name);
         let cluster = found.ok_or_else(|| no_connection(&name, "no cluster has this name"))?;

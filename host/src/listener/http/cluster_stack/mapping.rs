@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 /// Where a source is written.
 pub(super) async fn get(State(node): State<Arc<Node>>, body: Body) -> Response {
-    answer(body, async |fields| {
+    answer(&node, body, async |fields| {
         let [source] = fields.bare().texts(["sourceId"])?;
         Ok(node.sources.mapping(&source).await?)
     })
@@ -16,7 +16,7 @@ pub(super) async fn get(State(node): State<Arc<Node>>, body: Body) -> Response {
 
 /// Maps a source to the least assigned cluster on the nodes of a tag.
 pub(super) async fn create(State(node): State<Arc<Node>>, body: Body) -> Response {
-    answer(body, async |fields| {
+    answer(&node, body, async |fields| {
         let fields = fields.bare();
         let [source, node_tag] = fields.texts(["sourceId", "nodeTag"])?;
         let metadata = fields.value("metadata");
@@ -30,7 +30,7 @@ pub(super) async fn create(State(node): State<Arc<Node>>, body: Body) -> Respons
 
 /// Ends a mapping.
 pub(super) async fn remove(State(node): State<Arc<Node>>, body: Body) -> Response {
-    answer(body, async |fields| {
+    answer(&node, body, async |fields| {
         let [source, node_tag] = fields.bare().texts(["sourceId", "nodeTag"])?;
         node.sources.remove(&source, &node_tag).await?;
         Ok("Source removed")
@@ -40,7 +40,7 @@ pub(super) async fn remove(State(node): State<Arc<Node>>, body: Body) -> Respons
 
 /// Looks for the master again, and tells producers where it is.
 pub(super) async fn update(State(node): State<Arc<Node>>, body: Body) -> Response {
-    answer(body, async |fields| {
+    answer(&node, body, async |fields| {
         let [source, node_tag] = fields.bare().texts(["sourceId", "nodeTag"])?;
         node.sources.refresh(&source, &node_tag).await?;
         Ok("Published routing table")
@@ -50,7 +50,7 @@ pub(super) async fn update(State(node): State<Arc<Node>>, body: Body) -> Respons
 
 /// Replaces the metadata that producers read.
 pub(super) async fn describe(State(node): State<Arc<Node>>, body: Body) -> Response {
-    answer(body, async |fields| {
+    answer(&node, body, async |fields| {
         fields.require(&["sourceId", "nodeTag", "metadata"])?;
         let [source, node_tag] = fields.texts(["sourceId", "nodeTag"])?;
         node.sources.describe(&source, &node_tag, fields.value("metadata")).await?;
@@ -61,7 +61,7 @@ pub(super) async fn describe(State(node): State<Arc<Node>>, body: Body) -> Respo
 
 /// The metadata that producers read.
 pub(super) async fn metadata(State(node): State<Arc<Node>>, body: Body) -> Response {
-    answer(body, async |fields| {
+    answer(&node, body, async |fields| {
         let [source, node_tag] = fields.texts(["sourceId", "nodeTag"])?;
         Ok(node.sources.metadata(&source, &node_tag).await?)
     })

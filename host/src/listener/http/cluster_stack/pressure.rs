@@ -39,7 +39,7 @@ pub(super) async fn instance_disable(State(node): State<Arc<Node>>, body: Body) 
 }
 
 async fn source(node: &Node, body: Body, on: bool) -> Response {
-    answer(body, async |fields| {
+    answer(node, body, async |fields| {
         let [source] = fields.texts(["sourceId"])?;
         let node_tag = fields.text("nodeTag")?;
         node.sources.press(&source, node_tag.as_deref(), on).await?;
@@ -49,7 +49,7 @@ async fn source(node: &Node, body: Body, on: bool) -> Response {
 }
 
 async fn nodes(node: &Node, body: Body, on: bool) -> Response {
-    answer(body, async |fields| {
+    answer(node, body, async |fields| {
         let [node_tag] = fields.texts(["nodeTag"])?;
         node.sources.press_node(&node_tag, on).await?;
         Ok(PUBLISHED)
@@ -58,7 +58,7 @@ async fn nodes(node: &Node, body: Body, on: bool) -> Response {
 }
 
 async fn instance(node: &Node, body: Body, on: bool) -> Response {
-    answer(body, async |fields| {
+    answer(node, body, async |fields| {
         let [framedb] = fields.texts(["framedb"])?;
         node.sources.press_instance(&framedb, on).await?;
         Ok(PUBLISHED)

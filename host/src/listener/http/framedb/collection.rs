@@ -1,6 +1,6 @@
 //! A collection: its list, and what joins it.
 
-use super::{Collection, fields::Fields, listing, refused};
+use super::{Collection, fields::Fields, listing};
 use crate::{listener::http::problem::Problem, node::Node, registrar::Registration};
 use axum::{Json, body::Body, extract::State, http::Uri, response::Response};
 use framedb_core::{Key, Kind, Place};
@@ -24,7 +24,7 @@ pub(super) async fn register(
     body: Body,
 ) -> Result<Json<Value>, Problem> {
     let collection = Collection::of(&uri);
-    let fields = Fields::of(body).await?;
+    let fields = Fields::of(&node, body).await?;
     let ids = collection.id_names();
     let kind = match collection {
         Collection::Objects => {
@@ -42,9 +42,9 @@ pub(super) async fn register(
     }
     // A required field is absent no more.
     let (Some(id), Some(framedb_id), Some(kind)) = (id, fields.framedb_id()?, kind) else {
-        return Err(refused("the body has no id"));
+        return Err(Problem::refused("the body has no id"));
     };
-    let key = Key::new(&id).map_err(refused)?;
+    let key = Key::new(&id).map_err(Problem::refused)?;
     let copies = match collection {
         // Clients that know of no copies send an empty list.
         Collection::Objects => fields.copies()?.filter(|copies| !copies.is_empty()),

@@ -1,6 +1,6 @@
 //! The copies of an object: more places that hold its bytes.
 
-use super::{Collection, done, entry::route, fields::Fields, name, refused};
+use super::{Collection, done, entry::route, fields::Fields, name};
 use crate::{listener::http::problem::Problem, node::Node};
 use axum::{
     Json,
@@ -13,23 +13,25 @@ use serde_json::{Value, json};
 
 /// Records a copy that a client made.
 pub(super) async fn add(node: &Node, raw: &str, body: Body) -> Result<Json<Value>, Problem> {
-    let fields = Fields::of(body).await?;
-    let framedb_id = fields.framedb_id()?.ok_or_else(|| refused("framedb_id is required"))?;
-    let kind = fields.kind()?.ok_or_else(|| refused("framedb_type is required"))?;
+    let fields = Fields::of(node, body).await?;
+    let framedb_id =
+        fields.framedb_id()?.ok_or_else(|| Problem::refused("framedb_id is required"))?;
+    let kind = fields.kind()?.ok_or_else(|| Problem::refused("framedb_type is required"))?;
     let added = match name::key(raw) {
         Some(key) => node.registrar.add_copy(&key, Place { framedb_id, kind }).await?,
         None => false,
     };
     if !added {
-        return Err(refused("Copy already exists or object not found"));
+        return Err(Problem::refused("Copy already exists or object not found"));
     }
     Ok(done("Copy added"))
 }
 
 /// Removes a copy and its bytes.
 pub(super) async fn remove(node: &Node, raw: &str, body: Body) -> Result<Json<Value>, Problem> {
-    let fields = Fields::of(body).await?;
-    let framedb_id = fields.framedb_id()?.ok_or_else(|| refused("framedb_id is required"))?;
+    let fields = Fields::of(node, body).await?;
+    let framedb_id =
+        fields.framedb_id()?.ok_or_else(|| Problem::refused("framedb_id is required"))?;
     let removed = match name::key(raw) {
         Some(key) => node.registrar.remove_copy(&key, framedb_id).await?,
         None => false,

@@ -5,6 +5,14 @@ use framedb_core::{Key, Kind, Route};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
+/// The answer to a lookup. Written as it is, not by way of [`serde_json::Value`], which would
+/// round numbers in metadata.
+#[derive(Debug, Serialize)]
+pub(super) struct Found {
+    pub(super) success: bool,
+    pub(super) data: Document,
+}
+
 /// An object's or a queue's route.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
@@ -71,6 +79,7 @@ fn metadata(route: &Route) -> Box<RawValue> {
 }
 
 /// The cluster of an instance; empty where it has none, or nobody knows the instance.
-async fn cluster_of(_node: &Node, _framedb_id: &str) -> Result<String> {
-    Ok(String::new())
+async fn cluster_of(node: &Node, framedb_id: &str) -> Result<String> {
+    let record = node.instances.record(framedb_id).await?;
+    Ok(record.map(|record| record.cluster_id.clone()).unwrap_or_default())
 }

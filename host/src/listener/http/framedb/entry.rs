@@ -1,6 +1,12 @@
 //! One object or one queue: where it is, changes to that, and its end.
 
-use super::{Collection, copies, document::document, done, fields::Fields, name, refused};
+use super::{
+    Collection, copies,
+    document::{Found, document},
+    done,
+    fields::Fields,
+    name,
+};
 use crate::{Error, ErrorKind, listener::http::problem::Problem, node::Node, registrar::Change};
 use axum::{
     Json,
@@ -10,7 +16,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use framedb_core::{Key, Route};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::sync::Arc;
 
 /// Where it is; or whether it has a copy in an instance.
@@ -25,7 +31,7 @@ pub(super) async fn read(State(node): State<Arc<Node>>, uri: Uri) -> Result<Resp
     let key = name::key(&raw).ok_or_else(absent)?;
     let route = route(&node, collection, &key).await?.ok_or_else(absent)?;
     let data = document(&node, key, &route).await?;
-    Ok(Json(json!({ "success": true, "data": data })).into_response())
+    Ok(Json(Found { success: true, data }).into_response())
 }
 
 /// Does what the last segment says.
@@ -85,7 +91,7 @@ async fn update(
     raw: &str,
     body: Body,
 ) -> Result<Json<Value>, Problem> {
-    let fields = Fields::of(body).await?;
+    let fields = Fields::of(node, body).await?;
     let key = name::key(raw);
     let mut change = Change::default();
     let mut changes = 0;
@@ -100,7 +106,7 @@ async fn update(
             ("metadata", _) => change.metadata = Some(fields.metadata()?.unwrap_or_default()),
             (field, _) if collection.id_names().contains(&field) => {
                 if fields.text(field)?.as_deref() != key.as_ref().map(Key::as_str) {
-                    return Err(refused(format_args!("`{field}` cannot be changed")));
+                    return Err(Problem::refused(format_args!("`{field}` cannot be changed")));
                 }
                 continue;
             }
@@ -114,14 +120,14 @@ async fn update(
         changes += 1;
     }
     if changes == 0 {
-        return Err(refused("the body has no field to update"));
+        return Err(Problem::refused("the body has no field to update"));
     }
     let updated = match &key {
         Some(key) => node.registrar.update(key, collection.wanted(), change).await?,
         None => false,
     };
     if !updated {
-        return Err(refused("No document found to update"));
+        return Err(Problem::refused("No document found to update"));
     }
     Ok(done("Fields updated"))
 }
@@ -132,5 +138,5 @@ fn unknown_field(field: &str, collection: Collection) -> Problem {
         Collection::Objects => "`framedb_id`, `framedb_type`, `copies`, `size` and `metadata`",
         Collection::Streams => "`framedb_id` and `metadata`",
     };
-    refused(format_args!("there is no field {field:?} to update: entries have {known}"))
+    Problem::refused(format_args!("there is no field {field:?} to update: entries have {known}"))
 }

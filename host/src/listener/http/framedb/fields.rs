@@ -3,15 +3,13 @@
 //! Fields that nobody asks for are ignored; `null` is as good as absent. Metadata keeps its
 //! text, so that it is given back as it came.
 
-use super::refused;
 use crate::{
-    listener::http::{
-        problem::Problem,
-        small_body::{self, Unread},
-    },
+    listener::http::{json, problem::Problem},
+    node::Node,
+    pipeline::Permit,
     registrar::{MAX_COPIES, Metadata},
 };
-use axum::{body::Body, http::StatusCode};
+use axum::body::Body;
 use framedb_core::{Kind, Place, check_metadata};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -22,33 +20,26 @@ const MAX_ID: usize = 255;
 
 /// The fields of a JSON object.
 #[derive(Debug)]
-pub(super) struct Fields(BTreeMap<String, Box<RawValue>>);
-
-/// Reads a JSON object; `None` when the body is empty.
-pub(super) async fn read<T: DeserializeOwned>(body: Body) -> Result<Option<T>, Problem> {
-    let bytes = small_body::read(body).await.map_err(|unread| match unread {
-        Unread::TooLarge => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", unread),
-        Unread::EndedEarly | Unread::Late => refused(unread),
-    })?;
-    if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Ok(None);
-    }
-    match serde_json::from_slice(&bytes) {
-        Ok(read) => Ok(Some(read)),
-        Err(error) => Err(refused(format_args!("the body is no JSON object: {error}"))),
-    }
+pub(super) struct Fields {
+    values: Values,
+    /// What they take of the node's memory, as long as they are there.
+    _room: Permit,
 }
+
+type Values = BTreeMap<String, Box<RawValue>>;
 
 impl Fields {
     /// The fields of a body, which there must be.
-    pub(super) async fn of(body: Body) -> Result<Self, Problem> {
-        let fields = read(body).await?;
-        fields.map(Self).ok_or_else(|| refused("the body is empty: it should be a JSON object"))
+    pub(super) async fn of(node: &Node, body: Body) -> Result<Self, Problem> {
+        let (values, permit) = json::read(node, body)
+            .await?
+            .ok_or_else(|| Problem::refused("the body is empty: it should be a JSON object"))?;
+        Ok(Self { values, _room: permit })
     }
 
     /// The names of all fields, whatever their values.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.values.keys().map(String::as_str)
     }
 
     /// Refuses a body without these fields, by their names; each may have several.
@@ -58,8 +49,8 @@ impl Fields {
             fields.iter().filter(absent).filter_map(|names| names.first().copied()).collect();
         match missing.as_slice() {
             [] => Ok(()),
-            [one] => Err(refused(format_args!("Missing field: {one}"))),
-            many => Err(refused(format_args!("Missing fields: {}", many.join(", ")))),
+            [one] => Err(Problem::refused(format_args!("Missing field: {one}"))),
+            many => Err(Problem::refused(format_args!("Missing fields: {}", many.join(", ")))),
         }
     }
 
@@ -80,7 +71,7 @@ impl Fields {
 
     /// Bytes of an object; the outer `None` when nothing is said, the inner one for `null`.
     pub(super) fn size(&self) -> Result<Option<Option<u64>>, Problem> {
-        if !self.0.contains_key("size") {
+        if !self.values.contains_key("size") {
             return Ok(None);
         }
         self.read("size", "a whole number of bytes, or null").map(Some)
@@ -95,7 +86,7 @@ impl Fields {
             Some(text) if !text.is_empty() => Metadata { text: text.into(), is_json: false },
             _ => Metadata { text: raw.get().into(), is_json: true },
         };
-        check_metadata(metadata.text.as_bytes()).map_err(refused)?;
+        check_metadata(metadata.text.as_bytes()).map_err(Problem::refused)?;
         Ok(Some(metadata))
     }
 
@@ -106,17 +97,18 @@ impl Fields {
 
     /// Places that hold the same bytes; of each, only the instance and the kind are kept.
     pub(super) fn copies(&self) -> Result<Option<Vec<Place>>, Problem> {
-        let copies: Option<Vec<BTreeMap<String, Box<RawValue>>>> =
-            self.read("copies", "a list of objects")?;
+        let copies: Option<Vec<Values>> = self.read("copies", "a list of objects")?;
         let Some(copies) = copies else { return Ok(None) };
         if copies.len() > MAX_COPIES {
-            return Err(refused(format_args!("`copies` has more than {MAX_COPIES} entries")));
+            return Err(Problem::refused(format_args!(
+                "`copies` has more than {MAX_COPIES} entries"
+            )));
         }
-        let place = |fields| {
-            let fields = Self(fields);
+        let place = |values| {
+            let fields = Self { values, _room: Permit::default() };
             let (Some(framedb_id), Some(kind)) = (fields.framedb_id()?, fields.kind()?) else {
                 let error = "Missing field: each of `copies` has `framedb_id` and `framedb_type`";
-                return Err(refused(error));
+                return Err(Problem::refused(error));
             };
             Ok(Place { framedb_id, kind })
         };
@@ -125,20 +117,20 @@ impl Fields {
 
     /// A field that is there, and not null.
     fn get(&self, name: &str) -> Option<&RawValue> {
-        self.0.get(name).map(|raw| &**raw).filter(|raw| raw.get() != "null")
+        self.values.get(name).map(|raw| &**raw).filter(|raw| raw.get() != "null")
     }
 
     fn read<T: DeserializeOwned>(&self, name: &str, what: &str) -> Result<Option<T>, Problem> {
         let Some(raw) = self.get(name) else { return Ok(None) };
         let read = serde_json::from_str(raw.get());
-        read.map(Some).map_err(|_| refused(format_args!("`{name}` is not {what}")))
+        read.map(Some).map_err(|_| Problem::refused(format_args!("`{name}` is not {what}")))
     }
 }
 
 /// The id of an instance, if it can be one.
 fn framedb_id(id: &str) -> Result<Arc<str>, Problem> {
     if id.is_empty() || id.len() > MAX_ID || id.contains(char::is_control) {
-        return Err(refused(format_args!(
+        return Err(Problem::refused(format_args!(
             "`framedb_id` is not a text of 1 to {MAX_ID} bytes without control characters"
         )));
     }
@@ -152,7 +144,9 @@ fn kind(text: &str) -> Result<Kind, Problem> {
         "storage" => Ok(Kind::Storage),
         other => {
             let other: String = other.chars().take(80).collect();
-            Err(refused(format_args!("`framedb_type` {other:?} is neither in-memory nor storage")))
+            Err(Problem::refused(format_args!(
+                "`framedb_type` {other:?} is neither in-memory nor storage"
+            )))
         }
     }
 }

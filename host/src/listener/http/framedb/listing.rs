@@ -7,12 +7,13 @@
 use super::{
     Collection,
     document::{Document, document},
-    fields::{self, modern},
-    filter::Filter,
-    refused,
+    fields::modern,
 };
 use crate::{
-    Error, ErrorKind, Result, listener::http::problem::Problem, node::Node, registry::Query,
+    Error, ErrorKind, Result,
+    listener::http::{filter::Filter, json, problem::Problem},
+    node::Node,
+    registry::Query,
 };
 use axum::{
     body::{Body, Bytes},
@@ -45,9 +46,10 @@ pub(super) async fn list(
     collection: Collection,
     body: Body,
 ) -> Result<Response, Problem> {
-    let mut filter: Map<String, Value> = fields::read(body).await?.unwrap_or_default();
+    let filter = json::read(&node, body).await?;
+    let mut filter: Map<String, Value> = filter.map(|(filter, _)| filter).unwrap_or_default();
     rename_kinds(&mut filter);
-    let filter = Filter::parse(filter).map_err(refused)?;
+    let filter = Filter::parse(filter).map_err(Problem::refused)?;
     let query = Query {
         limit: PAGE,
         kind: match collection {

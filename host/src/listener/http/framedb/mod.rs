@@ -2,13 +2,11 @@
 //!
 //! Follows section 4 of the wire contract: clients that write data themselves register where it
 //! is, ask where it is, and record copies. In reading order: [`name`] finds keys in URLs,
-//! [`fields`] reads bodies, [`filter`] says which documents a listing shows, [`document`] how
-//! a route looks; then the handlers.
+//! [`fields`] reads bodies, [`document`] says how a route looks; then the handlers.
 
 mod name;
 
 mod fields;
-mod filter;
 
 mod document;
 
@@ -17,16 +15,15 @@ mod copies;
 mod entry;
 mod listing;
 
-use super::problem::Problem;
 use crate::node::Node;
 use axum::{
     Json,
-    http::{StatusCode, Uri},
+    http::Uri,
     routing::{MethodRouter, get},
 };
 use framedb_core::Kind;
 use serde_json::{Value, json};
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 /// The paths, as the description writes them.
 pub(super) fn routes() -> Vec<(&'static str, MethodRouter<Arc<Node>>)> {
@@ -86,9 +83,4 @@ impl Collection {
 /// An answer that says what was done.
 fn done(message: impl Into<String>) -> Json<Value> {
     Json(json!({ "success": true, "message": message.into() }))
-}
-
-/// A request that cannot be carried out as it is: 400.
-fn refused(error: impl fmt::Display) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "invalid", error)
 }

@@ -1,0 +1,401 @@
+//! `Instances`: the FrameDB instances that the node can write to, by id.
+//!
+//! Those of the configuration are always there. Others are registered while the node runs: the
+//! registry has their records, and connections to them are opened when they are first used.
+
+mod connections;
+mod record;
+
+pub use record::{Family, InstanceRecord};
+
+use crate::{
+    Error, ErrorKind, Result,
+    config::{Config, InstanceConfig},
+    driver::{Arena, Disks},
+    registry::{Document, Registry, Table},
+    store::{
+        self, Instance, ObjectStore, OpenContext, Options, Queue, Stores, is_embedded, kinds_of,
+    },
+};
+use async_trait::async_trait;
+use connections::Connections;
+use framedb_core::Kind;
+use serde_json::{Map, Value};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+
+/// How long what the registry said of an instance is believed. What this node changes itself
+/// it knows at once.
+const RECORD_KEPT: Duration = Duration::from_secs(1);
+
+/// Records that are remembered.
+const RECORDS_KEPT: u64 = 10_000;
+
+/// The FrameDB instances of a node.
+pub struct Instances {
+    configured: BTreeMap<Arc<str>, Configured>,
+    registry: Arc<dyn Registry>,
+    /// What the registry has, and lacks.
+    records: moka::future::Cache<Arc<str>, Option<Arc<InstanceRecord>>>,
+    connections: Connections,
+    /// The node's own cluster.
+    cluster: Arc<str>,
+    arena: Arc<Arena>,
+    disks: Arc<Disks>,
+    max_object: u64,
+}
+
+/// An instance of the configuration.
+struct Configured {
+    record: Arc<InstanceRecord>,
+    url: Arc<str>,
+    options: Options,
+    kinds: &'static [Kind],
+    /// Open as long as the node, where it is inside of it.
+    embedded: Option<Instance>,
+}
+
+impl Instances {
+    /// The instances of a configuration, open, and those of the registry.
+    ///
+    /// # Errors
+    ///
+    /// When one of the configuration's cannot be opened.
+    pub(crate) async fn open(
+        config: &Config,
+        arena: Arc<Arena>,
+        disks: Arc<Disks>,
+        registry: Arc<dyn Registry>,
+    ) -> Result<Self> {
+        let mut instances = Self {
+            configured: BTreeMap::new(),
+            registry,
+            records: moka::future::Cache::builder()
+                .max_capacity(RECORDS_KEPT)
+                .time_to_live(RECORD_KEPT)
+                .build(),
+            connections: Connections::new(config.connections),
+            cluster: config.cluster_id.as_str().into(),
+            arena,
+            disks,
+            max_object: config.limits.max_object.as_u64(),
+        };
+        for (id, instance) in &config.instances {
+            let framedb_id: Arc<str> = id.as_str().into();
+            let mut configured = Configured::new(&framedb_id, instance, &config.cluster_id)?;
+            let opened = instances.connect(&configured.record, &configured.url, &configured);
+            let opened = opened.await?;
+            configured.embedded = Some(opened).filter(|_| configured.record.is_embedded());
+            instances.configured.insert(framedb_id, configured);
+        }
+        Ok(instances)
+    }
+
+    /// The ids of the configuration's instances.
+    pub fn ids(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.configured.keys()
+    }
+
+    /// What is known of an instance; `None` when there is none.
+    ///
+    /// # Errors
+    ///
+    /// When the registry fails.
+    pub async fn record(&self, framedb_id: &str) -> Result<Option<Arc<InstanceRecord>>> {
+        if let Some(configured) = self.configured.get(framedb_id) {
+            return Ok(Some(configured.record.clone()));
+        }
+        let id: Arc<str> = framedb_id.into();
+        if let Some(known) = self.records.get(&id).await {
+            return Ok(known);
+        }
+        let document = self.registry.document(Table::Instances, framedb_id).await?;
+        let record = document.map(read).transpose()?.map(Arc::new);
+        self.records.insert(id, record.clone()).await;
+        Ok(record)
+    }
+
+    /// All that are known, by id.
+    ///
+    /// # Errors
+    ///
+    /// When the registry fails.
+    pub async fn records(&self) -> Result<Vec<Arc<InstanceRecord>>> {
+        let mut records: BTreeMap<Arc<str>, Arc<InstanceRecord>> = BTreeMap::new();
+        for document in self.registry.documents(Table::Instances).await? {
+            let record = read(document)?;
+            records.insert(record.framedb_id.clone(), Arc::new(record));
+        }
+        let configured = self.configured.iter();
+        records.extend(configured.map(|(id, configured)| (id.clone(), configured.record.clone())));
+        Ok(records.into_values().collect())
+    }
+
+    /// Whether an instance is one of the configuration, which services cannot change.
+    #[must_use]
+    pub fn is_configured(&self, framedb_id: &str) -> bool {
+        self.configured.contains_key(framedb_id)
+    }
+
+    /// Registers an instance, or what has changed of it, after it has answered.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be opened, its id is one of the configuration's or of the other family, or
+    /// the registry fails.
+    pub async fn register(&self, record: InstanceRecord) -> Result<()> {
+        let id = record.framedb_id.clone();
+        self.check_family(&record).await?;
+        let url = record.url(&self.cluster);
+        // A connection of its own: what is in use stays as it is while this one is tried.
+        store::open(url, &self.context(&id, Options::default())).await?;
+        self.write(&record).await
+    }
+
+    /// Changes what is known of a registered instance.
+    ///
+    /// # Errors
+    ///
+    /// As [`Instances::register`], but for the server, which is not asked.
+    pub async fn write(&self, record: &InstanceRecord) -> Result<()> {
+        let id = &record.framedb_id;
+        self.check_family(record).await?;
+        let body = serde_json::to_value(record).map_err(|cause| {
+            Error::new(ErrorKind::Invalid, format!("cannot write the instance `{id}`"))
+                .with_source(cause)
+        })?;
+        self.registry.write_document(Table::Instances, id, &body, None).await?;
+        self.forget(id).await;
+        Ok(())
+    }
+
+    /// Removes a registered instance; whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// When its id is one of the configuration's, or the registry fails.
+    pub async fn remove(&self, framedb_id: &str) -> Result<bool> {
+        self.check_not_configured(framedb_id)?;
+        let removed = self.registry.remove_document(Table::Instances, framedb_id, None).await?;
+        self.forget(framedb_id).await;
+        Ok(removed)
+    }
+
+    /// Holds a kind against what an instance keeps.
+    ///
+    /// # Errors
+    ///
+    /// Says that there is no such instance, or which kinds it keeps.
+    pub async fn find(&self, framedb_id: &str, kind: Kind) -> Result<()> {
+        let kinds = self.kinds(framedb_id).await?;
+        if kinds.contains(&kind) {
+            return Ok(());
+        }
+        let message = format!(
+            "FrameDB instance not found: `{framedb_id}` keeps {}, not {kind}",
+            words(kinds)
+        );
+        Err(Error::new(ErrorKind::Invalid, message))
+    }
+
+    /// The open instance with this id.
+    ///
+    /// # Errors
+    ///
+    /// Says that there is none, and which there are, or that it cannot be reached.
+    pub async fn get(&self, framedb_id: &str) -> Result<Instance> {
+        if let Some(configured) = self.configured.get(framedb_id) {
+            return match &configured.embedded {
+                Some(instance) => Ok(instance.clone()),
+                None => self.connect(&configured.record, &configured.url, configured).await,
+            };
+        }
+        let record = self.known(framedb_id).await?;
+        let url = record.url(&self.cluster);
+        let context = self.context(&record.framedb_id, Options::default());
+        let open = store::open(url, &context);
+        self.connections.get(&record.framedb_id, url, open).await
+    }
+
+    /// The kind of objects that were sent to an instance without one: the first it keeps.
+    pub async fn natural_kind(&self, framedb_id: &str) -> Option<Kind> {
+        self.kinds(framedb_id).await.ok()?.first().copied()
+    }
+
+    /// Whether an instance is in the node's own cluster; never where that has no name.
+    ///
+    /// # Errors
+    ///
+    /// When the registry fails.
+    pub async fn is_near(&self, framedb_id: &str) -> Result<bool> {
+        if self.cluster.is_empty() {
+            return Ok(false);
+        }
+        let record = self.record(framedb_id).await?;
+        Ok(record.is_some_and(|record| *record.cluster_id == *self.cluster))
+    }
+
+    pub(crate) async fn store(&self, framedb_id: &str) -> Result<Arc<dyn ObjectStore>> {
+        Ok(self.get(framedb_id).await?.objects)
+    }
+
+    pub(crate) async fn queue(&self, framedb_id: &str) -> Result<Arc<dyn Queue>> {
+        self.get(framedb_id).await?.queue.ok_or_else(|| {
+            Error::new(ErrorKind::Invalid, format!("the instance `{framedb_id}` keeps no queues"))
+        })
+    }
+
+    async fn kinds(&self, framedb_id: &str) -> Result<&'static [Kind]> {
+        if let Some(configured) = self.configured.get(framedb_id) {
+            return Ok(configured.kinds);
+        }
+        let record = self.known(framedb_id).await?;
+        let scheme = record.url(&self.cluster).split(':').next().unwrap_or_default();
+        Ok(kinds_of(scheme).unwrap_or_default())
+    }
+
+    async fn known(&self, framedb_id: &str) -> Result<Arc<InstanceRecord>> {
+        if let Some(record) = self.record(framedb_id).await? {
+            return Ok(record);
+        }
+        let known = self.records().await?;
+        let known: Vec<_> = known.iter().map(|known| format!("`{}`", known.framedb_id)).collect();
+        let asked: String = framedb_id.chars().take(80).collect();
+        let known = known.join(", ");
+        let message = format!("FrameDB instance not found: no instance `{asked}` among {known}");
+        Err(Error::new(ErrorKind::Invalid, message))
+    }
+
+    async fn connect(
+        &self,
+        record: &InstanceRecord,
+        url: &str,
+        configured: &Configured,
+    ) -> Result<Instance> {
+        let context = self.context(&record.framedb_id, configured.options.clone());
+        let open = store::open(url, &context);
+        if record.is_embedded() {
+            return open.await;
+        }
+        self.connections.get(&record.framedb_id, url, open).await
+    }
+
+    async fn check_family(&self, record: &InstanceRecord) -> Result<()> {
+        let id = &record.framedb_id;
+        self.check_not_configured(id)?;
+        match self.record(id).await? {
+            Some(known) if known.family != record.family => {
+                let (family, other) = (record.family, known.family);
+                let message = format!(
+                    "cannot register the {family} instance `{id}`: an {other} one has this id"
+                );
+                Err(Error::new(ErrorKind::Conflict, message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_not_configured(&self, framedb_id: &str) -> Result<()> {
+        if !self.is_configured(framedb_id) {
+            return Ok(());
+        }
+        let message = format!(
+            "the instance `{framedb_id}` is in the node's configuration, and is changed there"
+        );
+        Err(Error::new(ErrorKind::Conflict, message))
+    }
+
+    async fn forget(&self, framedb_id: &str) {
+        self.records.invalidate(framedb_id).await;
+        self.connections.close(framedb_id);
+    }
+
+    fn context(&self, framedb_id: &Arc<str>, options: Options) -> OpenContext {
+        OpenContext {
+            arena: self.arena.clone(),
+            disks: self.disks.clone(),
+            framedb_id: framedb_id.clone(),
+            max_object: self.max_object,
+            options,
+        }
+    }
+}
+
+impl Configured {
+    fn new(framedb_id: &Arc<str>, config: &InstanceConfig, cluster: &str) -> Result<Self> {
+        let scheme = config.url.split(':').next().unwrap_or_default();
+        let kinds = kinds_of(scheme).unwrap_or_default();
+        let family = kinds.first().map_or(Family::InMemory, |kind| Family::of(*kind));
+        let embedded = is_embedded(scheme);
+        let client_url = |url: &Option<String>| match (url, embedded) {
+            (Some(url), _) => family.client_url(url).map(Some),
+            (None, true) => Ok(None),
+            (None, false) => family.client_url(&config.url).map(Some),
+        };
+        let named = |error: Error| {
+            Error::new(ErrorKind::Config, format!("instances.{framedb_id}: {error}"))
+        };
+        let mut more = Map::new();
+        more.insert("status".into(), "Running".into());
+        let record = InstanceRecord {
+            framedb_id: framedb_id.clone(),
+            family,
+            cluster_id: config.cluster_id.clone().unwrap_or_else(|| cluster.to_owned()),
+            node_id: config.node_id.clone(),
+            public_url: client_url(&config.public_url).map_err(named)?.unwrap_or_default(),
+            local_url: client_url(&config.local_url).map_err(named)?,
+            metadata: Value::Object(Map::new()),
+            more,
+        };
+        Ok(Self {
+            record: Arc::new(record),
+            url: config.url.as_str().into(),
+            options: config.options(),
+            kinds,
+            embedded: None,
+        })
+    }
+}
+
+#[async_trait]
+impl Stores for Instances {
+    async fn objects(&self, framedb_id: &str) -> Result<Option<Arc<dyn ObjectStore>>> {
+        match self.record(framedb_id).await? {
+            Some(_) => Ok(Some(self.store(framedb_id).await?)),
+            None => Ok(None),
+        }
+    }
+}
+
+impl fmt::Debug for Instances {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Instances")
+            .field("configured", &self.configured.keys())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A record of the registry. Those of existing config services have URLs that no client can
+/// use as they are (contract 3.3).
+fn read(document: Document) -> Result<InstanceRecord> {
+    let id = document.id;
+    let corrupt = || {
+        let message = format!("cannot read what the registry has of the instance `{id}`");
+        Error::new(ErrorKind::Corrupt, message)
+    };
+    let mut record: InstanceRecord =
+        serde_json::from_value(document.body).map_err(|cause| corrupt().with_source(cause))?;
+    let client_url = |url: &str| {
+        let usable = record.family.client_url(url);
+        usable.map_err(|cause| corrupt().with_source(cause))
+    };
+    let public_url = client_url(&record.public_url)?;
+    let local_url = record.local_url.as_deref().map(client_url).transpose()?;
+    (record.public_url, record.local_url) = (public_url, local_url);
+    Ok(record)
+}
+
+/// Kinds as a list in a sentence.
+fn words(kinds: &[Kind]) -> String {
+    let kinds: Vec<_> = kinds.iter().map(|kind| kind.as_str()).collect();
+    kinds.join(" and ")
+}

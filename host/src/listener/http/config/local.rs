@@ -1,0 +1,102 @@
+//! `/framedb/…`: the instances of the node's own cluster (contract 5.2).
+
+use super::{
+    Subject, answer, directives, fields, filter, find, list as list_records, refused, registration,
+    subject,
+};
+use crate::{listener::http::problem::Problem, node::Node};
+use axum::{
+    body::Body,
+    extract::State,
+    http::{StatusCode, Uri},
+    response::Response,
+};
+use serde_json::Map;
+use std::sync::Arc;
+
+/// Registers a server that already runs, after it has answered. Repeating a registration
+/// changes nothing; another one with the same id is refused.
+pub(super) async fn create(
+    State(node): State<Arc<Node>>,
+    uri: Uri,
+    body: Body,
+) -> Result<Response, Problem> {
+    let Subject { family, .. } = subject(&uri);
+    let fields = fields(&node, body).await?;
+    let record = registration::read(family, &fields, Some(&node.config.cluster_id))?;
+    let known = node.instances.record(&record.framedb_id).await?;
+    if known.is_some_and(|known| *known != record) {
+        let error = format!("framedb with the ID {} already exists", record.framedb_id);
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "conflict", error));
+    }
+    let more = registration::created(&record);
+    node.instances.register(record).await.map_err(|error| refused(&error))?;
+    Ok(answer::message("Instance created", more))
+}
+
+/// The records that a filter in the body matches.
+pub(super) async fn list(
+    State(node): State<Arc<Node>>,
+    uri: Uri,
+    body: Body,
+) -> Result<Response, Problem> {
+    let Subject { family, .. } = subject(&uri);
+    let filter = filter(&node, body).await?;
+    list_records(&node, family, |record| filter.fits(record)).await
+}
+
+/// One record.
+pub(super) async fn get(State(node): State<Arc<Node>>, uri: Uri) -> Result<Response, Problem> {
+    let Subject { family, segments } = subject(&uri);
+    match find(&node, family, &segments.join("/")).await? {
+        Some(record) => Ok(answer::data(answer::record(&record))),
+        None => Err(Problem::not_found("No document found")),
+    }
+}
+
+/// Removes an instance from the registry; its server goes on running.
+pub(super) async fn remove(
+    State(node): State<Arc<Node>>,
+    uri: Uri,
+    body: Body,
+) -> Result<Response, Problem> {
+    let id = subject(&uri).segments.join("/");
+    match super::remove(&node, &uri, &id, body).await? {
+        true => Ok(answer::message("Instance removed", Map::new())),
+        false => Err(unknown(&id)),
+    }
+}
+
+/// `…/update` changes fields of a record, `…/config` settings of its server.
+pub(super) async fn change(
+    State(node): State<Arc<Node>>,
+    uri: Uri,
+    body: Body,
+) -> Result<Response, Problem> {
+    let Subject { family, segments } = subject(&uri);
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let [id, action @ ("update" | "config")] = segments.as_slice() else {
+        return Err(Problem::no_such_path(uri.path()));
+    };
+    let fields = fields(&node, body).await?;
+    let record = find(&node, family, id).await?.ok_or_else(|| unknown(id))?;
+    if *action == "config" {
+        directives::apply(&node, record, &fields.into()).await?;
+        return Ok(answer::message(directives::UPDATED, Map::new()));
+    }
+    let mut changed = record;
+    registration::change(&mut changed, &fields)?;
+    let reached = ["public_url", "local_url", "cluster_id"];
+    // Where it is reached differently, it has to answer there.
+    let written = if reached.iter().any(|name| fields.contains_key(*name)) {
+        node.instances.register(changed).await
+    } else {
+        node.instances.write(&changed).await
+    };
+    written.map_err(|error| refused(&error))?;
+    Ok(answer::message("Fields updated", Map::new()))
+}
+
+fn unknown(id: &str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "not-found", format_args!("Instance not found: {id}"))
+}

@@ -1,0 +1,125 @@
+//! The config service: which instances there are (sections 5.1 and 5.2 of the wire contract).
+//!
+//! [`global`] has the paths of the whole site, [`local`] those of one cluster; both speak of the
+//! same records, which [`registration`] reads and [`answer`] shows. [`directives`] changes a
+//! server's settings. What only Kubernetes can do is answered as such by [`absent`].
+
+mod absent;
+mod answer;
+mod directives;
+mod global;
+mod local;
+mod registration;
+
+use super::{filter::Filter, json, problem::Problem};
+use crate::{Error, ErrorKind, Family, InstanceRecord, node::Node, registry::Query};
+use axum::{
+    body::Body,
+    http::{StatusCode, Uri},
+    response::Response,
+    routing::{MethodRouter, get, post},
+};
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+/// Every path of the service. Both families have the same handlers, which tell them apart by
+/// the path.
+pub(super) fn routes() -> Vec<(&'static str, MethodRouter<Arc<Node>>)> {
+    let of_site = || get(global::get).delete(global::remove).post(global::query);
+    let of_cluster = || get(local::get).delete(local::remove).post(local::change);
+    vec![
+        ("/global/framedb/instances", post(global::create)),
+        ("/global/framedb/instances/{id}", of_site()),
+        ("/global/framedb/persistent-instances", post(global::create)),
+        ("/global/framedb/persistent-instances/{id}", of_site()),
+        ("/global/framedb/set-config", post(directives::set)),
+        ("/framedb-config/{action}", post(absent::kubernetes).delete(absent::kubernetes)),
+        ("/framedb/instances", get(local::list).post(local::create)),
+        ("/framedb/instances/{id}", of_cluster()),
+        ("/framedb/persistent-instances", get(local::list).post(local::create)),
+        ("/framedb/persistent-instances/{id}", of_cluster()),
+    ]
+}
+
+/// What a path is about.
+struct Subject {
+    family: Family,
+    /// The decoded segments behind the name of the family.
+    segments: Vec<String>,
+}
+
+/// Reads a path of one of the families.
+fn subject(uri: &Uri) -> Subject {
+    let path = uri.path();
+    let persistent = path.contains("/persistent-instances");
+    let family = if persistent { Family::Persistent } else { Family::InMemory };
+    let behind = path.split_once("instances/").map_or("", |(_, behind)| behind);
+    let decode = |segment: &str| percent_decode_str(segment).decode_utf8_lossy().into_owned();
+    Subject { family, segments: behind.split('/').map(decode).collect() }
+}
+
+/// A record of the family; an instance inside of the node is one that clients cannot reach.
+async fn find(node: &Node, family: Family, id: &str) -> Result<Option<InstanceRecord>, Problem> {
+    let found = node.instances.record(id).await?;
+    match found.filter(|record| record.family == family) {
+        Some(record) if record.is_embedded() => Err(answer::embedded(id)),
+        found => Ok(found.map(|record| (*record).clone())),
+    }
+}
+
+/// The records of a family that fit, but for those that clients cannot reach.
+async fn list(
+    node: &Node,
+    family: Family,
+    fits: impl Fn(&Value) -> bool,
+) -> Result<Response, Problem> {
+    let records = node.instances.records().await?;
+    let records = records.iter().filter(|r| r.family == family && !r.is_embedded());
+    let shown: Vec<Value> = records.map(|record| answer::record(record)).filter(fits).collect();
+    Ok(answer::data(shown))
+}
+
+/// The fields of a body, which there must be.
+async fn fields(node: &Node, body: Body) -> Result<Map<String, Value>, Problem> {
+    let read = json::read(node, body).await?;
+    let (fields, _) =
+        read.ok_or_else(|| Problem::refused("the body is empty: it should be a JSON object"))?;
+    Ok(fields)
+}
+
+/// The filter of a body; one that is empty lets everything through.
+async fn filter(node: &Node, body: Body) -> Result<Filter, Problem> {
+    let read: Option<(Map<String, Value>, _)> = json::read(node, body).await?;
+    Filter::parse(read.map(|(filter, _)| filter).unwrap_or_default()).map_err(Problem::refused)
+}
+
+/// Removes an instance that no route leads to any more, or any if `force` says so.
+async fn remove(node: &Node, uri: &Uri, id: &str, body: Body) -> Result<bool, Problem> {
+    let said: Option<(Map<String, Value>, _)> = json::read(node, body).await?;
+    let said = said.map(|(said, _)| said).unwrap_or_default();
+    let forced = said.get("force") == Some(&Value::Bool(true))
+        || uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "force=true"));
+    if !forced {
+        let query = Query { framedb_id: Some(id.to_owned()), limit: 1, ..Query::default() };
+        if let Some((key, _)) = node.registry.list(&query).await?.first() {
+            let error = format!("the instance `{id}` still holds objects, `{key}` for one");
+            return Err(Problem::conflict(error)
+                .with_hint("delete or move them, or send `{\"force\": true}`"));
+        }
+    }
+    node.instances.remove(id).await.map_err(|error| refused(&error))
+}
+
+/// A refusal of these services: 400 whatever the cause, but for what the node itself cannot do.
+fn refused(error: &Error) -> Problem {
+    let status = match error.kind() {
+        ErrorKind::Conflict => StatusCode::CONFLICT,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    let problem = Problem::new(status, "refused", error.chain());
+    match error.hint() {
+        Some(hint) => problem.with_hint(hint),
+        None => problem,
+    }
+}

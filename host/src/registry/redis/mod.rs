@@ -1,0 +1,220 @@
+//! The registry in Redis, for sites that have nothing else: one for any number of nodes.
+//!
+//! Everything is under one hash tag, so that a cluster keeps it in one slot and a script changes
+//! it in one step: a hash of routes, an index of their names in byte order, an index of those
+//! that expire, and a hash of documents for each table. What a server loses when it restarts,
+//! the registry loses: persistence is the server's affair.
+
+mod documents;
+mod keys;
+mod rows;
+mod scripts;
+mod start;
+
+use super::{Query, Registry};
+use crate::{
+    Error, ErrorKind, Result,
+    driver::{
+        older,
+        redis::{Ack, Address, Call, Cmd, Connection, Fault, FromRedisValue, cmd, failed},
+        repeat,
+        tables::decode_route,
+    },
+};
+use async_trait::async_trait;
+use framedb_core::{Key, Route};
+use keys::Keys;
+use rows::{generation_of, read_row, row};
+use scripts::Scripts;
+use std::time::SystemTime;
+
+/// Routes that one script or command is about: other clients of the server wait that long.
+const STEP: usize = 256;
+
+/// Routes and documents in a Redis server.
+#[derive(Debug)]
+pub struct RedisRegistry {
+    connection: Connection,
+    keys: Keys,
+    scripts: Scripts,
+}
+
+impl RedisRegistry {
+    /// Whether a URL could be opened.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong with it.
+    pub(super) fn check(url: &str) -> Result<()> {
+        let (url, _) = keys::split(url)?;
+        Address::parse(&url, "registry").map(|_| ())
+    }
+
+    /// The registry at a URL. A server that may drop routes to make room is warned about.
+    ///
+    /// # Errors
+    ///
+    /// When the URL is wrong, and when the server cannot be used.
+    pub(super) async fn open(url: &str) -> Result<Self> {
+        let (url, keys) = keys::split(url)?;
+        let (address, info) = Address::parse(&url, "registry")?;
+        let connection = Connection::new(address, info, 0);
+        let registry = Self { connection, keys, scripts: Scripts::new() };
+        registry.start().await?;
+        Ok(registry)
+    }
+
+    /// An error of the driver, which speaks of instances.
+    fn failed(&self, attempt: &str, cause: Fault) -> Error {
+        let error = failed(attempt, self.connection.address(), cause);
+        let hint = error.hint().map(|hint| hint.replace("the instance's `url`", "`registry.url`"));
+        match hint {
+            Some(hint) => error.with_hint(hint),
+            None => error,
+        }
+    }
+
+    async fn run<T: FromRedisValue>(&self, attempt: &str, call: &Call<'_>) -> Result<T> {
+        let answer = self.connection.run(call, Ack::Primary).await;
+        answer.map_err(|cause| self.failed(attempt, cause))
+    }
+
+    /// Sends one command.
+    async fn ask<T: FromRedisValue>(&self, attempt: &str, command: Cmd) -> Result<T> {
+        let answer = self.connection.ask(command, Ack::Primary).await;
+        answer.map_err(|cause| self.failed(attempt, cause))
+    }
+
+    /// Registers routes in one step.
+    async fn register_step(&self, routes: &[(Key, Route)]) -> Vec<Result<()>> {
+        let mut call = self.scripts.register.call(self.keys.of_routes());
+
+        let mut answers: Vec<Result<()>> = Vec::with_capacity(routes.len());
+        for (key, route) in routes {
+            match row(key, route) {
+                Ok(row) => {
+                    call.arg(key.as_str()).arg(row);
+                    answers.push(Ok(()));
+                }
+                Err(error) => answers.push(Err(error)),
+            }
+        }
+        let found: Result<Vec<String>> = self.run("register routes", &call).await;
+        let mut found = match found {
+            Ok(found) => found.into_iter(),
+            Err(error) => return repeat(&error, routes.len()),
+        };
+        for (answer, (key, route)) in answers.iter_mut().zip(routes) {
+            if answer.is_ok()
+                && let Some(newer) = found.next().filter(|found| !found.is_empty())
+            {
+                *answer = Err(older(key, route.generation, newer.parse().unwrap_or(u64::MAX)));
+            }
+        }
+        answers
+    }
+
+    /// What a script of names and rows answers.
+    fn read_pairs(&self, pairs: Vec<(Vec<u8>, Vec<u8>)>) -> Result<Vec<(Key, Route)>> {
+        let mut routes = Vec::with_capacity(pairs.len());
+        for (name, row) in pairs {
+            let Ok(key) = Key::from_bytes(&name) else { continue };
+            let route = decode_route(&key, read_row(&row))?;
+            routes.push((key, route));
+        }
+        Ok(routes)
+    }
+}
+
+#[async_trait]
+impl Registry for RedisRegistry {
+    async fn lookup(&self, keys: &[Key]) -> Result<Vec<Option<Route>>> {
+        let mut routes = Vec::with_capacity(keys.len());
+        for step in keys.chunks(STEP) {
+            let mut command = cmd("HMGET");
+            command.arg(self.keys.routes());
+            for key in step {
+                command.arg(key.as_str());
+            }
+            let rows: Vec<Option<Vec<u8>>> = self.ask("look up routes", command).await?;
+            for (key, row) in step.iter().zip(rows) {
+                routes.push(row.map(|row| decode_route(key, read_row(&row))).transpose()?);
+            }
+        }
+        Ok(routes)
+    }
+
+    async fn register(&self, routes: &[(Key, Route)]) -> Vec<Result<()>> {
+        let mut answers = Vec::with_capacity(routes.len());
+        for step in routes.chunks(STEP) {
+            answers.extend(self.register_step(step).await);
+        }
+        answers
+    }
+
+    async fn remove(&self, key: &Key, generation: Option<u64>) -> Result<bool> {
+        let mut call = self.scripts.remove.call(self.keys.of_routes());
+        call.arg(key.as_str());
+        call.arg(generation.map(generation_of).unwrap_or_default());
+        self.run(&format!("remove the route of {key}"), &call).await
+    }
+
+    async fn list(&self, query: &Query) -> Result<Vec<(Key, Route)>> {
+        let mut routes: Vec<(Key, Route)> = Vec::new();
+        let mut start = match &query.after {
+            Some(after) if *after >= query.prefix => format!("({after}"),
+            _ => format!("[{}", query.prefix),
+        };
+        // Of a page, a filter leaves an unknown part.
+        let filtered = query.kind.is_some() || query.framedb_id.is_some();
+        while routes.len() < query.limit {
+            let page = if filtered { STEP } else { STEP.min(query.limit - routes.len()) };
+            let mut call = self.scripts.list.call(self.keys.of_routes());
+            call.arg(start).arg(page);
+            let (last, pairs): (Option<Vec<u8>>, Vec<(Vec<u8>, Vec<u8>)>) =
+                self.run("list the routes", &call).await?;
+            for (key, route) in self.read_pairs(pairs)? {
+                if query.wants(&key, &route) && routes.len() < query.limit {
+                    routes.push((key, route));
+                }
+            }
+            // Behind the prefix nothing follows.
+            match last.map(|last| String::from_utf8_lossy(&last).into_owned()) {
+                Some(last) if last.starts_with(&query.prefix) => start = format!("({last}"),
+                _ => break,
+            }
+        }
+        Ok(routes)
+    }
+
+    async fn expired(&self, now: SystemTime, limit: usize) -> Result<Vec<(Key, Route)>> {
+        let mut call = self.scripts.expired.call(self.keys.of_routes());
+        call.arg(Route::millis(now)).arg(limit);
+        let pairs = self.run("list the expired routes", &call).await?;
+        self.read_pairs(pairs)
+    }
+
+    async fn count(&self) -> Result<u64> {
+        let mut command = cmd("HLEN");
+        command.arg(self.keys.routes());
+        self.ask("count the routes", command).await
+    }
+
+    async fn health(&self) -> Result<()> {
+        self.count().await?;
+        self.check_primary().await
+    }
+
+    fn describe(&self) -> String {
+        let address = self.connection.address();
+        let database = address.database();
+        format!("in Redis at {address}, database {database}, below {}", self.keys.prefix())
+    }
+}
+
+/// The error of a server that takes no writes.
+fn read_only(address: &Address) -> Error {
+    let message =
+        format!("cannot keep the registry in Redis at {address}: it is a read-only replica");
+    Error::new(ErrorKind::Unavailable, message).with_hint("use the address of the primary")
+}
