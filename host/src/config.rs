@@ -11,6 +11,7 @@ use crate::{
     pipeline::{Defaults, PipelineConfig},
     plugin::PluginConfig,
     registry::RegistryConfig,
+    sources::{Channel, Cluster, ClusterConfig, SourcesConfig},
     store::kinds_of,
 };
 use bytesize::ByteSize;
@@ -67,6 +68,10 @@ pub struct Config {
     pub registry: RegistryConfig,
     /// What the HTTP door offers beside objects, queues and health.
     pub services: ServicesConfig,
+    /// How producers learn of changes of source mappings.
+    pub sources: SourcesConfig,
+    /// The Redis clusters that sources can be mapped to, by name.
+    pub clusters: BTreeMap<String, ClusterConfig>,
     /// Where objects can be kept, by FrameDB id. `memory` and `disk` are there by default.
     pub instances: BTreeMap<String, InstanceConfig>,
     /// Plugins, by the name that pipelines use. The built-in ones need no entry.
@@ -128,6 +133,8 @@ impl Default for Config {
             defaults: Defaults::default(),
             registry: RegistryConfig::default(),
             services: ServicesConfig::default(),
+            sources: SourcesConfig::default(),
+            clusters: BTreeMap::new(),
             instances: default_instances(),
             plugins: BTreeMap::new(),
             pipelines: default_pipelines(),
@@ -279,6 +286,7 @@ impl Config {
         self.check_doors(&mut problems);
         self.check_sizes(&mut problems);
         problems.extend(self.registry.problem());
+        self.check_sources(&mut problems);
         self.check_instances(&mut problems);
         self.check_pipelines(at_hand, &mut problems);
         problems
@@ -326,6 +334,14 @@ impl Config {
                  three times"
             ));
         }
+    }
+
+    fn check_sources(&self, problems: &mut Vec<String>) {
+        let channel = self.sources.pubsub_url.as_deref().map(Channel::new).transpose().map(drop);
+        let clusters =
+            self.clusters.iter().map(|(name, cluster)| Cluster::new(name, cluster).map(drop));
+        let wrong = [channel].into_iter().chain(clusters).filter_map(Result::err);
+        problems.extend(wrong.map(|error| error.to_string()));
     }
 
     fn check_instances(&self, problems: &mut Vec<String>) {

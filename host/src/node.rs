@@ -9,6 +9,7 @@ use crate::{
     reader::Reader,
     registrar::Registrar,
     registry::Registry,
+    sources::Sources,
     telemetry::Telemetry,
 };
 use std::{
@@ -30,6 +31,8 @@ pub struct Node {
     pub reader: Reader,
     /// The routes that clients register themselves.
     pub(crate) registrar: Registrar,
+    /// Where sources are written.
+    pub(crate) sources: Sources,
     /// Where objects can be kept.
     pub instances: Arc<Instances>,
     /// Where objects are.

@@ -15,6 +15,7 @@ use crate::{
     reader::Reader,
     registrar::Registrar,
     registry::{self, Generations, Intents, NodeRegistry, Recovery, Registry, sweep},
+    sources::Sources,
     telemetry::Telemetry,
 };
 use bytes::Bytes;
@@ -312,6 +313,7 @@ impl Builder {
                 order: order.clone(),
                 deadline: config.limits.deadline,
             },
+            sources: Sources::new(&config, registry.clone(), tasks.clone())?,
             registrar: Registrar {
                 reader: reader.clone(),
                 order,

@@ -25,6 +25,11 @@ mod routing_objects;
 mod routing_services;
 mod routing_streams;
 mod shutdown;
+mod sources;
+mod sources_discovery;
+mod sources_mapping;
+mod sources_pressure;
+mod sources_updates;
 mod standard_services;
 
-use framedb_tests::servers::redis as server;
+use framedb_tests::servers::{redis as server, replicated};

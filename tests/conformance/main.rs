@@ -30,10 +30,9 @@ mod redis_registry;
 mod redis_sentinel;
 mod redis_tls;
 mod registry;
-mod replicated;
 mod shared_registry;
 
-use framedb_tests::servers::{mariadb, process, redis as server};
+use framedb_tests::servers::{mariadb, process, redis as server, replicated};
 
 /// A test per engine for every function of a suite.
 macro_rules! suite {

@@ -83,6 +83,13 @@ fn summary(config: &Config, plugins: &[Arc<Plugin>]) -> Vec<String> {
     for (id, instance) in &config.instances {
         lines.push(format!("instance  {id}: {}", without_secrets(&instance.url)));
     }
+    for (name, cluster) in &config.clusters {
+        let (tag, sentinels) = (&cluster.node_tag, cluster.sentinels.join(", "));
+        lines.push(format!("cluster   {name}: for the nodes `{tag}`, sentinels {sentinels}"));
+    }
+    if let Some(url) = &config.sources.pubsub_url {
+        lines.push(format!("updates   {}", without_secrets(url)));
+    }
     for plugin in plugins {
         let stages: Vec<_> = plugin
             .stages()

@@ -3,3 +3,4 @@
 pub mod mariadb;
 pub mod process;
 pub mod redis;
+pub mod replicated;

@@ -93,7 +93,10 @@ impl Line {
             }
             Seek::Master(sentinels) => {
                 let found = sentinels.master().await;
-                found.map(|(connection, place)| Open { connection, place: Some(place) })
+                found.map(|(connection, node)| Open {
+                    connection,
+                    place: Some(format!("the server {node}").into()),
+                })
             }
         };
         match found {

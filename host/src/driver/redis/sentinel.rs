@@ -9,8 +9,8 @@ use super::{
     endpoint::{Endpoint, Node},
 };
 use futures::{StreamExt, stream::FuturesUnordered};
-use redis::{RedisError, Role, aio::MultiplexedConnection, cmd};
-use std::{collections::HashMap, sync::Arc};
+use redis::{RedisError, RedisResult, Role, aio::MultiplexedConnection, cmd};
+use std::collections::HashMap;
 
 /// The sentinels of one master.
 #[derive(Debug)]
@@ -26,12 +26,13 @@ impl Sentinels {
         Self { asked, master, login }
     }
 
-    /// A connection to the master, and where it is in words.
+    /// A connection to the master, and where it is.
     ///
     /// All sentinels are asked at once, and the first good answer is taken: one that hangs costs
     /// nothing while another answers.
-    pub(super) async fn master(&self) -> Result<(MultiplexedConnection, Arc<str>), Fault> {
-        let mut answers: FuturesUnordered<_> = self.asked.iter().map(|s| self.ask(s)).collect();
+    pub(super) async fn master(&self) -> Result<(MultiplexedConnection, Node), Fault> {
+        let ask = |sentinel| self.named(sentinel);
+        let mut answers: FuturesUnordered<_> = self.asked.iter().map(ask).collect();
         let mut tried: Vec<Node> = Vec::new();
         let mut worst: Option<Fault> = None;
         while let Some(answer) = answers.next().await {
@@ -56,7 +57,29 @@ impl Sentinels {
     }
 
     /// Where a sentinel says that the master is.
-    async fn ask(&self, sentinel: &Endpoint) -> Result<Node, Fault> {
+    pub(super) async fn named(&self, sentinel: &Endpoint) -> Result<Node, Fault> {
+        let (_, master) = self.ask(sentinel).await?;
+        node(&master, "master").ok_or(Fault::NoMaster)
+    }
+
+    /// The replicas that a sentinel finds up.
+    pub(super) async fn replicas(&self, sentinel: &Endpoint) -> Result<Vec<Node>, Fault> {
+        let (mut connection, _) = self.ask(sentinel).await?;
+        let mut question = cmd("SENTINEL");
+        question.arg("SLAVES").arg(&self.master);
+        let answer: RedisResult<Vec<Known>> = question.query_async(&mut connection).await;
+        let replicas =
+            answer.map_err(|cause| Fault::from(cause).at(&format!("the sentinel {sentinel}")))?;
+        Ok(replicas.iter().filter_map(|replica| node(replica, "slave")).collect())
+    }
+
+    /// The sentinels.
+    pub(super) fn asked(&self) -> &[Endpoint] {
+        &self.asked
+    }
+
+    /// A connection to a sentinel, and what it knows of the master.
+    async fn ask(&self, sentinel: &Endpoint) -> Result<(MultiplexedConnection, Known), Fault> {
         let place = format!("the sentinel {sentinel}");
         let masters = match self.masters(sentinel).await {
             // The password is the sentinel's too, unless that has none: then it knows no login.
@@ -69,48 +92,50 @@ impl Sentinels {
             },
             masters => masters,
         };
-        let masters = masters.map_err(|fault| match fault {
+        let (connection, mut masters) = masters.map_err(|fault| match fault {
             Fault::Server { cause, .. } if cause.is_io_error() => Fault::NoSentinel(cause),
             other => other.at(&place),
         })?;
-        let name = |master: &Master| master.get("name").cloned();
-        let Some(master) =
-            masters.iter().find(|master| name(master).as_ref() == Some(&self.master))
-        else {
-            return Err(Fault::UnknownMaster { known: masters.iter().filter_map(name).collect() });
-        };
-        node(master).ok_or(Fault::NoMaster)
+        let name = |master: &Known| master.get("name").cloned();
+        match masters.iter().position(|master| name(master).as_ref() == Some(&self.master)) {
+            Some(position) => Ok((connection, masters.swap_remove(position))),
+            None => Err(Fault::UnknownMaster { known: masters.iter().filter_map(name).collect() }),
+        }
     }
 
-    async fn masters(&self, sentinel: &Endpoint) -> Result<Vec<Master>, Fault> {
+    async fn masters(
+        &self,
+        sentinel: &Endpoint,
+    ) -> Result<(MultiplexedConnection, Vec<Known>), Fault> {
         let mut connection = sentinel.connect().await?;
-        Ok(cmd("SENTINEL").arg("MASTERS").query_async(&mut connection).await?)
+        let masters = cmd("SENTINEL").arg("MASTERS").query_async(&mut connection).await?;
+        Ok((connection, masters))
     }
 
     /// A connection to the server, if it says that it is the master. A server that does not let
     /// us ask is believed: it refuses the first write if it is none.
-    async fn verified(&self, node: &Node) -> Result<(MultiplexedConnection, Arc<str>), Fault> {
-        let place: Arc<str> = format!("the server {node}").into();
+    async fn verified(&self, node: &Node) -> Result<(MultiplexedConnection, Node), Fault> {
+        let place = format!("the server {node}");
         let located = |cause: RedisError| Fault::from(cause).at(&place);
         let mut connection = self.login.at(node).connect().await.map_err(located)?;
         match cmd("ROLE").query_async::<Role>(&mut connection).await {
-            Ok(Role::Primary { .. }) => Ok((connection, place)),
+            Ok(Role::Primary { .. }) => Ok((connection, node.clone())),
             Ok(_) => Err(Fault::NotMaster(node.to_string())),
-            Err(cause) if cause.code() == Some("NOPERM") => Ok((connection, place)),
+            Err(cause) if cause.code() == Some("NOPERM") => Ok((connection, node.clone())),
             Err(cause) => Err(located(cause)),
         }
     }
 }
 
-/// What a sentinel knows of a master.
-type Master = HashMap<String, String>;
+/// What a sentinel knows of a server.
+type Known = HashMap<String, String>;
 
-/// Where a master is that is up, as far as the sentinel knows.
-fn node(master: &Master) -> Option<Node> {
-    let mut flags = master.get("flags")?.split(',');
-    let up = flags.clone().any(|flag| flag == "master")
+/// Where a server of this role is that is up, as far as the sentinel knows.
+fn node(server: &Known, role: &str) -> Option<Node> {
+    let mut flags = server.get("flags")?.split(',');
+    let up = flags.clone().any(|flag| flag == role)
         && !flags.any(|flag| matches!(flag, "s_down" | "o_down"));
-    let (host, port) = (master.get("ip")?.clone(), master.get("port")?.parse().ok()?);
+    let (host, port) = (server.get("ip")?.clone(), server.get("port")?.parse().ok()?);
     up.then_some(Node { host, port })
 }
 
@@ -121,7 +146,7 @@ fn login_refused(fault: &Fault) -> bool {
 
 /// Which of several faults tells most: what a server says before what a sentinel says, and both
 /// before silence.
-fn weight(fault: &Fault) -> u8 {
+pub(super) fn weight(fault: &Fault) -> u8 {
     match fault {
         Fault::NoSentinel(_) => 0,
         Fault::NoMaster => 1,

@@ -37,26 +37,32 @@ pub(super) async fn instances(State(node): State<Arc<Node>>) -> Json<Value> {
 /// What is known of an instance without its URLs, which may hold passwords, and what it says
 /// itself when it can be reached.
 async fn instance(node: &Node, record: &InstanceRecord) -> Value {
+    let opened = check(node.instances.get(&record.framedb_id)).await;
+    let (health, said) = match &opened {
+        Err(error) => (Err(error.clone()), Value::Null),
+        Ok(instance) => {
+            let objects = &instance.objects;
+            let limits = objects.limits();
+            let said = json!({
+                "description": objects.describe(),
+                "kinds": instance.kinds,
+                "durable": objects.durable(),
+                "synced": objects.synced(),
+                "max_value": limits.max_value,
+                "capacity": limits.capacity,
+            });
+            (check(objects.health()).await, said)
+        }
+    };
     let mut answer = json!({
         "id": record.framedb_id,
         "cluster_id": record.cluster_id,
         "configured": node.instances.is_configured(&record.framedb_id),
+        "health": describe(health),
     });
-    let health = match check(node.instances.get(&record.framedb_id)).await {
-        Err(error) => Err(error),
-        Ok(instance) => {
-            let objects = &instance.objects;
-            let limits = objects.limits();
-            answer["description"] = objects.describe().into();
-            answer["kinds"] = json!(instance.kinds);
-            answer["durable"] = objects.durable().into();
-            answer["synced"] = objects.synced().into();
-            answer["max_value"] = limits.max_value.into();
-            answer["capacity"] = limits.capacity.into();
-            check(objects.health()).await
-        }
-    };
-    answer["health"] = describe(health);
+    if let (Some(answer), Value::Object(said)) = (answer.as_object_mut(), said) {
+        answer.extend(said);
+    }
     answer
 }
 

@@ -6,6 +6,7 @@ use axum::{
     body::{Body, HttpBody, to_bytes},
     http::StatusCode,
 };
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 
@@ -21,6 +22,15 @@ pub(super) async fn read<T: DeserializeOwned>(
     node: &Node,
     body: Body,
 ) -> Result<Option<(T, Permit)>, Problem> {
+    let Some((bytes, permit)) = text(node, body).await? else { return Ok(None) };
+    match serde_json::from_slice(&bytes) {
+        Ok(read) => Ok(Some((read, permit))),
+        Err(error) => Err(Problem::refused(format_args!("the body is no JSON object: {error}"))),
+    }
+}
+
+/// As [`read`], for those who have their own words for what is no JSON.
+pub(super) async fn text(node: &Node, body: Body) -> Result<Option<(Bytes, Permit)>, Problem> {
     let most = HttpBody::size_hint(&body).upper().unwrap_or(u64::MAX).min(MAX_BODY as u64);
     if most == 0 {
         return Ok(None);
@@ -42,11 +52,6 @@ pub(super) async fn read<T: DeserializeOwned>(
         }
         Err(_) => return Err(Problem::refused("the body did not come in time")),
     };
-    if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Ok(None);
-    }
-    match serde_json::from_slice(&bytes) {
-        Ok(read) => Ok(Some((read, permit))),
-        Err(error) => Err(Problem::refused(format_args!("the body is no JSON object: {error}"))),
-    }
+    let is_empty = bytes.iter().all(u8::is_ascii_whitespace);
+    Ok((!is_empty).then_some((bytes, permit)))
 }

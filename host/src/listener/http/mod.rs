@@ -22,6 +22,7 @@ mod listing;
 mod objects;
 mod streams;
 
+mod cluster_stack;
 mod config;
 mod framedb;
 mod services;
@@ -85,6 +86,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Node>>)> {
         ("/streams/{queue}", post(streams::post).get(streams::length).delete(streams::delete)),
         ("/healthz", get(health::healthz)),
         ("/readyz", get(health::readyz)),
+        ("/health/ping", get(cluster_stack::ping)),
         ("/metrics", get(health::metrics)),
         ("/version", get(health::version)),
         ("/openapi.json", get(openapi::openapi)),

@@ -1,27 +1,29 @@
 //! Masters with replicas and sentinels, clusters, and authorities: what Redis runs as in earnest.
 
-use crate::{
+use super::{
     process,
-    server::{PREFIX, RedisServer, free_port},
+    redis::{PREFIX, RedisServer, free_port},
 };
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 /// The name of the master that sentinels watch.
-pub(crate) const MASTER: &str = "mymaster";
+pub const MASTER: &str = "mymaster";
 
 /// A master, its replicas, and sentinels that watch it.
-pub(crate) struct Replicated {
+#[derive(Debug)]
+pub struct Replicated {
     /// The master at first, then its replicas.
-    pub(crate) servers: Vec<RedisServer>,
-    pub(crate) sentinels: Vec<RedisServer>,
+    pub servers: Vec<RedisServer>,
+    /// Three, which agree by two.
+    pub sentinels: Vec<RedisServer>,
 }
 
 impl Replicated {
     /// A master with two replicas and three sentinels; with a password for all of them, or for
     /// the servers alone.
-    pub(crate) async fn start(password: Option<&str>, sentinels_too: bool) -> Self {
+    pub async fn start(password: Option<&str>, sentinels_too: bool) -> Self {
         // A test may take a database of its own, and a replica that comes back is in step at once.
         let mut options = vec!["--databases", "1000", "--repl-diskless-sync-delay", "0"];
         options.extend(password.iter().flat_map(|p| ["--requirepass", p, "--masterauth", p]));
@@ -63,7 +65,7 @@ impl Replicated {
     }
 
     /// Those that tests share; each takes a database of its own.
-    pub(crate) async fn shared() -> &'static Self {
+    pub async fn shared() -> &'static Self {
         static SHARED: OnceCell<Replicated> = OnceCell::const_new();
         SHARED
             .get_or_init(|| {
@@ -75,12 +77,12 @@ impl Replicated {
 
     /// The address of the master behind the sentinels, with what stands before the hosts and
     /// behind them.
-    pub(crate) fn url(&self, login: &str, path: &str) -> String {
+    pub fn url(&self, login: &str, path: &str) -> String {
         format!("redis-sentinel://{login}{}/{path}", hosts(&self.sentinels))
     }
 
     /// The server that sentinels name as the master.
-    pub(crate) fn master(&self) -> &RedisServer {
+    pub fn master(&self) -> &RedisServer {
         let question = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER];
         let named = self.sentinels.first().unwrap().command(&question);
         let is_named = |server: &&RedisServer| named.ends_with(&server.port().to_string());
@@ -88,19 +90,21 @@ impl Replicated {
     }
 
     /// The server with this port.
-    pub(crate) fn at(&mut self, port: u16) -> &mut RedisServer {
+    pub fn at(&mut self, port: u16) -> &mut RedisServer {
         self.servers.iter_mut().find(|server| server.port() == port).unwrap()
     }
 }
 
 /// Servers that form a cluster.
-pub(crate) struct Cluster {
-    pub(crate) servers: Vec<RedisServer>,
+#[derive(Debug)]
+pub struct Cluster {
+    /// Its primaries, then replicas that were added.
+    pub servers: Vec<RedisServer>,
 }
 
 impl Cluster {
     /// A cluster of so many primaries, which share the slots.
-    pub(crate) async fn start(primaries: usize) -> Self {
+    pub async fn start(primaries: usize) -> Self {
         let servers: Vec<RedisServer> = (0..primaries).map(|_| Self::server()).collect();
         let first = servers.first().unwrap();
         for (n, server) in servers.iter().enumerate() {
@@ -117,7 +121,7 @@ impl Cluster {
     }
 
     /// Adds a replica of the primary with this number.
-    pub(crate) async fn add_replica(&mut self, primary: usize) {
+    pub async fn add_replica(&mut self, primary: usize) {
         let replica = Self::server();
         replica.meet(&self.servers[primary]);
         let id = self.servers[primary].id();
@@ -133,7 +137,7 @@ impl Cluster {
     }
 
     /// The cluster that tests share, emptied, for one of them.
-    pub(crate) async fn shared() -> (&'static Self, MutexGuard<'static, ()>) {
+    pub async fn shared() -> (&'static Self, MutexGuard<'static, ()>) {
         static SHARED: OnceCell<Cluster> = OnceCell::const_new();
         static TURN: Mutex<()> = Mutex::const_new(());
         let cluster = SHARED
@@ -149,7 +153,9 @@ impl Cluster {
         (cluster, turn)
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// A URL that names its first server.
+    #[must_use]
+    pub fn url(&self) -> String {
         format!("redis-cluster://{}", hosts(&self.servers))
     }
 
@@ -175,7 +181,7 @@ impl Cluster {
 }
 
 /// A server as a member of a cluster.
-pub(crate) trait Member {
+pub trait Member {
     /// Its id.
     fn id(&self) -> String;
 
@@ -207,16 +213,18 @@ impl Member for RedisServer {
 }
 
 /// An authority that nobody knows, and a server whose certificate it signed.
-pub(crate) struct Tls {
-    pub(crate) server: RedisServer,
+#[derive(Debug)]
+pub struct Tls {
+    /// The server.
+    pub server: RedisServer,
     /// The port for TLS.
-    pub(crate) port: u16,
+    pub port: u16,
     directory: tempfile::TempDir,
 }
 
 impl Tls {
     /// A server with a certificate for this host, and further arguments.
-    pub(crate) fn start(host: &str, arguments: &[&str]) -> Self {
+    pub fn start(host: &str, arguments: &[&str]) -> Self {
         let directory = process::scratch(PREFIX);
         let key = KeyPair::generate().unwrap();
         let mut authority = CertificateParams::default();
@@ -241,12 +249,12 @@ impl Tls {
     }
 
     /// The settings of servers that name its files, with the files.
-    pub(crate) fn files(&self) -> [[String; 2]; 3] {
+    pub fn files(&self) -> [[String; 2]; 3] {
         Self::files_in(&self.directory)
     }
 
     /// The certificate of the authority.
-    pub(crate) fn authority(&self) -> String {
+    pub fn authority(&self) -> String {
         let [[_, authority], ..] = self.files();
         authority
     }
