@@ -13,7 +13,7 @@ CREATED = {"success": True, "message": "Instance created in global registry"}
 
 
 def record(framedb_id, url, **more):
-    fields = {"node_id": "node-1", "cluster_id": "edge", "metadata": {"rack": 1}}
+    fields = {"node_id": "node-1", "cluster_id": "north", "metadata": {"rack": 1}}
     return {"framedb_id": framedb_id, "public_url": url, **fields, **more}
 
 
@@ -37,7 +37,7 @@ def servers_that_run_are_registered_used_and_removed(site):
         for field in ("framedb_id", "node_id", "cluster_id", "metadata"):
             equal(found[field], body[field], field)
         equal(found["status"], "Running")
-        for listing in ("cluster/edge", "cluster/edge/node/node-1"):
+        for listing in ("cluster/north", "cluster/north/node/node-1"):
             equal(cluster.call("GET", f"{path}/{listing}")[1]["data"], [found], listing)
         equal(cluster.call("GET", f"{path}/cluster/other")[1]["data"], [])
         query = {"metadata.rack": 1}
