@@ -9,11 +9,17 @@
 )]
 
 mod busy;
+mod config_local;
+mod config_refusals;
+mod config_service;
+mod config_settings;
+mod connections;
 mod edge;
 mod edge_stream;
 mod http_door;
 mod http_errors;
 mod http_streams;
+mod near_copies;
 mod object_service;
 mod object_service_errors;
 mod routing_copies;

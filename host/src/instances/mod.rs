@@ -124,8 +124,13 @@ impl Instances {
     pub async fn records(&self) -> Result<Vec<Arc<InstanceRecord>>> {
         let mut records: BTreeMap<Arc<str>, Arc<InstanceRecord>> = BTreeMap::new();
         for document in self.registry.documents(Table::Instances).await? {
-            let record = read(document)?;
-            records.insert(record.framedb_id.clone(), Arc::new(record));
+            // One that cannot be used hides none of the others.
+            match read(document) {
+                Ok(record) => {
+                    records.insert(record.framedb_id.clone(), Arc::new(record));
+                }
+                Err(error) => tracing::warn!(error = error.chain(), "an instance is left out"),
+            }
         }
         let configured = self.configured.iter();
         records.extend(configured.map(|(id, configured)| (id.clone(), configured.record.clone())));

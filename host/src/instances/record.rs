@@ -58,7 +58,11 @@ impl Family {
     /// When it is none; nothing of it is shown, because it may hold a password.
     pub fn client_url(self, text: &str) -> Result<String> {
         let invalid = |what: &str| Error::new(ErrorKind::Invalid, format!("the URL {what}"));
-        let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
+        let (scheme, rest) = match text.split_once("://") {
+            Some(parts) => parts,
+            None if is_inside(text) => return Err(invalid("leads to the inside of a node")),
+            None => ("", text),
+        };
         let scheme = match (self, scheme) {
             (Self::InMemory, "" | "http" | "https") => "redis",
             (Self::Persistent, "" | "http" | "https" | "mysql") => "mysql+pymysql",
@@ -95,6 +99,12 @@ impl Family {
         }
         Ok(url.into())
     }
+}
+
+/// Whether an address without `//` is that of an embedded engine, and no host of its name.
+fn is_inside(text: &str) -> bool {
+    let is_port = |rest: &str| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit());
+    text.split_once(':').is_some_and(|(scheme, rest)| is_embedded(scheme) && !is_port(rest))
 }
 
 fn has_port(authority: &str) -> bool {
@@ -177,6 +187,7 @@ mod tests {
         assert_eq!(redis("redis://:pw@h"), "redis://:pw@h:6379");
         assert_eq!(redis("[::1]"), "redis://[::1]:6379");
         assert_eq!(redis("rediss://h:1/2"), "rediss://h:1/2");
+        assert_eq!(redis("memory:6379"), "redis://memory:6379");
         assert_eq!(redis("redis-sentinel://h:26379/mymaster"), "redis-sentinel://h:26379/mymaster");
         let sql = |text| Family::Persistent.client_url(text).unwrap();
         assert_eq!(sql("cluster-01:30903"), "mysql+pymysql://root@cluster-01:30903/framedb");
@@ -189,6 +200,12 @@ mod tests {
         for text in ["", "redis://", "s3cret /x://h", "mysql://:s3cret@"] {
             let error = Family::Persistent.client_url(text).unwrap_err();
             assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
+        }
+        for text in ["memory:", "file:", "file:/s3cret", "file:///s3cret", "file:s3cret"] {
+            for family in [Family::InMemory, Family::Persistent] {
+                let error = family.client_url(text).unwrap_err();
+                assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
+            }
         }
     }
 

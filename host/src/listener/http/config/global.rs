@@ -50,13 +50,13 @@ pub(super) async fn remove(
     uri: Uri,
     body: Body,
 ) -> Result<Response, Problem> {
-    let Subject { segments, .. } = subject(&uri);
+    let Subject { family, segments } = subject(&uri);
     // Documented as 404; clients meet 400.
     let unknown = || {
         let status = StatusCode::BAD_REQUEST;
         Problem::new(status, "not-found", "Instance not found in global registry")
     };
-    match remove_instance(&node, &uri, &segments.join("/"), body).await? {
+    match remove_instance(&node, &uri, family, &segments.join("/"), body).await? {
         true => Ok(answer::message("Removed from global registry", Map::new())),
         false => Err(unknown()),
     }

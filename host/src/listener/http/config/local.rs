@@ -60,8 +60,9 @@ pub(super) async fn remove(
     uri: Uri,
     body: Body,
 ) -> Result<Response, Problem> {
-    let id = subject(&uri).segments.join("/");
-    match super::remove(&node, &uri, &id, body).await? {
+    let Subject { family, segments } = subject(&uri);
+    let id = segments.join("/");
+    match super::remove(&node, &uri, family, &id, body).await? {
         true => Ok(answer::message("Instance removed", Map::new())),
         false => Err(unknown(&id)),
     }
@@ -83,6 +84,9 @@ pub(super) async fn change(
     if *action == "config" {
         directives::apply(&node, record, &fields.into()).await?;
         return Ok(answer::message(directives::UPDATED, Map::new()));
+    }
+    if fields.get("framedb_id").is_some_and(|named| *named != *record.framedb_id) {
+        return Err(Problem::refused("`framedb_id` cannot be changed"));
     }
     let mut changed = record;
     registration::change(&mut changed, &fields)?;
