@@ -244,7 +244,7 @@ impl Instances {
             return Ok(false);
         }
         let record = self.record(framedb_id).await?;
-        Ok(record.is_some_and(|record| *record.cluster_id == *self.cluster))
+        Ok(record.is_some_and(|record| record::is_near(&record.cluster_id, &self.cluster)))
     }
 
     pub(crate) async fn store(&self, framedb_id: &str) -> Result<Arc<dyn ObjectStore>> {

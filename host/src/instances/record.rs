@@ -148,11 +148,12 @@ pub struct InstanceRecord {
 
 impl InstanceRecord {
     /// The URL that a member of `cluster` uses: the local one in the instance's own cluster,
-    /// else the public one. One rule for reads and writes.
+    /// else the public one. Who has no cluster is in nobody's. One rule for reads and writes
+    /// (defect D9).
     #[must_use]
     pub fn url(&self, cluster: &str) -> &str {
         match &self.local_url {
-            Some(local) if self.cluster_id == cluster && !local.is_empty() => local,
+            Some(local) if is_near(&self.cluster_id, cluster) && !local.is_empty() => local,
             _ => &self.public_url,
         }
     }
@@ -162,6 +163,11 @@ impl InstanceRecord {
     pub fn is_embedded(&self) -> bool {
         self.public_url.is_empty()
     }
+}
+
+/// Whether an instance's cluster is the one that somebody is in; none is where it has no name.
+pub(super) fn is_near(of_instance: &str, own: &str) -> bool {
+    !own.is_empty() && of_instance == own
 }
 
 // URLs may hold passwords.
@@ -220,6 +226,8 @@ mod tests {
             (record.url("c1"), record.url("c2"), record.url("")),
             ("redis://in", "redis://out", "redis://out")
         );
+        let nowhere = InstanceRecord { cluster_id: String::new(), ..record.clone() };
+        assert_eq!((nowhere.url("c1"), nowhere.url("")), ("redis://out", "redis://out"));
         assert_eq!(record.more.get("port"), Some(&1.into()));
         assert!(!format!("{record:?}").contains("redis://"));
     }

@@ -8,7 +8,7 @@ use crate::{listener::http::problem::Problem, node::Node};
 use axum::{
     body::Body,
     extract::State,
-    http::{StatusCode, Uri},
+    http::{Method, StatusCode, Uri},
     response::Response,
 };
 use serde_json::{Map, Value};
@@ -69,8 +69,10 @@ pub(super) async fn query(
     body: Body,
 ) -> Result<Response, Problem> {
     let Subject { family, segments } = subject(&uri);
-    if segments != ["query"] {
-        return Err(Problem::no_such_path(uri.path()));
+    match segments.as_slice() {
+        [name] if name == "query" => {}
+        [_] => return Err(Problem::wrong_method(&Method::POST, uri.path())),
+        _ => return Err(Problem::no_such_path(uri.path())),
     }
     let filter = filter(&node, body).await?;
     list(&node, family, |record| filter.fits(record)).await

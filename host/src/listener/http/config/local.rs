@@ -4,11 +4,11 @@ use super::{
     Subject, answer, directives, fields, filter, find, list as list_records, refused, registration,
     subject,
 };
-use crate::{listener::http::problem::Problem, node::Node};
+use crate::{Family, listener::http::problem::Problem, node::Node};
 use axum::{
     body::Body,
     extract::State,
-    http::{StatusCode, Uri},
+    http::{Method, StatusCode, Uri},
     response::Response,
 };
 use serde_json::Map;
@@ -76,8 +76,10 @@ pub(super) async fn change(
 ) -> Result<Response, Problem> {
     let Subject { family, segments } = subject(&uri);
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let [id, action @ ("update" | "config")] = segments.as_slice() else {
-        return Err(Problem::no_such_path(uri.path()));
+    let (id, action) = match (family, segments.as_slice()) {
+        (_, [id, action @ "update"]) | (Family::InMemory, [id, action @ "config"]) => (id, action),
+        (_, [_]) => return Err(Problem::wrong_method(&Method::POST, uri.path())),
+        _ => return Err(Problem::no_such_path(uri.path())),
     };
     let fields = fields(&node, body).await?;
     let record = find(&node, family, id).await?.ok_or_else(|| unknown(id))?;
