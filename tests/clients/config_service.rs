@@ -160,7 +160,7 @@ async fn members_of_its_cluster_write_to_the_local_url_and_others_to_the_public_
         let node = node.open().await;
         create(&node.http(), "instances", both.clone()).await;
         let mut grpc = node.object_service().await;
-        let key = format!("of {cluster}");
+        let key = format!("of-{cluster}");
         set_well(&mut grpc, object(&key, "cache", "in-memory", b"abc")).await;
         assert_eq!(near.command(&["GET", &key]), "$3\r\nabc", "{cluster}");
         assert_eq!(get(&mut grpc, &key).await.object.unwrap().data, "abc");

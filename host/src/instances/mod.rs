@@ -132,9 +132,14 @@ impl Instances {
                 Err(error) => tracing::warn!(error = error.chain(), "an instance is left out"),
             }
         }
-        let configured = self.configured.iter();
-        records.extend(configured.map(|(id, configured)| (id.clone(), configured.record.clone())));
+        let configured = self.configured().cloned();
+        records.extend(configured.map(|record| (record.framedb_id.clone(), record)));
         Ok(records.into_values().collect())
+    }
+
+    /// What is known of the configuration's instances, whether or not the registry can be used.
+    pub fn configured(&self) -> impl Iterator<Item = &Arc<InstanceRecord>> {
+        self.configured.values().map(|configured| &configured.record)
     }
 
     /// Whether an instance is one of the configuration, which services cannot change.

@@ -130,7 +130,8 @@ impl HttpRegistry {
                         "cannot list routes: the service at {} names no keys",
                         self.routing
                     );
-                    return Err(Error::new(ErrorKind::Invalid, message).with_hint(
+                    let error = Error::new(ErrorKind::Unavailable, message).with_temporary(false);
+                    return Err(error.with_hint(
                         "the existing routing service lists routes without their keys",
                     ));
                 };
