@@ -1,7 +1,7 @@
 //! The config service of one cluster, as in section 5.2 of the wire contract.
 
 use crate::{
-    config_service::registration,
+    config_service::{create, register, registration},
     object_service::{object, set_well},
     routing_objects::{call, data, fails, send},
     server::RedisServer,
@@ -20,12 +20,12 @@ async fn instances_of_the_cluster_are_created_listed_changed_and_removed() {
     let http = node.http();
     for (family, url) in [("instances", redis.url()), ("persistent-instances", sql)] {
         let path = format!("/framedb/{family}");
-        let create = format!("POST {path}");
+        let post = format!("POST {path}");
         let mut body = registration("new", &url);
         body.as_object_mut().unwrap().remove("cluster_id");
         let mut port = 0;
         for _ in 0..2 {
-            let (status, created) = send(&http, &create, body.clone()).await;
+            let (status, created) = send(&http, &post, body.clone()).await;
             assert_eq!((status, &created["message"]), (200, &json!("Instance created")));
             port = created["port"].as_u64().unwrap();
         }
@@ -37,7 +37,7 @@ async fn instances_of_the_cluster_are_created_listed_changed_and_removed() {
         assert_eq!(data(&http, &format!("/global{path}/cluster/here")).await, json!([found]));
         let mut other = body.clone();
         other["node_id"] = json!("n2");
-        fails(send(&http, &create, other).await, 400, "framedb with the ID new already exists");
+        fails(send(&http, &post, other).await, 400, "framedb with the ID new already exists");
         // A filter comes as a body of GET.
         let list = format!("GET {path}");
         for (filter, count) in
@@ -47,6 +47,15 @@ async fn instances_of_the_cluster_are_created_listed_changed_and_removed() {
             assert_eq!(listed["data"].as_array().unwrap().len(), count, "{listed}");
         }
         fails(send(&http, &list, json!({ "$where": "1" })).await, 400, "no operator `$where`");
+        // Those of other clusters are in the global service's lists alone.
+        let mut elsewhere = registration("elsewhere", &url);
+        elsewhere["cluster_id"] = json!("there");
+        create(&http, family, elsewhere).await;
+        assert_eq!(data(&http, &path).await, json!([found]));
+        let there = data(&http, &format!("/global{path}/cluster/there")).await;
+        assert_eq!(there[0]["framedb_id"], "elsewhere");
+        let line = format!("DELETE /global{path}/elsewhere");
+        assert_eq!(call(&http, &line).await.0, 200);
         let update = format!("POST {path}/new/update");
         let change = json!({ "metadata": { "rack": 2 }, "node_id": "n3", "status": "Stopped" });
         let updated = json!({ "success": true, "message": "Fields updated" });
@@ -82,7 +91,7 @@ async fn an_instance_that_moves_is_written_to_where_it_is_now() {
     let (first, second) = (RedisServer::start(), RedisServer::start());
     let node = TestNode::build().open().await;
     let (http, mut grpc) = (node.http(), node.object_service().await);
-    crate::config_service::register(&http, "cache", &first.url()).await;
+    register(&http, "cache", &first.url()).await;
     set_well(&mut grpc, object("k", "cache", "in-memory", b"one")).await;
     // D8: a connection belongs to an instance and its URL.
     let line = "POST /framedb/instances/cache/update";
@@ -91,7 +100,7 @@ async fn an_instance_that_moves_is_written_to_where_it_is_now() {
     assert_eq!(first.command(&["GET", "k"]), "$3\r\none");
     assert_eq!(second.command(&["GET", "k"]), "$3\r\ntwo");
     // And back, by registering it again.
-    crate::config_service::register(&http, "cache", &first.url()).await;
+    register(&http, "cache", &first.url()).await;
     set_well(&mut grpc, object("k", "cache", "in-memory", b"six")).await;
     assert_eq!(first.command(&["GET", "k"]), "$3\r\nsix");
     assert_eq!(second.command(&["GET", "k"]), "$3\r\ntwo");

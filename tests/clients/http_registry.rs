@@ -14,7 +14,7 @@ use framedb_tests::{
     stored, within,
 };
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{net::TcpListener, time::Duration};
 
 /// A node that keeps its routes at the services of this URL.
 pub(crate) fn at(url: &str) -> Build {
@@ -226,4 +226,9 @@ async fn a_full_service_is_asked_again_and_a_wrong_one_is_named() {
         let error = at(stub.url()).try_start().await.unwrap_err().chain();
         assert!(error.contains(stub.url()) && error.contains("without a JSON object"), "{error}");
     }
+    // Connections are taken, and nobody answers.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let error = within("an error", at(&url).try_start()).await.unwrap_err().chain();
+    assert!(error.contains(&format!("cannot reach the service at {url}")), "{error}");
 }

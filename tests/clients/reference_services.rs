@@ -4,13 +4,14 @@
 use crate::{
     http_registry::at,
     object_service::{get, object, set, set_well},
+    routing_objects::{call, data},
     server::RedisServer,
     stub::Stub,
 };
 use framedb_tests::within;
 use serde_json::{Map, Value, json};
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex},
 };
 
@@ -25,6 +26,15 @@ fn failed(status: u16, error: &str) -> (u16, Value) {
     (status, json!({ "success": false, "error": error }))
 }
 
+/// D11: no cluster. D12: no scheme.
+fn record(framedb_id: &str, address: &str) -> Value {
+    json!({
+        "framedb_id": framedb_id, "node_id": "n", "port": 30700, "metadata": {},
+        "public_url": address, "status": "Running",
+        "local_url": format!("redis://{framedb_id}.framedb.svc.cluster.local:6379"),
+    })
+}
+
 impl Reference {
     fn answer(&self, line: &str, body: &Value) -> (u16, Value) {
         let (method, path) = line.split_once(' ').unwrap();
@@ -35,19 +45,17 @@ impl Reference {
             (_, ["framedb", "streams", ..]) => failed(500, "missing 1 required argument: 'cls'"),
             (_, ["framedb", "objects", rest @ ..]) => self.object(method, rest, body),
             ("GET", ["global", "framedb", "instances", id]) => match self.instances.get(id) {
-                // D11: no cluster. D12: no scheme.
-                Some(address) => {
-                    let record = json!({
-                        "framedb_id": id, "node_id": "n", "port": 30700, "metadata": {},
-                        "public_url": address, "status": "Running",
-                        "local_url": format!("redis://{id}.framedb.svc.cluster.local:6379"),
-                    });
-                    (200, json!({ "success": true, "data": record }))
-                }
+                Some(address) => (200, json!({ "success": true, "data": record(id, address) })),
                 None => absent(),
             },
-            ("POST", ["global", "framedb", _, "query"]) => {
-                (200, json!({ "success": true, "data": [] }))
+            ("POST", ["global", "framedb", family, "query"]) => {
+                let mut listed: Vec<_> =
+                    self.instances.iter().map(|(id, address)| record(id, address)).collect();
+                if *family != "instances" {
+                    // D12: two ports.
+                    listed = vec![record("odd", "http://h:1:2")];
+                }
+                (200, json!({ "success": true, "data": listed }))
             }
             _ => absent(),
         }
@@ -134,9 +142,20 @@ async fn objects_are_stored_and_refused_queues_reported() {
     let answer = get(&mut grpc, "q").await;
     assert_eq!(answer.message, "Object/stream 'q' not found in routing service");
     // Their lists name no keys.
-    let (status, body) = crate::routing_objects::call(&node.http(), "GET /objects").await;
+    let (status, body) = call(&node.http(), "GET /objects").await;
     assert_eq!(status, 503, "{body}");
     assert!(body["error"].as_str().unwrap().contains("names no keys"), "{body}");
+    // An instance that nobody can use hides no other.
+    let listed = data(&node.http(), "/framedb/instances").await;
+    let urls: BTreeSet<_> = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|found| found["public_url"].clone().to_string())
+        .collect();
+    let expected = [&first, &second].map(|server| format!("\"{}\"", server.url()));
+    assert_eq!(urls, expected.into());
+    assert_eq!(data(&node.http(), "/framedb/persistent-instances").await, json!([]));
     assert_eq!(node.http().call("DELETE /objects/k").await.status, 200);
     assert!(!get(&mut grpc, "k").await.found);
     assert_eq!(second.command(&["EXISTS", "k"]), ":0");

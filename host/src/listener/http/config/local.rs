@@ -11,7 +11,7 @@ use axum::{
     http::{Method, StatusCode, Uri},
     response::Response,
 };
-use serde_json::Map;
+use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// Registers a server that already runs, after it has answered. Repeating a registration
@@ -34,7 +34,8 @@ pub(super) async fn create(
     Ok(answer::message("Instance created", more))
 }
 
-/// The records that a filter in the body matches.
+/// The records of the node's own cluster that a filter in the body matches; all that do where
+/// the cluster has no name.
 pub(super) async fn list(
     State(node): State<Arc<Node>>,
     uri: Uri,
@@ -42,7 +43,10 @@ pub(super) async fn list(
 ) -> Result<Response, Problem> {
     let Subject { family, .. } = subject(&uri);
     let filter = filter(&node, body).await?;
-    list_records(&node, family, |record| filter.fits(record)).await
+    let own = node.config.cluster_id.as_str();
+    let here =
+        |record: &Value| own.is_empty() || record.get("cluster_id").is_some_and(|id| id == own);
+    list_records(&node, family, |record| here(record) && filter.fits(record)).await
 }
 
 /// One record.
