@@ -9,13 +9,21 @@
 )]
 
 mod busy;
+mod config_local;
+mod config_refusals;
+mod config_service;
+mod config_settings;
+mod connections;
 mod edge;
 mod edge_stream;
 mod http_door;
 mod http_errors;
+mod http_registry;
 mod http_streams;
+mod near_copies;
 mod object_service;
 mod object_service_errors;
+mod reference_services;
 mod routing_copies;
 mod routing_crash;
 mod routing_direct;
@@ -31,5 +39,6 @@ mod sources_mapping;
 mod sources_pressure;
 mod sources_updates;
 mod standard_services;
+mod stub;
 
 use framedb_tests::servers::{redis as server, replicated};

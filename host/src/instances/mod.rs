@@ -124,12 +124,22 @@ impl Instances {
     pub async fn records(&self) -> Result<Vec<Arc<InstanceRecord>>> {
         let mut records: BTreeMap<Arc<str>, Arc<InstanceRecord>> = BTreeMap::new();
         for document in self.registry.documents(Table::Instances).await? {
-            let record = read(document)?;
-            records.insert(record.framedb_id.clone(), Arc::new(record));
+            // One that cannot be used hides none of the others.
+            match read(document) {
+                Ok(record) => {
+                    records.insert(record.framedb_id.clone(), Arc::new(record));
+                }
+                Err(error) => tracing::warn!(error = error.chain(), "an instance is left out"),
+            }
         }
-        let configured = self.configured.iter();
-        records.extend(configured.map(|(id, configured)| (id.clone(), configured.record.clone())));
+        let configured = self.configured().cloned();
+        records.extend(configured.map(|record| (record.framedb_id.clone(), record)));
         Ok(records.into_values().collect())
+    }
+
+    /// What is known of the configuration's instances, whether or not the registry can be used.
+    pub fn configured(&self) -> impl Iterator<Item = &Arc<InstanceRecord>> {
+        self.configured.values().map(|configured| &configured.record)
     }
 
     /// Whether an instance is one of the configuration, which services cannot change.
@@ -239,7 +249,7 @@ impl Instances {
             return Ok(false);
         }
         let record = self.record(framedb_id).await?;
-        Ok(record.is_some_and(|record| *record.cluster_id == *self.cluster))
+        Ok(record.is_some_and(|record| record::is_near(&record.cluster_id, &self.cluster)))
     }
 
     pub(crate) async fn store(&self, framedb_id: &str) -> Result<Arc<dyn ObjectStore>> {

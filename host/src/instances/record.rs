@@ -58,7 +58,11 @@ impl Family {
     /// When it is none; nothing of it is shown, because it may hold a password.
     pub fn client_url(self, text: &str) -> Result<String> {
         let invalid = |what: &str| Error::new(ErrorKind::Invalid, format!("the URL {what}"));
-        let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
+        let (scheme, rest) = match text.split_once("://") {
+            Some(parts) => parts,
+            None if is_inside(text) => return Err(invalid("leads to the inside of a node")),
+            None => ("", text),
+        };
         let scheme = match (self, scheme) {
             (Self::InMemory, "" | "http" | "https") => "redis",
             (Self::Persistent, "" | "http" | "https" | "mysql") => "mysql+pymysql",
@@ -95,6 +99,12 @@ impl Family {
         }
         Ok(url.into())
     }
+}
+
+/// Whether an address without `//` is that of an embedded engine, and no host of its name.
+fn is_inside(text: &str) -> bool {
+    let is_port = |rest: &str| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit());
+    text.split_once(':').is_some_and(|(scheme, rest)| is_embedded(scheme) && !is_port(rest))
 }
 
 fn has_port(authority: &str) -> bool {
@@ -138,11 +148,12 @@ pub struct InstanceRecord {
 
 impl InstanceRecord {
     /// The URL that a member of `cluster` uses: the local one in the instance's own cluster,
-    /// else the public one. One rule for reads and writes.
+    /// else the public one. Who has no cluster is in nobody's. One rule for reads and writes
+    /// (defect D9).
     #[must_use]
     pub fn url(&self, cluster: &str) -> &str {
         match &self.local_url {
-            Some(local) if self.cluster_id == cluster && !local.is_empty() => local,
+            Some(local) if is_near(&self.cluster_id, cluster) && !local.is_empty() => local,
             _ => &self.public_url,
         }
     }
@@ -152,6 +163,11 @@ impl InstanceRecord {
     pub fn is_embedded(&self) -> bool {
         self.public_url.is_empty()
     }
+}
+
+/// Whether an instance's cluster is the one that somebody is in; none is where it has no name.
+pub(super) fn is_near(of_instance: &str, own: &str) -> bool {
+    !own.is_empty() && of_instance == own
 }
 
 // URLs may hold passwords.
@@ -177,6 +193,7 @@ mod tests {
         assert_eq!(redis("redis://:pw@h"), "redis://:pw@h:6379");
         assert_eq!(redis("[::1]"), "redis://[::1]:6379");
         assert_eq!(redis("rediss://h:1/2"), "rediss://h:1/2");
+        assert_eq!(redis("memory:6379"), "redis://memory:6379");
         assert_eq!(redis("redis-sentinel://h:26379/mymaster"), "redis-sentinel://h:26379/mymaster");
         let sql = |text| Family::Persistent.client_url(text).unwrap();
         assert_eq!(sql("cluster-01:30903"), "mysql+pymysql://root@cluster-01:30903/framedb");
@@ -189,6 +206,12 @@ mod tests {
         for text in ["", "redis://", "s3cret /x://h", "mysql://:s3cret@"] {
             let error = Family::Persistent.client_url(text).unwrap_err();
             assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
+        }
+        for text in ["memory:", "file:", "file:/s3cret", "file:///s3cret", "file:s3cret"] {
+            for family in [Family::InMemory, Family::Persistent] {
+                let error = family.client_url(text).unwrap_err();
+                assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
+            }
         }
     }
 
@@ -203,6 +226,8 @@ mod tests {
             (record.url("c1"), record.url("c2"), record.url("")),
             ("redis://in", "redis://out", "redis://out")
         );
+        let nowhere = InstanceRecord { cluster_id: String::new(), ..record.clone() };
+        assert_eq!((nowhere.url("c1"), nowhere.url("")), ("redis://out", "redis://out"));
         assert_eq!(record.more.get("port"), Some(&1.into()));
         assert!(!format!("{record:?}").contains("redis://"));
     }

@@ -80,6 +80,8 @@ pub(crate) struct InFlight {
     pub(crate) times: StageTimes,
     /// Whether a write may have happened whose answer is unknown.
     pub(crate) written: bool,
+    /// Why it is tried again, for a sender whose deadline passes meanwhile.
+    pub(crate) reason: Option<String>,
     /// When it came through the door.
     pub(crate) arrived: Instant,
     permit: Permit,
@@ -112,6 +114,7 @@ impl Item {
             backoff: Backoff::until(deadline),
             times: StageTimes::default(),
             written: false,
+            reason: None,
             arrived,
             permit,
             reply,

@@ -218,9 +218,7 @@ impl Pipeline {
         let Some(delay) = item.backoff.next(after) else {
             let attempts = item.envelope().attempt;
             let failure = if item.written {
-                let mut unknown = writing::unknown();
-                unknown.message = format!("{}: {reason}", unknown.message);
-                unknown
+                writing::because(writing::unknown(), Some(&reason))
             } else {
                 let message = format!("{stage} gave up after {attempts} attempts: {reason}");
                 let class = match stage {
@@ -236,6 +234,7 @@ impl Pipeline {
         self.metrics.retried(stage);
         tracing::debug!(key = %item.envelope().key, %stage, reason, ?delay, "trying again");
         item.object.envelope.attempt += 1;
+        item.reason = Some(reason);
         let pipeline = self.clone();
         self.shared.tasks.spawn(async move {
             tokio::time::sleep(delay).await;

@@ -371,11 +371,12 @@ impl Sink {
     /// Deletes a copy that no route leads to any more.
     async fn delete_stale(&self, key: &Key, copy: &Place) {
         let keys = std::slice::from_ref(key);
-        let deleted = match self.instances.store(&copy.framedb_id).await {
-            Ok(store) => store.delete(keys).await.pop().transpose().map(drop),
-            Err(error) => Err(error),
+        let deleted = async {
+            let store = self.instances.store(&copy.framedb_id).await?;
+            store.delete(keys).await.pop().transpose()?;
+            self.registry.forget_copy(key, &copy.framedb_id).await
         };
-        if let Err(error) = deleted {
+        if let Err(error) = deleted.await {
             let (framedb_id, error) = (&*copy.framedb_id, error.chain());
             tracing::warn!(%key, framedb_id, error, "an old copy stays behind");
         }
@@ -390,7 +391,7 @@ impl Sink {
             deleted.pop().transpose()?;
         }
         self.registry.remove(key, Some(old.generation)).await?;
-        Ok(())
+        self.registry.forget_copy(key, &old.framedb_id).await
     }
 }
 

@@ -60,6 +60,7 @@ impl Pipeline {
             items.into_iter().partition(|item| item.deadline > now);
         for item in late {
             let failure = if item.written { unknown() } else { too_late() };
+            let failure = because(failure, item.reason.as_deref());
             self.fail(item, failure);
         }
         let Some(deadline) = items.iter().map(|item| item.deadline).max() else { return };
@@ -163,6 +164,14 @@ pub(super) fn unknown() -> Failure {
         "outcome unknown: the deadline passed during the write; sending the object again with \
          the same id or key is safe",
     )
+}
+
+/// A failure with what it was that went wrong before, where something did.
+pub(super) fn because(mut failure: Failure, reason: Option<&str>) -> Failure {
+    if let Some(reason) = reason {
+        failure.message = format!("{}: {reason}", failure.message);
+    }
+    failure
 }
 
 /// Splits items, in order, into chains of which only the first may have to wait.

@@ -81,6 +81,13 @@ pub trait Registry: Documents {
     /// Removes a key's route, if its generation is the given one; whether there was one.
     async fn remove(&self, key: &Key, generation: Option<u64>) -> Result<bool>;
 
+    /// Forgets a copy that was deleted because its key was written again. Where a route that is
+    /// registered replaces all that was known of its key, there is nothing to do.
+    async fn forget_copy(&self, key: &Key, framedb_id: &str) -> Result<()> {
+        let _ = (key, framedb_id);
+        Ok(())
+    }
+
     /// Routes in byte order of their keys.
     async fn list(&self, query: &Query) -> Result<Vec<(Key, Route)>>;
 

@@ -165,6 +165,10 @@ impl Registry for NodeRegistry {
         Ok(self.durable.remove(key, generation).await? || removed)
     }
 
+    async fn forget_copy(&self, key: &Key, framedb_id: &str) -> Result<()> {
+        self.durable.forget_copy(key, framedb_id).await
+    }
+
     async fn list(&self, query: &Query) -> Result<Vec<(Key, Route)>> {
         let durable = self.durable.list(query).await?;
         let mut routes = self.list_arena(query);

@@ -1,5 +1,6 @@
 //! `Answer`: what a service said.
 
+use super::is_passing;
 use crate::{Error, ErrorKind};
 use reqwest::StatusCode;
 use serde_json::{Map, Value};
@@ -33,10 +34,12 @@ impl Answer {
     /// The refusal as an error of what was attempted.
     pub(crate) fn refused(&self, attempt: &str) -> Error {
         let message = format!("cannot {attempt}: {} ({})", self.reason(), self.status.as_u16());
-        let kind = match self.status {
-            status if status.is_server_error() => ErrorKind::Unavailable,
-            _ => ErrorKind::Invalid,
+        // A full service answers 429.
+        let full = self.status == StatusCode::TOO_MANY_REQUESTS;
+        let kind = match full || self.status.is_server_error() {
+            true => ErrorKind::Unavailable,
+            false => ErrorKind::Invalid,
         };
-        Error::new(kind, message)
+        Error::new(kind, message).with_temporary(full || is_passing(self.status))
     }
 }

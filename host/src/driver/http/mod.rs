@@ -9,7 +9,7 @@ mod answer;
 pub(crate) use answer::Answer;
 
 use crate::{Error, ErrorKind, Result, driver::tls};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Client, Method, StatusCode, retry};
 use serde_json::Value;
 use std::{fmt, time::Duration};
@@ -23,6 +23,10 @@ const TO_CONNECT: Duration = Duration::from_secs(2);
 
 /// How much more retries may ask of a service, as a part of what it is asked anyway.
 const EXTRA_LOAD: f32 = 0.2;
+
+/// What is encoded in a segment: everything but what never needs to be, so that services which
+/// compare paths before they decode them find their own names.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// A service at a base URL.
 pub(crate) struct Service {
@@ -99,8 +103,8 @@ impl Service {
                     "the service at {self} answered {status} to /{} without a JSON object",
                     path.join("/")
                 );
-                let passing = status.is_server_error();
-                Err(Error::new(ErrorKind::Unavailable, message).with_temporary(passing))
+                let error = Error::new(ErrorKind::Unavailable, message);
+                Err(error.with_temporary(is_passing(status)))
             }
         }
     }
@@ -112,7 +116,7 @@ impl Service {
         let mut full = url.path().trim_end_matches('/').to_owned();
         for segment in path {
             full.push('/');
-            full.extend(utf8_percent_encode(segment, NON_ALPHANUMERIC));
+            full.extend(utf8_percent_encode(segment, SEGMENT));
         }
         url.set_path(&full);
         url
@@ -163,6 +167,8 @@ mod tests {
         let service = Service::new("http://me:s3cret@h:5000/base/", "the registry").unwrap();
         let url = service.url(&["framedb", "objects", "a/b?1#x"]);
         assert_eq!(url.path(), "/base/framedb/objects/a%2Fb%3F1%23x");
+        let url = service.url(&["global", "persistent-instances", "a_b.c~d e"]);
+        assert_eq!(url.path(), "/base/global/persistent-instances/a_b.c~d%20e");
         assert_eq!(format!("{service} {service:?}"), "http://h:5000 Service(http://h:5000)");
         for wrong in ["s3cret", "redis://:s3cret@h", "http://"] {
             let error = Service::new(wrong, "the registry").unwrap_err();

@@ -65,7 +65,10 @@ impl Ingest for Edge {
         let key = key(&request.into_inner().key)?;
         match self.node.reader.get(&key).await.map_err(|error| status(&error))? {
             Some(found) => Ok(Response::new(pb::GetResponse {
-                info: Some(convert::info(&key, &found.route)),
+                info: Some(pb::ObjectInfo {
+                    framedb_id: (*found.framedb_id).to_owned(),
+                    ..convert::info(&key, &found.route)
+                }),
                 data: found.data,
                 foreign: found.foreign,
             })),

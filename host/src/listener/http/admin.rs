@@ -21,8 +21,10 @@ pub(super) async fn node(State(node): State<Arc<Node>>) -> Json<Value> {
 
 /// Where objects can be kept, and whether that works now.
 pub(super) async fn instances(State(node): State<Arc<Node>>) -> Json<Value> {
-    let registered = node.instances.records().await.unwrap_or_default();
-    let instances = registered.iter().map(async |record| instance(&node, record).await);
+    // Where the registry cannot be used, which is said below, those of the configuration can.
+    let known = node.instances.records().await;
+    let known = known.unwrap_or_else(|_| node.instances.configured().cloned().collect());
+    let instances = known.iter().map(async |record| instance(&node, record).await);
     let instances = join_all(instances).await;
     Json(json!({
         "success": true,

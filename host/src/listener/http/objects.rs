@@ -81,6 +81,7 @@ pub(super) async fn get(
     let found = node.reader.get(&key).await.map_err(Problem::of_reading)?;
     let found = found.ok_or_else(|| no_object(&key))?;
     let mut answer = of_object(&found.route);
+    answer.insert(headers::FRAMEDB_ID, headers::encode(&found.framedb_id));
     if found.foreign {
         answer.insert(headers::FOREIGN, HeaderValue::from_static("true"));
         answer.remove(headers::CODEC);

@@ -54,6 +54,13 @@ async fn the_description_names_every_route_and_no_other() {
                 .map(|action| format!("/framedb/objects/{{key}}/{action}")),
         )
         .chain(["/framedb/streams/{queue}/update".to_owned()])
+        .chain(["instances", "persistent-instances"].into_iter().flat_map(|family| {
+            let global = ["query", "cluster/{cluster_id}", "cluster/{cluster_id}/node/{node_id}"]
+                .map(|action| format!("/global/framedb/{family}/{action}"));
+            let update = format!("/framedb/{family}/{{id}}/update");
+            global.into_iter().chain([update])
+        }))
+        .chain(["/framedb/instances/{id}/config".to_owned()])
         .collect();
     let routed: BTreeSet<String> = paths(worker.node())
         .into_iter()

@@ -2,7 +2,7 @@
 
 use super::super::{Document, Table};
 use crate::{Result, driver::http::Service};
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 /// The families, as paths and as records name them.
@@ -16,7 +16,7 @@ pub(super) async fn find(config: &Service, id: &str) -> Result<Option<Document>>
         if answer.is_success() {
             return Ok(Some(document(id.to_owned(), family, answer.data())));
         }
-        if answer.status.is_server_error() {
+        if answer.status != StatusCode::NOT_FOUND {
             return Err(answer.refused(&format!("look up the instance {id:?}")));
         }
     }

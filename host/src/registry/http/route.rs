@@ -46,6 +46,8 @@ pub(super) fn read(key: &Key, is_stream: bool, data: &Value) -> Result<Route> {
     };
     let (metadata, metadata_is_json) = match data.get("metadata") {
         None | Some(Value::Null) => (Arc::default(), false),
+        // What is sent where there is none.
+        Some(Value::Object(fields)) if fields.is_empty() => (Arc::default(), false),
         Some(Value::String(text)) => (text.as_str().into(), false),
         Some(other) => (other.to_string().into(), true),
     };

@@ -8,7 +8,7 @@ use crate::{listener::http::problem::Problem, node::Node};
 use axum::{
     body::Body,
     extract::State,
-    http::{StatusCode, Uri},
+    http::{Method, StatusCode, Uri},
     response::Response,
 };
 use serde_json::{Map, Value};
@@ -50,13 +50,13 @@ pub(super) async fn remove(
     uri: Uri,
     body: Body,
 ) -> Result<Response, Problem> {
-    let Subject { segments, .. } = subject(&uri);
+    let Subject { family, segments } = subject(&uri);
     // Documented as 404; clients meet 400.
     let unknown = || {
         let status = StatusCode::BAD_REQUEST;
         Problem::new(status, "not-found", "Instance not found in global registry")
     };
-    match remove_instance(&node, &uri, &segments.join("/"), body).await? {
+    match remove_instance(&node, &uri, family, &segments.join("/"), body).await? {
         true => Ok(answer::message("Removed from global registry", Map::new())),
         false => Err(unknown()),
     }
@@ -69,8 +69,10 @@ pub(super) async fn query(
     body: Body,
 ) -> Result<Response, Problem> {
     let Subject { family, segments } = subject(&uri);
-    if segments != ["query"] {
-        return Err(Problem::no_such_path(uri.path()));
+    match segments.as_slice() {
+        [name] if name == "query" => {}
+        [_] => return Err(Problem::wrong_method(&Method::POST, uri.path())),
+        _ => return Err(Problem::no_such_path(uri.path())),
     }
     let filter = filter(&node, body).await?;
     list(&node, family, |record| filter.fits(record)).await

@@ -4,14 +4,14 @@ use super::{
     Subject, answer, directives, fields, filter, find, list as list_records, refused, registration,
     subject,
 };
-use crate::{listener::http::problem::Problem, node::Node};
+use crate::{Family, listener::http::problem::Problem, node::Node};
 use axum::{
     body::Body,
     extract::State,
-    http::{StatusCode, Uri},
+    http::{Method, StatusCode, Uri},
     response::Response,
 };
-use serde_json::Map;
+use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// Registers a server that already runs, after it has answered. Repeating a registration
@@ -34,7 +34,8 @@ pub(super) async fn create(
     Ok(answer::message("Instance created", more))
 }
 
-/// The records that a filter in the body matches.
+/// The records of the node's own cluster that a filter in the body matches; all that do where
+/// the cluster has no name.
 pub(super) async fn list(
     State(node): State<Arc<Node>>,
     uri: Uri,
@@ -42,7 +43,10 @@ pub(super) async fn list(
 ) -> Result<Response, Problem> {
     let Subject { family, .. } = subject(&uri);
     let filter = filter(&node, body).await?;
-    list_records(&node, family, |record| filter.fits(record)).await
+    let own = node.config.cluster_id.as_str();
+    let here =
+        |record: &Value| own.is_empty() || record.get("cluster_id").is_some_and(|id| id == own);
+    list_records(&node, family, |record| here(record) && filter.fits(record)).await
 }
 
 /// One record.
@@ -60,8 +64,9 @@ pub(super) async fn remove(
     uri: Uri,
     body: Body,
 ) -> Result<Response, Problem> {
-    let id = subject(&uri).segments.join("/");
-    match super::remove(&node, &uri, &id, body).await? {
+    let Subject { family, segments } = subject(&uri);
+    let id = segments.join("/");
+    match super::remove(&node, &uri, family, &id, body).await? {
         true => Ok(answer::message("Instance removed", Map::new())),
         false => Err(unknown(&id)),
     }
@@ -75,14 +80,19 @@ pub(super) async fn change(
 ) -> Result<Response, Problem> {
     let Subject { family, segments } = subject(&uri);
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let [id, action @ ("update" | "config")] = segments.as_slice() else {
-        return Err(Problem::no_such_path(uri.path()));
+    let (id, action) = match (family, segments.as_slice()) {
+        (_, [id, action @ "update"]) | (Family::InMemory, [id, action @ "config"]) => (id, action),
+        (_, [_]) => return Err(Problem::wrong_method(&Method::POST, uri.path())),
+        _ => return Err(Problem::no_such_path(uri.path())),
     };
     let fields = fields(&node, body).await?;
     let record = find(&node, family, id).await?.ok_or_else(|| unknown(id))?;
     if *action == "config" {
         directives::apply(&node, record, &fields.into()).await?;
         return Ok(answer::message(directives::UPDATED, Map::new()));
+    }
+    if fields.get("framedb_id").is_some_and(|named| *named != *record.framedb_id) {
+        return Err(Problem::refused("`framedb_id` cannot be changed"));
     }
     let mut changed = record;
     registration::change(&mut changed, &fields)?;

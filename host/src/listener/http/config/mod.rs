@@ -51,10 +51,12 @@ struct Subject {
 
 /// Reads a path of one of the families.
 fn subject(uri: &Uri) -> Subject {
-    let path = uri.path();
-    let persistent = path.contains("/persistent-instances");
-    let family = if persistent { Family::Persistent } else { Family::InMemory };
-    let behind = path.split_once("instances/").map_or("", |(_, behind)| behind);
+    let (before, behind) = uri.path().split_once("instances").unwrap_or_default();
+    let family = match before.ends_with("persistent-") {
+        true => Family::Persistent,
+        false => Family::InMemory,
+    };
+    let behind = behind.trim_start_matches('/');
     let decode = |segment: &str| percent_decode_str(segment).decode_utf8_lossy().into_owned();
     Subject { family, segments: behind.split('/').map(decode).collect() }
 }
@@ -95,7 +97,17 @@ async fn filter(node: &Node, body: Body) -> Result<Filter, Problem> {
 }
 
 /// Removes an instance that no route leads to any more, or any if `force` says so.
-async fn remove(node: &Node, uri: &Uri, id: &str, body: Body) -> Result<bool, Problem> {
+async fn remove(
+    node: &Node,
+    uri: &Uri,
+    family: Family,
+    id: &str,
+    body: Body,
+) -> Result<bool, Problem> {
+    let known = node.instances.record(id).await?;
+    if known.is_none_or(|record| record.family != family) {
+        return Ok(false);
+    }
     let said: Option<(Map<String, Value>, _)> = json::read(node, body).await?;
     let said = said.map(|(said, _)| said).unwrap_or_default();
     let forced = said.get("force") == Some(&Value::Bool(true))

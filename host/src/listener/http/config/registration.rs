@@ -4,6 +4,7 @@ use super::answer;
 use crate::{Family, InstanceRecord, listener::http::problem::Problem};
 use axum::http::StatusCode;
 use serde_json::{Map, Value};
+use std::{borrow::Cow, fmt::Display};
 
 /// Bytes of text that a name may have.
 const MAX_NAME: usize = 255;
@@ -67,8 +68,14 @@ pub(super) fn change(
         match fields.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(_) => {
+                let wrong = |why: &dyn Display| Problem::refused(format_args!("`{name}`: {why}"));
                 let url = record.family.client_url(&text(fields, name)?);
-                url.map(Some).map_err(|error| Problem::refused(format_args!("`{name}`: {error}")))
+                let url = url.map_err(|error| wrong(&error))?;
+                match names_a_file(&url) {
+                    true => Err(wrong(&"the URL names a file of this node's machine")
+                        .with_hint("an operator may write it into the node's configuration")),
+                    false => Ok(Some(url)),
+                }
             }
         }
     };
@@ -94,6 +101,16 @@ pub(super) fn change(
         }
     }
     Ok(*record != before)
+}
+
+/// Whether opening a URL would open a socket or a certificate on the node's machine, which is
+/// not for callers from elsewhere.
+fn names_a_file(url: &str) -> bool {
+    let (scheme, rest) = url.split_once("://").unwrap_or_default();
+    let query = rest.split_once('?').map_or("", |(_, query)| query);
+    let named = |(name, _): (Cow<'_, str>, _)| matches!(&*name, "ssl-ca" | "ssl_ca_certs");
+    matches!(scheme, "unix" | "redis+unix")
+        || url::form_urlencoded::parse(query.as_bytes()).any(named)
 }
 
 /// The answer to a request that wants a server made: first what it lacks, in the order of
