@@ -4,6 +4,7 @@ use crate::{
     Config, Error, ErrorKind, InstanceConfig, Result,
     driver::{Arena, Disks},
     registry::{self, Table},
+    sources::{Channel, Cluster},
     store::{self, OpenContext, is_embedded},
 };
 use futures::future::join_all;
@@ -42,9 +43,21 @@ pub async fn reach(config: &Config) -> Vec<Reached> {
         what: format!("instance {id}"),
         outcome: within(open(config, id, instance)).await,
     });
-    let (registry, mut reached) = tokio::join!(registry, join_all(instances));
-    reached.insert(0, registry);
-    reached
+    let channel = config.sources.pubsub_url.iter().map(async |url| {
+        let attempt = async { Channel::new(url)?.check().await };
+        Reached { what: "update channel".into(), outcome: within(attempt).await }
+    });
+    let clusters = config.clusters.iter().map(async |(name, cluster)| {
+        let attempt = async {
+            let cluster = Cluster::new(name, cluster)?;
+            let master = cluster.discovery().verified_master().await?;
+            Ok(format!("its master is {master}"))
+        };
+        Reached { what: format!("cluster {name}"), outcome: within(attempt).await }
+    });
+    let (registry, instances, channel, clusters) =
+        tokio::join!(registry, join_all(instances), join_all(channel), join_all(clusters));
+    [registry].into_iter().chain(instances).chain(channel).chain(clusters).collect()
 }
 
 async fn open(config: &Config, id: &str, instance: &InstanceConfig) -> Result<String> {

@@ -1,6 +1,6 @@
 //! `framedb check`, and the configuration that `serve` starts with.
 
-use framedb_tests::{Operator, fixture_path};
+use framedb_tests::{Operator, fixture_path, servers::redis::RedisServer};
 
 #[test]
 fn a_good_configuration_is_shown_as_it_would_run() {
@@ -137,4 +137,32 @@ fn a_component_in_the_configuration_is_found_beside_the_file() {
     assert_eq!(put.code, Some(0), "{put:?}");
     assert!(put.stdout.contains("reverse/1"), "{}", put.stdout);
     assert_eq!(operator.run("get k").stdout, "abc");
+}
+
+#[test]
+fn a_check_connects_to_every_server_and_says_which_cannot_be_used() {
+    let server = RedisServer::start_with(&["--requirepass", "s3cret"]);
+    let instance = |password: &str| {
+        format!(
+            "[instances.cache]\nurl = \"redis://:{password}@127.0.0.1:{}\"\n\
+             [registry]\nurl = \"redis://:s3cret@127.0.0.1:{}\"\n",
+            server.port(),
+            server.port()
+        )
+    };
+    let good = Operator::new(&instance("s3cret")).run("check --connect");
+    assert_eq!(good.code, Some(0), "{good:?}");
+    let place = format!("reached   instance cache: in Redis at 127.0.0.1:{}", server.port());
+    assert!(good.stdout.contains(&place), "{}", good.stdout);
+    assert!(good.stdout.contains("reached   registry: in Redis at"), "{}", good.stdout);
+    assert!(good.stdout.contains("reached   instance disk: inside of the node"), "{}", good.stdout);
+
+    let refused = Operator::new(&instance("wr0ng")).run("check --connect");
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stdout.contains("FAILED    instance cache: "), "{}", refused.stdout);
+    assert!(refused.stderr.contains("1 of 4 cannot be used"), "{}", refused.stderr);
+    let said = format!("{}{}", refused.stdout, refused.stderr);
+    assert!(!said.contains("s3cret") && !said.contains("wr0ng"), "{said}");
+    // Without being asked, a check opens nothing.
+    assert_eq!(Operator::new(&instance("wr0ng")).run("check").code, Some(0));
 }

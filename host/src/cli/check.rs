@@ -15,8 +15,8 @@ pub(crate) struct Check {
     #[command(flatten)]
     settings: Overrides,
 
-    /// Connect to every server as the node would, and say whether it can be used: instances and
-    /// the registry. A table that instances need is made where it is absent.
+    /// Connect to every server as the node would, and say whether it can be used: instances, the
+    /// registry, the update channel and the masters of clusters. A table that instances need is made where it is absent.
     #[arg(long)]
     connect: bool,
 

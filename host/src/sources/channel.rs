@@ -63,6 +63,16 @@ impl Channel {
         }
     }
 
+    /// Whether updates can be published now; where that is.
+    ///
+    /// # Errors
+    ///
+    /// When the server cannot be reached, or takes no writes.
+    pub(crate) async fn check(&self) -> Result<String> {
+        self.redis.health().await.map_err(|error| error.within(NAME))?;
+        Ok(format!("in Redis at {}", self.redis.address()))
+    }
+
     fn failed(&self, source: &str, fault: Fault) -> Error {
         let attempt = format!("publish an update of `{source}`");
         let error = failed(&attempt, self.redis.address(), fault);
