@@ -5,7 +5,7 @@ use crate::{InstanceRecord, node::Node};
 use axum::{Json, extract::State};
 use framedb_core::Format;
 use futures::future::join_all;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
 /// Which node answers; commands hold it against the file that led them here.
@@ -39,27 +39,27 @@ pub(super) async fn instances(State(node): State<Arc<Node>>) -> Json<Value> {
 /// What is known of an instance without its URLs, which may hold passwords, and what it says
 /// itself when it can be reached.
 async fn instance(node: &Node, record: &InstanceRecord) -> Value {
-    let mut answer = json!({
-        "id": record.framedb_id,
-        "cluster_id": record.cluster_id,
-        "configured": node.instances.is_configured(&record.framedb_id),
-    });
+    let mut answer = Map::new();
+    let mut say = |name: &str, value: Value| drop(answer.insert(name.into(), value));
+    say("id", (*record.framedb_id).into());
+    say("cluster_id", record.cluster_id.as_str().into());
+    say("configured", node.instances.is_configured(&record.framedb_id).into());
     let health = match check(node.instances.get(&record.framedb_id)).await {
         Err(error) => Err(error),
         Ok(instance) => {
             let objects = &instance.objects;
             let limits = objects.limits();
-            answer["description"] = objects.describe().into();
-            answer["kinds"] = json!(instance.kinds);
-            answer["durable"] = objects.durable().into();
-            answer["synced"] = objects.synced().into();
-            answer["max_value"] = limits.max_value.into();
-            answer["capacity"] = limits.capacity.into();
+            say("description", objects.describe().into());
+            say("kinds", json!(instance.kinds));
+            say("durable", objects.durable().into());
+            say("synced", objects.synced().into());
+            say("max_value", limits.max_value.into());
+            say("capacity", limits.capacity.into());
             check(objects.health()).await
         }
     };
-    answer["health"] = describe(health);
-    answer
+    say("health", describe(health));
+    Value::Object(answer)
 }
 
 /// The plugins that pipelines use.
