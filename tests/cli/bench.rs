@@ -15,11 +15,12 @@ fn figures(line: &str) -> Vec<(String, f64)> {
 }
 
 #[track_caller]
-fn has_figures(line: &str, names: &[&str]) {
+fn has_figures(line: &str, names: &[&str]) -> Vec<f64> {
     let figures = figures(line);
     let found: Vec<_> = figures.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(found, names);
     assert!(figures.iter().all(|(_, value)| *value > 0.0), "{figures:?}");
+    figures.into_iter().map(|(_, value)| value).collect()
 }
 
 #[test]
@@ -30,6 +31,25 @@ fn redis_is_measured_beside_its_own_benchmark() {
 #[test]
 fn mysql_is_measured_with_and_without_groups() {
     has_figures("mysql", &["mysql-grouping", "mysql-grouped-rate", "mysql-single-rate"]);
+}
+
+#[test]
+fn etcd_is_measured_beside_its_own_rate() {
+    let figures = has_figures("etcd", &["etcd-vs-raw", "etcd-rate", "etcd-raw-rate"]);
+    let [ratio, routes, puts] = figures[..] else { panic!("{figures:?}") };
+    // Of one round.
+    assert!((ratio - routes / puts).abs() < 1e-9, "{figures:?}");
+}
+
+#[test]
+fn an_etcd_that_is_not_there_is_named_without_secrets() {
+    let operator = Operator::new("");
+    let url = "etcd://u:secret@127.0.0.1:1/p";
+    let refused = operator.run(&format!("bench engine etcd --quick --url {url}"));
+    assert_eq!((refused.code, &*refused.stdout), (Some(1), ""));
+    let message = "cannot use the registry in etcd at 127.0.0.1:1: the server cannot be reached";
+    assert!(refused.stderr.contains(message), "{}", refused.stderr);
+    assert!(!refused.stderr.contains("secret"), "{}", refused.stderr);
 }
 
 #[test]

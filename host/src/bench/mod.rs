@@ -9,11 +9,13 @@ mod evict;
 mod ready;
 mod stage;
 
+mod etcd;
 mod mysql;
 mod redis;
 
 mod running;
 mod sender;
+mod senders;
 mod server;
 
 use crate::{Error, ErrorKind, Result};
@@ -115,24 +117,26 @@ pub async fn pipeline(
     Ok(report)
 }
 
-/// A server that the node keeps objects in.
+/// A server that the node keeps objects or routes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
     /// Redis, beside `redis-benchmark`.
     Redis,
     /// A server of the MySQL protocol, with and without grouping.
     Mysql,
+    /// etcd as the registry, beside its own rate.
+    Etcd,
 }
 
-/// `framedb bench engine`: the path of objects into a real server.
+/// `framedb bench engine`: the path of objects, or of their routes, into a real server.
 ///
 /// Without a URL it starts a server of its own in `scratch`, and stops it; at a URL it leaves
 /// what it wrote. `progress` is told what is being measured.
 ///
 /// # Errors
 ///
-/// When the server's program is not installed, the server cannot be started or used, or an
-/// object is not stored.
+/// When the server's program is not installed, the server cannot be started or used, an object
+/// is not stored, or a route not registered.
 pub async fn engine(
     engine: Engine,
     scratch: &Path,
@@ -149,6 +153,10 @@ pub async fn engine(
         Engine::Mysql => {
             progress("64 senders to a MySQL-protocol server, in groups and each by itself");
             mysql::measure(scratch, effort, url, &mut report).await?;
+        }
+        Engine::Etcd => {
+            progress("routes of 64 senders into etcd, and plain puts beside them");
+            etcd::measure(scratch, effort, url, &mut report).await?;
         }
     }
     Ok(report)

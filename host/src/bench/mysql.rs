@@ -2,27 +2,20 @@
 //! by itself. Nothing else differs, the server's durability included.
 
 use super::{
-    Effort, Report, failed, median,
+    Effort, Report, median,
     sender::SIZE,
+    senders,
     server::{Server, open},
 };
 use crate::{
     Result,
     store::{ObjectStore, Options, Record},
 };
-use framedb_core::Key;
-use std::{
-    path::Path,
-    sync::Arc,
-    time::{Duration, Instant},
-};
-use tokio::task::JoinSet;
+use bytes::Bytes;
+use std::{path::Path, sync::Arc, time::Duration};
 
 /// Tasks that each store one object after the other.
 const SENDERS: usize = 64;
-
-/// Keys of each sender, written over and over.
-const KEYS: usize = 1 << 10;
 
 pub(super) async fn measure(
     scratch: &Path,
@@ -60,28 +53,14 @@ pub(super) async fn measure(
 
 /// What all senders together store in a second.
 async fn rate(store: &Arc<dyn ObjectStore>, period: Duration) -> Result<f64> {
-    let started = Instant::now();
-    let mut senders = JoinSet::new();
-    for sender in 0..SENDERS {
-        let store = store.clone();
-        senders.spawn(async move {
-            let data = bytes::Bytes::from(vec![7; SIZE]);
-            let mut stored: u32 = 0;
-            while started.elapsed() < period {
-                let key = Key::new(&format!("bench/{sender}/{}", stored as usize % KEYS))
-                    .map_err(|source| failed("make a key").with_source(source))?;
-                let record = Record { key, data: data.clone(), expires_at: None };
-                store.put(&[record]).await.pop().transpose()?;
-                stored += 1;
-            }
-            Ok(stored)
-        });
-    }
-    let mut all = 0.0;
-    while let Some(stored) = senders.join_next().await {
-        let stored: Result<u32> =
-            stored.map_err(|source| failed("wait for a sender").with_source(source))?;
-        all += f64::from(stored?);
-    }
-    Ok(all / started.elapsed().as_secs_f64())
+    let (store, data) = (store.clone(), Bytes::from(vec![7; SIZE]));
+    senders::rate(SENDERS, period, move |key| {
+        let (store, data) = (store.clone(), data.clone());
+        async move {
+            let record = Record { key, data, expires_at: None };
+            store.put(&[record]).await.pop().transpose()?;
+            Ok(())
+        }
+    })
+    .await
 }

@@ -1,10 +1,11 @@
-//! `Server`: a database server of the bench's own, in a scratch directory, on a free loopback
-//! port.
+//! `Server`: a database server of the bench's own, in a scratch directory, on free loopback
+//! ports.
 
 use super::failed;
 use crate::{
     Error, ErrorKind, Result,
     driver::{Arena, Disks},
+    registry::{self, RegistryConfig},
     store::{self, OpenContext, Options},
 };
 use std::{
@@ -52,7 +53,9 @@ impl Server {
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
             .args(["--save", "", "--appendonly", "no", "--dir"])
             .arg(scratch);
-        Self::start(command, scratch, "redis-server", format!("redis://127.0.0.1:{port}")).await
+        let url = format!("redis://127.0.0.1:{port}");
+        Self::start(command, scratch, "redis-server", url, async |url| opens(url, scratch).await)
+            .await
     }
 
     /// Starts a MariaDB server with a fresh database and its defaults: a commit is on the disk
@@ -92,10 +95,43 @@ impl Server {
             .arg(format!("--port={port}"))
             .args(user());
         let url = format!("mysql://root@127.0.0.1:{port}/bench");
-        Self::start(command, scratch, "mariadbd", url).await
+        Self::start(command, scratch, "mariadbd", url, async |url| opens(url, scratch).await).await
     }
 
-    async fn start(mut command: Command, scratch: &Path, name: &str, url: String) -> Result<Self> {
+    /// Starts one member of etcd with its defaults: what is written is on the disk when it is
+    /// acknowledged.
+    ///
+    /// # Errors
+    ///
+    /// When `etcd` is not installed, or does not start.
+    pub(super) async fn etcd(scratch: &Path) -> Result<Self> {
+        let program = program("etcd", "etcd-server")?;
+        let (client, peer) = (free_port().await?, free_port().await?);
+        let (client, peer) = (format!("127.0.0.1:{client}"), format!("http://127.0.0.1:{peer}"));
+        let mut command = Command::new(program);
+        command
+            .arg("--data-dir")
+            .arg(scratch.join("etcd"))
+            .args(["--listen-client-urls", &format!("http://{client}")])
+            .args(["--advertise-client-urls", &format!("http://{client}")])
+            .args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer])
+            .args(["--initial-cluster", &format!("default={peer}"), "--log-level", "error"]);
+        let url = format!("etcd://{client}");
+        Self::start(command, scratch, "etcd", url, async |url| {
+            let config = RegistryConfig { url: url.to_owned(), ..RegistryConfig::default() };
+            registry::connect(&config).await.is_ok()
+        })
+        .await
+    }
+
+    /// Starts a server, and waits until it takes clients: that is what `serves` finds out.
+    async fn start(
+        mut command: Command,
+        scratch: &Path,
+        name: &str,
+        url: String,
+        serves: impl AsyncFn(&str) -> bool,
+    ) -> Result<Self> {
         let out = log(scratch, name)?;
         let err = out.try_clone().map_err(|source| failed("make a log").with_source(source))?;
         command.stdin(Stdio::null()).stdout(out).stderr(err).kill_on_drop(true);
@@ -104,8 +140,7 @@ impl Server {
             .map_err(|source| failed(&format!("start {name}")).with_source(source))?;
         let mut server = Self { child, url };
         let deadline = Instant::now() + START_WITHIN;
-        // It takes clients when an instance can be opened on it.
-        while open(&server.url, scratch, Options::default()).await.is_err() {
+        while !serves(&server.url).await {
             let ended = server.child.try_wait().is_ok_and(|status| status.is_some());
             if ended || Instant::now() > deadline {
                 server.stop().await;
@@ -120,6 +155,11 @@ impl Server {
     pub(super) async fn stop(mut self) {
         let _ = self.child.kill().await;
     }
+}
+
+/// Whether an instance can be opened.
+async fn opens(url: &str, scratch: &Path) -> bool {
+    open(url, scratch, Options::default()).await.is_ok()
 }
 
 /// Opens an instance without a node around it.

@@ -13,16 +13,17 @@ pub(crate) enum Bench {
         #[command(flatten)]
         manner: Manner,
     },
-    /// The path of objects into a real server.
+    /// The path of objects, or of their routes, into a real server.
     ///
     /// Redis: through three sandboxed stages with their routes registered, beside what
     /// `redis-benchmark` writes. MySQL: 64 senders, with writes in groups and each by itself.
+    /// etcd: routes that 64 senders register, beside the plain puts that etcd itself takes.
     Engine {
         /// The server's kind.
         engine: Engine,
 
         /// Measure at this server instead of one that is started for it; what is written there
-        /// stays: up to two million keys.
+        /// stays: up to two million keys, in etcd below `bench/` under the URL's prefix.
         #[arg(long)]
         url: Option<String>,
 
@@ -38,6 +39,8 @@ pub(crate) enum Engine {
     Redis,
     /// MariaDB, MySQL or TiDB.
     Mysql,
+    /// etcd, as the registry.
+    Etcd,
 }
 
 /// How it is measured and shown.
@@ -77,6 +80,7 @@ impl Bench {
                 let engine = match engine {
                     Engine::Redis => bench::Engine::Redis,
                     Engine::Mysql => bench::Engine::Mysql,
+                    Engine::Etcd => bench::Engine::Etcd,
                 };
                 bench::engine(engine, scratch.path(), effort, url.as_deref(), say).await?
             }

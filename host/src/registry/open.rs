@@ -118,7 +118,10 @@ pub async fn open(config: &RegistryConfig, disk: Arc<Disk>) -> Result<Arc<dyn Re
 pub async fn connect(config: &RegistryConfig) -> Result<Option<Arc<dyn Registry>>> {
     let registry: Arc<dyn Registry> = match config.scheme() {
         "embedded" => return Ok(None),
-        "etcd" | "etcds" => Arc::new(EtcdRegistry::open(&config.url, config.cache).await?),
+        "etcd" | "etcds" => {
+            let address = etcd::Address::parse(&config.url)?;
+            Arc::new(EtcdRegistry::open(address, config.cache).await?)
+        }
         scheme if is_redis(scheme) => Arc::new(RedisRegistry::open(&config.url).await?),
         "http" | "https" => {
             Arc::new(HttpRegistry::open(&config.url, config.config_url.as_deref()).await?)

@@ -77,6 +77,11 @@ impl Address {
         Ok(Self { members, tls, user, password, prefix: prefix(&decode(path)?) })
     }
 
+    /// The same cluster, with our keys below this name under its prefix.
+    pub(crate) fn below(self, name: &str) -> Self {
+        Self { prefix: format!("{}{name}/", self.prefix), ..self }
+    }
+
     /// The members, as `host:port`.
     pub(super) fn members(&self) -> &[String] {
         &self.members
@@ -147,6 +152,7 @@ mod tests {
         assert_eq!(address.to_string(), "one:2379,[::1]:4001,three:5");
         assert_eq!((address.user.as_str(), address.password.as_str()), ("me", "s3cr@et"));
         assert_eq!(address.prefix(), "/a/b/");
+        assert_eq!(address.clone().below("c").prefix(), "/a/b/c/");
         assert!(!format!("{address:?}").contains("s3cr"));
         assert_eq!(Address::parse("etcd://one").unwrap().prefix(), "/framedb/");
         let files = Address::parse("etcds://one/?ca=/a%20b.pem").unwrap().tls.unwrap();

@@ -4,12 +4,13 @@ use super::{
     Address, Failure, Fault, Watch,
     member::members,
     proto::etcdserverpb::{
-        AuthenticateRequest, RangeRequest, RangeResponse, StatusRequest, StatusResponse,
-        TxnRequest, TxnResponse, auth_client::AuthClient, kv_client::KvClient,
+        AuthenticateRequest, PutRequest, RangeRequest, RangeResponse, StatusRequest,
+        StatusResponse, TxnRequest, TxnResponse, auth_client::AuthClient, kv_client::KvClient,
         maintenance_client::MaintenanceClient, watch_client::WatchClient,
     },
 };
 use crate::Result;
+use bytes::Bytes;
 use std::{
     fmt,
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
@@ -85,6 +86,14 @@ impl Client {
     pub(crate) async fn range(&self, request: RangeRequest) -> Result<RangeResponse, Failure> {
         self.call(Again::Yes, request, async |channel, request| kv(channel).range(request).await)
             .await
+    }
+
+    /// Writes a key, whatever is there.
+    pub(crate) async fn put(&self, key: Bytes, value: Bytes) -> Result<(), Failure> {
+        let request = PutRequest { key, value, ..PutRequest::default() };
+        self.call(Again::Yes, request, async |channel, request| kv(channel).put(request).await)
+            .await?;
+        Ok(())
     }
 
     /// Compares, then does one of two lists of requests.

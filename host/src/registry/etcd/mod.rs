@@ -42,14 +42,14 @@ pub struct EtcdRegistry {
 }
 
 impl EtcdRegistry {
-    /// The registry at a URL, which keeps up to `cache` routes in memory.
+    /// The registry at an address, which keeps up to `cache` routes in memory.
     ///
     /// # Errors
     ///
-    /// When the URL is wrong, and when the cluster cannot be used. One whose space is used up
-    /// can: it is read, and writes are refused.
-    pub(super) async fn open(url: &str, cache: u64) -> Result<Self> {
-        let client = Client::new(Address::parse(url)?).await?;
+    /// When the cluster cannot be used. One whose space is used up can: it is read, and writes
+    /// are refused.
+    pub(crate) async fn open(address: Address, cache: u64) -> Result<Self> {
+        let client = Client::new(address).await?;
         let followed = Arc::new(Followed::new(cache));
         let reads = Arc::new(Reads::new(Arc::new(client), followed));
         match reads.health().await {

@@ -1,0 +1,50 @@
+//! Senders: tasks that each send one thing after the other, and what they reach together.
+
+use super::failed;
+use crate::Result;
+use framedb_core::Key;
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
+use tokio::task::JoinSet;
+
+/// Keys of each sender, written over and over.
+const KEYS: u32 = 1 << 10;
+
+/// How much so many senders together send in a second; each has keys of its own.
+///
+/// # Errors
+///
+/// The first one of a sender.
+pub(super) async fn rate<S>(
+    senders: usize,
+    period: Duration,
+    send: impl Fn(Key) -> S + Clone + Send + 'static,
+) -> Result<f64>
+where
+    S: Future<Output = Result<()>> + Send,
+{
+    let started = Instant::now();
+    let mut tasks = JoinSet::new();
+    for sender in 0..senders {
+        let send = send.clone();
+        tasks.spawn(async move {
+            let mut sent: u32 = 0;
+            while started.elapsed() < period {
+                let key = Key::new(&format!("bench/{sender}/{}", sent % KEYS))
+                    .map_err(|source| failed("make a key").with_source(source))?;
+                send(key).await?;
+                sent += 1;
+            }
+            Ok(sent)
+        });
+    }
+    let mut all = 0.0;
+    while let Some(sent) = tasks.join_next().await {
+        let sent: Result<u32> =
+            sent.map_err(|source| failed("wait for a sender").with_source(source))?;
+        all += f64::from(sent?);
+    }
+    Ok(all / started.elapsed().as_secs_f64())
+}
