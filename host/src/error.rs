@@ -37,6 +37,7 @@ pub struct Error {
     message: String,
     hint: Option<String>,
     temporary: bool,
+    untouched: bool,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -47,7 +48,14 @@ impl Error {
     /// An error that says what was attempted on what, in lower case and without a full stop.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let temporary = matches!(kind, ErrorKind::Unavailable | ErrorKind::Timeout);
-        Self { kind, message: message.into(), hint: None, temporary, source: None }
+        Self {
+            kind,
+            message: message.into(),
+            hint: None,
+            temporary,
+            untouched: false,
+            source: None,
+        }
     }
 
     /// Adds what to do about it, shown on a line of its own.
@@ -88,6 +96,13 @@ impl Error {
         self
     }
 
+    /// Says that nothing was changed for certain: what was to be written is not.
+    #[must_use]
+    pub fn with_untouched(mut self, untouched: bool) -> Self {
+        self.untouched = untouched;
+        self
+    }
+
     /// What kind of thing went wrong.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -104,6 +119,12 @@ impl Error {
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         self.temporary
+    }
+
+    /// Whether nothing was changed for certain.
+    #[must_use]
+    pub fn is_untouched(&self) -> bool {
+        self.untouched
     }
 
     /// The error with all its causes, on one line.

@@ -95,7 +95,9 @@ impl Reader {
         let Some(read) = self.read(key, &route).await? else {
             // Removed meanwhile, or a foreign hand took the data: the route goes if it is
             // still the same one.
-            self.registry.remove(key, Some(route.generation)).await?;
+            if self.registry.is_own() {
+                self.registry.remove(key, Some(route.generation)).await?;
+            }
             return match self.route(key).await? {
                 Some(newer) if newer.generation != route.generation => {
                     match self.read(key, &newer).await? {
@@ -262,19 +264,28 @@ impl Reader {
     }
 
     /// The bytes under a route: from a copy in the node's own cluster where the primary is not
-    /// in it, else from the primary.
+    /// in it, else from the primary, else from any other copy. `None` means that no place has
+    /// them; where one cannot be asked, that is an error.
     async fn read(&self, key: &Key, route: &Route) -> Result<Option<Read>> {
-        if let Some(copy) = self.near_copy(route).await? {
-            match self.read_from(key, &copy.framedb_id).await {
+        let near = self.near_copy(route).await?;
+        let others = route.copies.iter().filter(|copy| copy.kind != Kind::Stream);
+        let others = others.filter(|copy| near != Some(*copy)).map(|copy| &copy.framedb_id);
+        let places = near.map(|copy| &copy.framedb_id).into_iter();
+        let mut unreached = None;
+        for framedb_id in places.chain([&route.framedb_id]).chain(others) {
+            match self.read_from(key, framedb_id).await {
                 Ok(Some(read)) => return Ok(Some(read)),
                 Ok(None) => {}
                 Err(error) => {
-                    let error = error.chain();
-                    tracing::warn!(%key, copy = &*copy.framedb_id, error, "cannot read a copy");
+                    if !route.copies.is_empty() {
+                        let error = error.chain();
+                        tracing::warn!(%key, %framedb_id, error, "cannot read one of the copies");
+                    }
+                    unreached.get_or_insert(error);
                 }
             }
         }
-        self.read_from(key, &route.framedb_id).await
+        unreached.map_or(Ok(None), Err)
     }
 
     async fn read_from(&self, key: &Key, framedb_id: &Arc<str>) -> Result<Option<Read>> {

@@ -2,7 +2,7 @@
 
 use crate::{
     config_service::{create, registration},
-    object_service::{Client, get, object, set_well},
+    object_service::{Client, get, object, set, set_well},
     routing_objects::{data, send},
     server::RedisServer,
 };
@@ -106,4 +106,38 @@ async fn an_object_is_overwritten_though_a_copy_cannot_be_removed() {
     // Nothing leads there any more.
     site.reads("far", "new!").await;
     assert_eq!(site.node.get("k").await, "new!");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_primary_costs_nothing_while_a_copy_has_the_bytes() {
+    let mut site = Site::with_copy("").await;
+    site.reads("far", "far!").await;
+    // As eviction does, or a restart of the server.
+    site.far.command(&["DEL", "k"]);
+    site.reads("near", "near").await;
+    assert_eq!(site.copies().await.as_array().unwrap().len(), 1);
+    // A copy that cannot be asked is not one that is gone.
+    site.near.stop();
+    let answer = get(&mut site.grpc, "k").await;
+    assert!(!answer.found && answer.message.starts_with("Data read failed: "), "{answer:?}");
+    site.near.start_again();
+    site.near.command(&["SET", "k", "near"]);
+    site.reads("near", "near").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_no_server_took_is_not_of_unknown_outcome() {
+    let mut far = RedisServer::start();
+    let node = TestNode::build().config(|config| {
+        config.limits.deadline = std::time::Duration::from_secs(1);
+    });
+    let node = node.open().await;
+    let (http, mut grpc) = (node.http(), node.object_service().await);
+    create(&http, "instances", registration("far", &far.url())).await;
+    // Nothing was sent on a connection that broke: none was ever open.
+    far.stop();
+    let answer = set(&mut grpc, object("k", "far", "in-memory", b"2")).await;
+    assert!(!answer.success, "{answer:?}");
+    assert!(!answer.message.contains("unknown"), "{answer:?}");
+    assert!(answer.message.contains("Connection refused"), "{answer:?}");
 }

@@ -12,7 +12,8 @@ use crate::{Error, ErrorKind, Result};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use std::{
     fmt,
-    fs::File,
+    fs::{DirBuilder, File},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -265,7 +266,8 @@ fn lock(path: &Path) -> Result<File> {
     let failed = |cause: std::io::Error| {
         super::disk_error::failed("take the data directory", path, fjall::Error::Io(cause))
     };
-    std::fs::create_dir_all(path).map_err(failed)?;
+    // It may hold passwords of instances that were registered.
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
     let file = File::options().create(true).truncate(false).write(true).open(path.join("lock"));
     let file = file.map_err(failed)?;
     match file.try_lock() {

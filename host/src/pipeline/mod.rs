@@ -31,7 +31,7 @@ use pace::Pace;
 use sink::Sink;
 use std::{
     fmt,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicU64},
     time::{Duration, Instant},
 };
 use tokio::sync::{Semaphore, mpsc};
@@ -52,6 +52,8 @@ pub struct Pipeline {
     shared: Arc<Shared>,
     metrics: PipelineMetrics,
     pace: Pace,
+    /// Milliseconds of the last word in the log on an engine that fails.
+    complained: AtomicU64,
     arrivals: mpsc::Sender<Item>,
 }
 
@@ -94,6 +96,7 @@ impl Pipeline {
             shared,
             metrics,
             pace: Pace::new(config.batch.time),
+            complained: AtomicU64::new(0),
             arrivals,
         });
         let weak = Arc::downgrade(&pipeline);

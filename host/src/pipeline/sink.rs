@@ -9,6 +9,7 @@
 use super::item::Written;
 use crate::{
     Error, ErrorKind, Result,
+    driver::repeat,
     instances::Instances,
     registry::{Declared, Generations, Intent, Intents, Recovery, Registry},
     store::{Element, ObjectStore, Record},
@@ -88,12 +89,12 @@ impl Sink {
     ) -> Vec<Result<Written>> {
         let store = match self.instances.store(framedb_id).await {
             Ok(store) => store,
-            Err(error) => return repeat(&error, writes.len()),
+            Err(error) => return repeat(&error.with_untouched(true), writes.len()),
         };
         let keys: Vec<_> = writes.iter().map(|write| write.key.clone()).collect();
         let previous = match self.registry.lookup(&keys).await {
             Ok(previous) => previous,
-            Err(error) => return repeat(&error, writes.len()),
+            Err(error) => return repeat(&error.with_untouched(true), writes.len()),
         };
         // Another node's clock may be ahead of ours.
         for previous in previous.iter().flatten() {
@@ -104,7 +105,7 @@ impl Sink {
         let shared = store.domain().is_some_and(|domain| self.registry.shares(&domain));
         let declared = match self.declare(store.as_ref(), &pairs, &previous, shared).await {
             Ok(declared) => declared,
-            Err(error) => return repeat(&error, pairs.len()),
+            Err(error) => return repeat(&error.with_untouched(true), pairs.len()),
         };
         let results = if shared {
             let started = Instant::now();
@@ -192,7 +193,7 @@ impl Sink {
         times.add(Stage::Registration, started.elapsed());
         let (queue, synced, moved_from) = match prepared {
             Ok(prepared) => prepared,
-            Err(error) => return repeat(&error, writes.len()),
+            Err(error) => return repeat(&error.with_untouched(true), writes.len()),
         };
         let started = Instant::now();
         let elements: Vec<_> = writes
@@ -413,13 +414,4 @@ pub(crate) async fn check_empty(instances: &Instances, key: &Key, old: &Route) -
 /// Whether storing `new` moves its key away from `old`.
 fn moves(old: &Route, new: &Route) -> bool {
     old.framedb_id != new.framedb_id || old.kind != new.kind
-}
-
-/// The same error for every object of a group.
-fn repeat<T>(error: &Error, count: usize) -> Vec<Result<T>> {
-    let one = || {
-        let repeated = Error::new(error.kind(), error.chain());
-        Err(repeated.with_temporary(error.is_temporary()))
-    };
-    (0..count).map(|_| one()).collect()
 }

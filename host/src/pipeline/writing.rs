@@ -10,15 +10,23 @@ use super::{
     sink::Write,
     stages::unavailable,
 };
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, driver::steady_millis};
 use bytes::Bytes;
 use framedb_core::{Failure, FailureClass, Key, Kind, Outcome, Stage, frame, needs_frame};
 use futures::{StreamExt, stream::FuturesUnordered};
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 use tokio::time::Instant;
 
 /// How long a write that was begun may take, whatever its objects' deadline.
 const WRITE_WITHIN: Duration = Duration::from_secs(10);
+
+/// Milliseconds between words in the log on engines that fail: under load every object would
+/// have one.
+const COMPLAIN_EVERY: u64 = 5_000;
 
 impl Pipeline {
     /// Writes items, each in its turn, and ends them.
@@ -105,9 +113,10 @@ impl Pipeline {
     fn failed_write(self: &Arc<Self>, mut item: Item, error: &Error) {
         let instance = item.placement.as_ref().map(|p| p.framedb_id.clone()).unwrap_or_default();
         self.metrics().engine_error(&instance, &format!("{:?}", error.kind()).to_lowercase());
+        self.complain(&instance, error);
         // A full engine is told to the sender at once: waiting here would make no room.
         if error.is_temporary() && error.kind() != ErrorKind::Full {
-            item.written = true;
+            item.written |= !error.is_untouched();
             return self.retry(item, error.chain(), None);
         }
         let failure = match error.kind() {
@@ -116,6 +125,19 @@ impl Pipeline {
             _ => unavailable(Stage::Sink, error),
         };
         self.fail(item, failure);
+    }
+
+    /// Tells the log of an engine that fails, at most once in [`COMPLAIN_EVERY`].
+    fn complain(&self, framedb_id: &str, error: &Error) {
+        let (now, last) = (steady_millis(), self.complained.load(Ordering::Relaxed));
+        if now.saturating_sub(last) < COMPLAIN_EVERY {
+            return;
+        }
+        // One of those who fail at the same time says it for all.
+        if self.complained.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        {
+            tracing::warn!(framedb_id, error = error.chain(), "an engine fails to take objects");
+        }
     }
 
     fn to_write(&self, item: &Item) -> Option<Write> {

@@ -103,6 +103,12 @@ pub trait Registry: Documents {
     /// The registry in one phrase, without secrets.
     fn describe(&self) -> String;
 
+    /// Whether its routes are the node's to remove when it finds no data. Those of an existing
+    /// service may be of clients that register first and write then.
+    fn is_own(&self) -> bool {
+        true
+    }
+
     /// Whether a route keeps who wrote its bytes. Where it does not, bytes that a codec changed
     /// carry a frame, as elements of queues do.
     fn keeps_codecs(&self) -> bool {

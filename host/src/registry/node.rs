@@ -223,6 +223,10 @@ impl Registry for NodeRegistry {
         self.durable.describe()
     }
 
+    fn is_own(&self) -> bool {
+        self.durable.is_own()
+    }
+
     fn keeps_codecs(&self) -> bool {
         self.durable.keeps_codecs()
     }

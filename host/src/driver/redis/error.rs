@@ -100,7 +100,9 @@ pub(crate) fn failed(attempt: &str, address: &Address, fault: Fault) -> Error {
     match fault {
         Fault::Server { ref node, ref cause } => {
             let server = node.as_deref().unwrap_or("the server");
-            said(at, server, address, &fault, cause).with_source(cause.clone())
+            said(at, server, address, &fault, cause)
+                .with_source(cause.clone())
+                .with_untouched(cause.is_connection_refusal())
         }
         Fault::NoSentinel(cause) => {
             at(ErrorKind::Unavailable, "none of its sentinels answers").with_source(cause)

@@ -228,6 +228,10 @@ impl Registry for HttpRegistry {
         format!("the routing service at {}, the config service at {}", self.routing, self.config)
     }
 
+    fn is_own(&self) -> bool {
+        false
+    }
+
     fn keeps_codecs(&self) -> bool {
         false
     }
