@@ -27,7 +27,7 @@ pub struct Reached {
 }
 
 /// Connects to every server of a configuration as a node would, side by side, and to none of
-/// the places inside of the node. A table that instances need is made where it is absent.
+/// the places inside of the node. A MySQL database and its table are made where they are absent.
 pub async fn reach(config: &Config) -> Vec<Reached> {
     let registry = async {
         let attempt = async {

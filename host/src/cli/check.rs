@@ -16,7 +16,8 @@ pub(crate) struct Check {
     settings: Overrides,
 
     /// Connect to every server as the node would, and say whether it can be used: instances, the
-    /// registry, the update channel and the masters of clusters. A table that instances need is made where it is absent.
+    /// registry, the update channel and the masters of clusters. A MySQL database and its table
+    /// are made where they are absent.
     #[arg(long)]
     connect: bool,
 
