@@ -5,7 +5,7 @@
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use framedb_host::{
     Worker, builtin,
-    plugin::{Engine, Plugin, PluginConfig},
+    plugin::{Engine, Environment, Plugin, PluginConfig},
 };
 use tokio::runtime::Runtime;
 
@@ -20,7 +20,7 @@ fn load(criterion: &mut Criterion) {
         let engine = Engine::new(cache.as_deref()).unwrap();
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
-                let load = Plugin::load(&engine, "lz4", component.clone(), &config);
+                let load = Plugin::load(&engine, &Environment::default(), "lz4", component.clone(), &config);
                 runtime.block_on(load).unwrap()
             });
         });

@@ -6,7 +6,7 @@
 
 use crate::{
     Error, ErrorKind, Result,
-    plugin::{Engine, Isolation, Plugin, PluginConfig, Pool, digest},
+    plugin::{Engine, Environment, Isolation, Plugin, PluginConfig, Pool, digest},
     telemetry::Telemetry,
 };
 use bytes::Bytes;
@@ -191,7 +191,7 @@ impl Codecs {
         let settings = tokio::fs::read(path.with_extension(SETTINGS)).await.unwrap_or_default();
         let settings = serde_json::from_slice(&settings).unwrap_or_default();
         let config = PluginConfig { settings, ..PluginConfig::default() };
-        let plugin = Plugin::load(&self.engine, &name, bytes, &config).await?;
+        let plugin = Plugin::load(&self.engine, &Environment::default(), &name, bytes, &config).await?;
         Ok(Some(Arc::new(plugin)))
     }
 

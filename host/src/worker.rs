@@ -11,7 +11,7 @@ use crate::{
     pipeline::{
         Admission, Ingress, Pipeline, PipelineConfig, Shared, Stages, order::Order, sink::Sink,
     },
-    plugin::{Engine, Plugin, PluginConfig, Pool},
+    plugin::{Engine, Environment, Plugin, PluginConfig, Pool},
     reader::Reader,
     registrar::Registrar,
     registry::{self, Generations, Intents, NodeRegistry, Recovery, Registry, sweep},
@@ -84,7 +84,7 @@ impl Worker {
         // A look at a configuration makes no folders.
         let cache = Some(config.cache_dir()).filter(|folder| folder.is_dir());
         let engine = Engine::new(cache.as_deref())?;
-        Ok(load(&engine, config, &HashMap::new()).await?.into_values().collect())
+        Ok(load(&engine, &Environment::default(), config, &HashMap::new()).await?.into_values().collect())
     }
 
     /// The way in: ingests objects from code.
@@ -257,7 +257,8 @@ impl Builder {
         });
         // The engine and the data directory take their time side by side.
         let engine = Engine::new(Some(&config.cache_dir()))?;
-        let plugins = load(&engine, &config, &components).await?;
+        let environment = Environment::new(&config.instances, telemetry.clone());
+        let plugins = load(&engine, &environment, &config, &components).await?;
         let disk = disk.await.map_err(|source| {
             Error::new(ErrorKind::Unavailable, "cannot open the data directory").with_source(source)
         })??;
@@ -340,6 +341,7 @@ impl Builder {
 /// Loads every plugin that a pipeline names, side by side.
 async fn load(
     engine: &Engine,
+    environment: &Environment,
     config: &Config,
     components: &HashMap<String, Bytes>,
 ) -> Result<BTreeMap<String, Arc<Plugin>>> {
@@ -353,7 +355,7 @@ async fn load(
             })?),
             (None, None) => builtin::component(&name).unwrap_or_default(),
         };
-        let loaded = Plugin::load(engine, &name, bytes, &plugin).await?;
+        let loaded = Plugin::load(engine, environment, &name, bytes, &plugin).await?;
         Ok::<_, Error>((name, Arc::new(loaded)))
     });
     let mut plugins = BTreeMap::new();

@@ -4,7 +4,7 @@
 use super::{Effort, Report};
 use crate::{
     Error, ErrorKind, Result, builtin,
-    plugin::{Engine, Isolation, Plugin, PluginConfig, Pool},
+    plugin::{Engine, Environment, Isolation, Plugin, PluginConfig, Pool},
     telemetry::Telemetry,
 };
 use bytes::Bytes;
@@ -28,7 +28,7 @@ pub(super) async fn measure(scratch: &Path, effort: Effort, report: &mut Report)
     let component = builtin::component("pass-through")
         .ok_or_else(|| Error::new(ErrorKind::Plugin, "the pass-through plugin is missing"))?;
     let config = PluginConfig::default();
-    let plugin = Arc::new(Plugin::load(&engine, "pass-through", component, &config).await?);
+    let plugin = Arc::new(Plugin::load(&engine, &Environment::default(), "pass-through", component, &config).await?);
     let pool = |isolation| {
         let metrics = Telemetry::new().pool("bench", "pass-through");
         Pool::new(plugin.clone(), isolation, DEFAULT_MAX_OBJECT, metrics)

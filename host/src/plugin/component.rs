@@ -2,11 +2,14 @@
 
 use super::{
     bindings as wit,
-    caps::{self, OFFERED},
+    access::Access,
+    caps::{self, OFFERS},
     config::{Limits, PluginConfig},
     engine::Engine,
     inspect::{Inspection, STAGES},
-    instance::{Budget, Exports, IngestExports, Instance, ResolveExports, SerializeExports, State},
+    environment::Environment,
+    instance::{Exports, IngestExports, Instance, ResolveExports, SerializeExports},
+    state::{Budget, State},
 };
 use crate::{Error, ErrorKind, Result};
 use framedb_core::{Codec, Format, Stage};
@@ -21,6 +24,7 @@ pub struct Plugin {
     bytes: bytes::Bytes,
     limits: Limits,
     settings: Arc<BTreeMap<String, String>>,
+    access: Arc<Access>,
     linked: InstancePre<State>,
     interfaces: Interfaces,
     descriptions: Vec<(Stage, wit::Description)>,
@@ -42,25 +46,27 @@ impl Plugin {
     /// # Errors
     ///
     /// Names what is missing or wrong: a file that is not a component, an import that the node
-    /// does not offer, a stage whose functions have other types, a setting.
+    /// does not offer or that is not granted, a stage whose functions have other types, a
+    /// setting.
     pub async fn load(
         engine: &Engine,
+        environment: &Environment,
         name: &str,
         bytes: impl Into<bytes::Bytes>,
         config: &PluginConfig,
     ) -> Result<Self> {
         let bytes = bytes.into();
         let component = compile(engine, name, &bytes).await?;
+        let access = Access::new(name.into(), &config.grants, environment);
         let inspection = Inspection::of(engine, &component);
         inspection.check(name)?;
+        inspection.check_grants(name, access.grants())?;
         let failed = |what: &str, source: wasmtime::Error| {
             Error::new(ErrorKind::Plugin, format!("cannot {what} plugin `{name}`"))
                 .with_source(source.into_boxed_dyn_error())
         };
         let mut linker = Linker::new(engine.wasmtime());
-        wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(|e| failed("link", e))?;
-        wasmtime_wasi::p3::add_to_linker(&mut linker).map_err(|e| failed("link", e))?;
-        caps::config::add_to_linker(&mut linker).map_err(|e| failed("link", e))?;
+        caps::add_to_linker(&mut linker).map_err(|e| failed("link", e))?;
         let linked = linker.instantiate_pre(&component).map_err(|e| failed("link", e))?;
         let interfaces = Interfaces::of(&component, name)?;
         let mut plugin = Self {
@@ -69,6 +75,7 @@ impl Plugin {
             bytes,
             limits: config.limits.clone(),
             settings: Arc::new(config.setting_texts()),
+            access: Arc::new(access),
             linked,
             interfaces,
             descriptions: Vec::new(),
@@ -138,6 +145,10 @@ impl Plugin {
         self.settings.clone()
     }
 
+    pub(super) fn access(&self) -> &Arc<Access> {
+        &self.access
+    }
+
     pub(crate) fn linked(&self) -> &InstancePre<State> {
         &self.linked
     }
@@ -189,8 +200,14 @@ impl Plugin {
             let name = name.clone();
             move |broken: super::failure::Broken| refuse(broken.into_failure(&name, stage).message)
         };
-        let budget =
-            Budget { time: self.limits.batch_time, cpu: self.limits.batch_cpu, output: 1 << 20 };
+        let limits = &self.limits;
+        let budget = Budget {
+            time: limits.batch_time,
+            cpu: limits.batch_cpu,
+            output: 1 << 20,
+            host_calls: limits.batch_host_calls,
+            log: limits.batch_log.as_u64(),
+        };
         let mut instance = Instance::new(self, budget).await.map_err(broken(Stage::Admission))?;
         if instance.exports().ingest.is_some() {
             let call = instance.call(|e| e.ingest.map(|i| i.describe), (), budget).await;
@@ -296,5 +313,5 @@ pub(super) async fn compile(
 
 /// The imports on offer, for messages.
 pub(super) fn offered() -> String {
-    OFFERED.iter().map(|(name, _)| name.trim_end_matches('/')).collect::<Vec<_>>().join(", ")
+    OFFERS.iter().map(|offer| offer.import.trim_end_matches('/')).collect::<Vec<_>>().join(", ")
 }

@@ -1,5 +1,6 @@
 //! What an operator says of a plugin: where it is, its settings, its isolation, its limits.
 
+use crate::grants::GrantsConfig;
 use bytesize::ByteSize;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,8 @@ pub struct PluginConfig {
     pub settings: BTreeMap<String, serde_json::Value>,
     /// What a call may use.
     pub limits: Limits,
+    /// What the plugin may reach; nothing that is not written here.
+    pub grants: GrantsConfig,
 }
 
 /// `[plugins.NAME.limits]`: what one call into a plugin may use. Values count per object; a
@@ -60,6 +63,18 @@ pub struct Limits {
     /// Bytes that a plugin may answer for an object; `0` allows `max-object` and 1 MiB.
     #[schemars(with = "String")]
     pub output: ByteSize,
+    /// Calls into capabilities for an object: Redis, SQL, HTTP, FrameDB, settings by name.
+    pub host_calls: u64,
+    /// Calls into capabilities for a batch.
+    pub batch_host_calls: u64,
+    /// Bytes of lines for the log, for an object.
+    #[schemars(with = "String")]
+    pub log: ByteSize,
+    /// Bytes of lines for the log, for a batch.
+    #[schemars(with = "String")]
+    pub batch_log: ByteSize,
+    /// Handles that an instance may hold at once: connections, buckets, streams, requests.
+    pub handles: usize,
     /// Instances for each pipeline; `0` allows twice the number of CPUs.
     pub instances: usize,
     /// Calls after which an instance is replaced.
@@ -84,6 +99,12 @@ impl Default for Limits {
             memory: ByteSize::mib(256),
             table_elements: 100_000,
             output: ByteSize::b(0),
+            // A lookup or two an object is usual; a loop around one is a mistake.
+            host_calls: 1_000,
+            batch_host_calls: 20_000,
+            log: ByteSize::kib(64),
+            batch_log: ByteSize::mib(1),
+            handles: 10_000,
             instances: 0,
             max_calls: 100_000,
             max_age: Duration::from_secs(3600),

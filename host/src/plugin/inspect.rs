@@ -1,7 +1,7 @@
 //! `Inspection`: what a component imports and exports, held against what the node offers.
 
-use super::{caps::OFFERED, component, engine::Engine};
-use crate::{Error, ErrorKind, Result};
+use super::{caps::Offer, component, engine::Engine};
+use crate::{Error, ErrorKind, Result, grants::Grants};
 use framedb_core::Stage;
 use wasmtime::component::{Component, types::ComponentItem};
 
@@ -52,6 +52,35 @@ impl Inspection {
         )
     }
 
+    /// Refuses a component that imports what reaches out, where nothing of it is granted.
+    ///
+    /// # Errors
+    ///
+    /// Names every such import, with the lines to add.
+    pub(super) fn check_grants(&self, name: &str, grants: &Grants) -> Result<()> {
+        let mut lines: Vec<&str> = Vec::new();
+        let mut imports = Vec::new();
+        let refusals: Vec<_> = self
+            .imports
+            .iter()
+            .filter_map(|(import, _)| {
+                let grant = Offer::of(import)?.grant?;
+                Some((import, grants.any(grant).err()?))
+            })
+            .collect();
+        for (import, refusal) in &refusals {
+            imports.push(format!("`{import}`"));
+            lines.extend(refusal.add().filter(|line| !lines.contains(line)));
+        }
+        if imports.is_empty() {
+            return Ok(());
+        }
+        let message =
+            format!("plugin `{name}` imports {}, which is not granted", imports.join(", "));
+        let hint = format!("add to the configuration:\n{}", lines.join("\n"));
+        Err(Error::new(ErrorKind::Config, message).with_hint(hint))
+    }
+
     /// Refuses a component that the node cannot run.
     ///
     /// # Errors
@@ -96,12 +125,8 @@ impl Inspection {
     }
 }
 
-/// Whether the node offers an import. Sockets are linked so that every standard library links,
-/// and refused here, because no address is ever allowed.
+/// Whether the node offers an import.
 fn offered(import: &str) -> bool {
     // Interfaces that carry only types are part of whatever uses them.
-    import == "framedb:edge/types@0.1.0"
-        || OFFERED
-            .iter()
-            .any(|(name, _)| import == *name || (name.ends_with('/') && import.starts_with(name)))
+    import == "framedb:edge/types@0.1.0" || Offer::of(import).is_some()
 }

@@ -2,42 +2,16 @@
 
 use super::{
     bindings as wit,
-    caps::stdio::Lines,
     component::Plugin,
-    engine::TICK,
     failure::{Broken, Exceeded},
+    state::{Budget, State},
 };
-use bytesize::ByteSize;
 use std::{
-    collections::BTreeMap,
     future::poll_fn,
-    sync::Arc,
     task::Poll,
     time::{Duration, Instant},
 };
-use wasmtime::{
-    ResourceLimiter, Store, UpdateDeadline,
-    component::{ResourceTable, TypedFunc},
-};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-
-/// What a store holds beside the guest.
-pub(crate) struct State {
-    wasi: WasiCtx,
-    table: ResourceTable,
-    pub(crate) settings: Arc<BTreeMap<String, String>>,
-    lines: Lines,
-    memory: MemoryLimit,
-    cpu: CpuLimit,
-}
-
-/// What one call may use.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Budget {
-    pub(crate) time: Duration,
-    pub(crate) cpu: Duration,
-    pub(crate) output: u64,
-}
+use wasmtime::{Store, component::TypedFunc};
 
 /// One instance of a plugin in a store of its own.
 ///
@@ -87,25 +61,9 @@ impl Instance {
     ///
     /// As a call into the guest: its start code runs here.
     pub(crate) async fn new(plugin: &Plugin, budget: Budget) -> Result<Self, Broken> {
-        let lines = Lines::new(plugin.shared_name());
-        let wasi = WasiCtx::builder().stdout(lines.clone()).stderr(lines.clone()).build();
-        let limits = plugin.limits();
-        let state = State {
-            wasi,
-            table: ResourceTable::new(),
-            settings: plugin.settings(),
-            lines,
-            memory: MemoryLimit {
-                bytes: 0,
-                max_bytes: usize::try_from(limits.memory.as_u64()).unwrap_or(usize::MAX),
-                elements: 0,
-                max_elements: limits.table_elements,
-            },
-            cpu: CpuLimit::default(),
-        };
-        let mut store = Store::new(plugin.engine(), state);
-        store.limiter(|state| &mut state.memory);
-        store.epoch_deadline_callback(|mut cx| cx.data_mut().cpu.tick());
+        let mut store = Store::new(plugin.engine(), State::new(plugin));
+        store.limiter(State::limiter);
+        store.epoch_deadline_callback(|mut cx| cx.data_mut().tick());
         Self::arm(&mut store, budget);
         let started = tokio::time::timeout(budget.time, async {
             let instance = plugin.linked().instantiate_async(&mut store).await?;
@@ -156,6 +114,9 @@ impl Instance {
         });
         match tokio::time::timeout(budget.time, call).await {
             Ok(Ok(Ok((result, idle)))) => {
+                if let Some(exceeded) = self.store.data().logged_too_much() {
+                    return Err(Broken::Limit(exceeded));
+                }
                 if !idle {
                     self.calls = u32::MAX;
                 }
@@ -174,7 +135,7 @@ impl Instance {
             Some("calls")
         } else if self.born.elapsed() >= max_age {
             Some("age")
-        } else if self.store.data().memory.bytes > framedb_core::MAX_RETAINED_MEMORY {
+        } else if self.store.data().memory() > framedb_core::MAX_RETAINED_MEMORY {
             Some("memory")
         } else {
             None
@@ -190,87 +151,16 @@ impl Instance {
         // keeps a full batch of empty answers from counting as output.
         let fuel = budget.output.saturating_add(4 << 20);
         store.set_hostcall_fuel(usize::try_from(fuel).unwrap_or(usize::MAX));
-        store.data_mut().cpu = CpuLimit::new(budget.cpu);
+        store.data_mut().arm(budget);
         store.set_epoch_deadline(1);
     }
 }
 
 fn broken(store: &mut Store<State>, error: &wasmtime::Error, budget: Budget) -> Broken {
-    Broken::classify(error, budget.output, store.data().lines.take_last())
+    Broken::classify(error, budget.output, store.data().take_last_line())
 }
 
 fn late(budget: Budget) -> Broken {
     let value = humantime::format_duration(budget.time).to_string();
     Broken::Limit(Exceeded { setting: "time", value })
-}
-
-impl WasiView for State {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
-    }
-}
-
-/// Counts memory and tables over the whole store, and ends the call that exceeds its limit with
-/// a typed error, which says more than the guest's own out-of-memory abort would.
-struct MemoryLimit {
-    bytes: usize,
-    max_bytes: usize,
-    elements: usize,
-    max_elements: usize,
-}
-
-impl ResourceLimiter for MemoryLimit {
-    fn memory_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        let bytes = self.bytes.saturating_add(desired.saturating_sub(current));
-        if bytes > self.max_bytes {
-            let value = ByteSize::b(self.max_bytes as u64).to_string();
-            return Err(wasmtime::Error::new(Exceeded { setting: "memory", value }));
-        }
-        self.bytes = bytes;
-        Ok(true)
-    }
-
-    fn table_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        let elements = self.elements.saturating_add(desired.saturating_sub(current));
-        if elements > self.max_elements {
-            let value = self.max_elements.to_string();
-            return Err(wasmtime::Error::new(Exceeded { setting: "table-elements", value }));
-        }
-        self.elements = elements;
-        Ok(true)
-    }
-}
-
-/// Counts the epochs in which the guest was computing, for the current call.
-#[derive(Default)]
-struct CpuLimit {
-    ticks: u128,
-    max_ticks: u128,
-    value: Duration,
-}
-
-impl CpuLimit {
-    fn new(value: Duration) -> Self {
-        // One more, because the first tick may come at once.
-        Self { ticks: 0, max_ticks: value.as_nanos().div_ceil(TICK.as_nanos()) + 1, value }
-    }
-
-    fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
-        self.ticks += 1;
-        if self.ticks > self.max_ticks {
-            let value = humantime::format_duration(self.value).to_string();
-            return Err(wasmtime::Error::new(Exceeded { setting: "cpu", value }));
-        }
-        Ok(UpdateDeadline::Yield(1))
-    }
 }

@@ -1,7 +1,7 @@
 //! Plugins: the only place that knows wasmtime.
 //!
 //! In reading order: an [`Engine`] compiles; a [`Plugin`] is a component compiled, linked and
-//! checked once; an instance is one store with one instance of it; a pool leases instances to
+//! checked once; what it may reach of the node's [`Environment`], its grants say; an instance is one store with one instance of it; a pool leases instances to
 //! batch calls and finds the objects that make calls fail.
 
 mod engine;
@@ -10,15 +10,20 @@ mod component;
 mod config;
 mod inspect;
 
+mod access;
 mod bindings;
 mod caps;
+mod environment;
 mod failure;
 mod instance;
+mod state;
+mod usage;
 
 mod pool;
 
 pub use component::{Plugin, digest};
 pub use config::{Isolation, Limits, PluginConfig};
 pub use engine::Engine;
+pub use environment::Environment;
 pub use inspect::Inspection;
 pub(crate) use pool::Pool;

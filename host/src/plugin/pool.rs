@@ -6,7 +6,8 @@ use super::{
     component::Plugin,
     config::Isolation,
     failure::Broken,
-    instance::{Budget, Exports, Instance, Judge},
+    instance::{Exports, Instance, Judge},
+    state::Budget,
 };
 use crate::telemetry::PoolMetrics;
 use framedb_core::{
@@ -318,6 +319,8 @@ impl Pool {
             time: time(limits.time, limits.batch_time),
             cpu: time(limits.cpu, limits.batch_cpu),
             output: allowance(output, output.saturating_mul(2), group, batch),
+            host_calls: allowance(limits.host_calls, limits.batch_host_calls, group, batch),
+            log: allowance(limits.log.as_u64(), limits.batch_log.as_u64(), group, batch),
         }
     }
 

@@ -5,7 +5,7 @@
 
 #![allow(unsafe_code, reason = "the derives implement wasmtime's unsafe traits")]
 
-use crate::plugin::instance::State;
+use crate::plugin::state::State;
 use wasmtime::component::{ComponentType, Lift, Linker, Lower};
 
 const INTERFACE: &str = "wasi:config/store@0.2.0-draft-2024-09-27";

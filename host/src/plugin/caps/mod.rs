@@ -1,17 +1,58 @@
 //! What plugins may import, one capability a file.
 
+pub(crate) mod bindings;
 pub(crate) mod config;
 pub(crate) mod stdio;
+mod variables;
 
-/// The packages a plugin may import from, as the start of an import's name, with what they are.
+use super::state::State;
+use bindings as wit;
+use wasmtime::component::{HasSelf, Linker};
+
+/// Something that a plugin may import.
+pub(crate) struct Offer {
+    /// An interface, or the start of the names of several, which ends with a slash.
+    pub(crate) import: &'static str,
+    /// What it is.
+    pub(crate) what: &'static str,
+    /// The section of `[plugins.NAME.grants]` that allows it; none where nothing is reached.
+    pub(crate) grant: Option<&'static str>,
+}
+
+/// Everything that a plugin may import.
 ///
 /// WASI 0.2 and 0.3 are what the standard libraries of guest languages import, whether a plugin
 /// uses them or not; the file system has no folders in it and the environment no variables.
-pub(crate) const OFFERED: &[(&str, &str)] = &[
-    ("wasi:cli/", "standard output as log lines, an empty environment"),
-    ("wasi:clocks/", "clocks"),
-    ("wasi:config/store@0.2.0-draft-2024-09-27", "the plugin's settings"),
-    ("wasi:filesystem/", "a file system without folders"),
-    ("wasi:io/", "streams and polling"),
-    ("wasi:random/", "random numbers"),
+/// Sockets are linked so that every standard library links, and not on offer, because no
+/// address is ever allowed.
+pub(crate) const OFFERS: &[Offer] = &[
+    free("wasi:cli/", "standard output as log lines, an empty environment"),
+    free("wasi:clocks/", "clocks"),
+    free("wasi:config/store@0.2.0-draft-2024-09-27", "the plugin's settings"),
+    free("wasi:filesystem/", "a file system without folders"),
+    free("wasi:io/", "streams and polling"),
+    free("wasi:random/", "random numbers"),
+    free("spin:variables/variables@3.0.0", "the plugin's settings"),
 ];
+
+const fn free(import: &'static str, what: &'static str) -> Offer {
+    Offer { import, what, grant: None }
+}
+
+impl Offer {
+    /// What is behind an import, if the node offers it.
+    pub(crate) fn of(import: &str) -> Option<&'static Self> {
+        OFFERS.iter().find(|offer| {
+            let name = offer.import;
+            import == name || (name.ends_with('/') && import.starts_with(name))
+        })
+    }
+}
+
+/// Links everything that is on offer.
+pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    wasmtime_wasi::p3::add_to_linker(linker)?;
+    config::add_to_linker(linker)?;
+    wit::spin::variables::variables::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+}

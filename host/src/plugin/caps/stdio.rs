@@ -1,5 +1,6 @@
 //! Standard output and error of plugins, as lines of the node's log.
 
+use crate::plugin::failure::Exceeded;
 use bytes::Bytes;
 use std::{
     io,
@@ -10,7 +11,7 @@ use std::{
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::{
     cli::{IsTerminal, StdoutStream},
-    p2::{OutputStream, Pollable, StreamResult},
+    p2::{OutputStream, Pollable, StreamError, StreamResult},
 };
 
 /// Bytes of one line that are logged; what is longer is cut, so that a guest cannot make the
@@ -33,6 +34,9 @@ pub(crate) struct Lines {
 struct Buffer {
     partial: Vec<u8>,
     last: String,
+    /// Bytes that the present call has written, and may write.
+    written: u64,
+    most: u64,
 }
 
 impl Lines {
@@ -50,12 +54,29 @@ impl Lines {
         (!last.is_empty()).then_some(last)
     }
 
+    /// Begins a call that may write `most` bytes.
+    pub(crate) fn arm(&self, most: u64) {
+        let mut buffer = self.lock();
+        (buffer.written, buffer.most) = (0, most);
+    }
+
+    /// The limit, when the present call wrote more than that.
+    pub(crate) fn exceeded(&self) -> Option<Exceeded> {
+        let buffer = self.lock();
+        let value = || bytesize::ByteSize::b(buffer.most).to_string();
+        (buffer.written > buffer.most).then(|| Exceeded { setting: "log", value: value() })
+    }
+
     fn lock(&self) -> MutexGuard<'_, Buffer> {
         self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn append(&self, bytes: &[u8]) {
         let mut buffer = self.lock();
+        buffer.written = buffer.written.saturating_add(bytes.len() as u64);
+        if buffer.written > buffer.most {
+            return;
+        }
         for piece in bytes.split_inclusive(|b| *b == b'\n') {
             let (text, ends) = match piece.strip_suffix(b"\n") {
                 Some(text) => (text, true),
@@ -115,7 +136,10 @@ impl Pollable for Lines {
 impl OutputStream for Lines {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
         self.append(&bytes);
-        Ok(())
+        match self.exceeded() {
+            Some(exceeded) => Err(StreamError::Trap(wasmtime::Error::new(exceeded))),
+            None => Ok(()),
+        }
     }
 
     fn flush(&mut self) -> StreamResult<()> {
@@ -133,6 +157,7 @@ impl AsyncWrite for Lines {
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        // What is too much is not written, and ends the call when it answers.
         self.append(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
@@ -153,11 +178,25 @@ mod tests {
     #[test]
     fn the_last_line_is_remembered_once_and_long_lines_are_cut() {
         let lines = Lines::new("x".into());
+        lines.arm(1 << 20);
         lines.append(b"first\nsec");
         lines.append(b"ond\n");
         assert_eq!(lines.take_last().as_deref(), Some("second"));
         assert_eq!(lines.take_last(), None);
         lines.append(&vec![b'a'; 100_000]);
         assert_eq!(lines.take_last().map(|line| line.len()), Some(MAX_LINE));
+    }
+
+    #[test]
+    fn what_a_call_writes_beyond_its_limit_is_not_logged() {
+        let lines = Lines::new("x".into());
+        lines.arm(10);
+        lines.append(b"123456789\n");
+        assert!(lines.exceeded().is_none());
+        lines.append(b"more\n");
+        assert_eq!(lines.exceeded().map(|e| e.setting), Some("log"));
+        assert_eq!(lines.take_last().as_deref(), Some("123456789"));
+        lines.arm(10);
+        assert!(lines.exceeded().is_none());
     }
 }

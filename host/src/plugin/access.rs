@@ -1,0 +1,66 @@
+//! `Access`: what one plugin may reach, and what stands behind it.
+//!
+//! Guards decide, the node's [`Environment`] has the connections; a capability asks the first
+//! and uses the second. Guests know labels only.
+
+use super::environment::Environment;
+use crate::{
+    grants::{Grants, GrantsConfig, Refusal, RefusalKind},
+    telemetry::Telemetry,
+};
+use std::{fmt, sync::Arc};
+
+/// A plugin's guards, and the node behind them. All its instances share it.
+pub(crate) struct Access {
+    plugin: Arc<str>,
+    grants: Grants,
+    environment: Environment,
+}
+
+impl Access {
+    pub(super) fn new(plugin: Arc<str>, config: &GrantsConfig, environment: &Environment) -> Self {
+        let grants = Grants::new(&plugin, config);
+        Self { plugin, grants, environment: environment.clone() }
+    }
+
+    /// What decides whether a call may be made.
+    pub(crate) fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    /// What the node lends.
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// Records that a call was refused, and answers what the guest may read of it.
+    ///
+    /// The event shows what the guest named and no address; one that came too fast is counted
+    /// and not told, because a plugin that calls in a loop would fill the log.
+    pub(crate) fn refused(&self, capability: &'static str, refusal: &Refusal) -> String {
+        self.telemetry()
+            .counter(
+                "framedb_plugin_refusals_total",
+                &[("plugin", &*self.plugin), ("capability", capability)],
+            )
+            .increment(1);
+        if !matches!(refusal.kind(), RefusalKind::TooFast(_)) {
+            let plugin = &*self.plugin;
+            tracing::warn!(target: AUDIT, plugin, capability, %refusal, "refused a plugin's call");
+        }
+        refusal.for_guest()
+    }
+
+    fn telemetry(&self) -> &Telemetry {
+        self.environment.telemetry()
+    }
+}
+
+/// The target of audit events, for filters of the log.
+const AUDIT: &str = "framedb::audit";
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Access").field("plugin", &self.plugin).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,102 @@
+//! `State`: what a store holds beside the guest: what the plugin may reach, and what its
+//! present call has used.
+
+use super::{
+    access::Access,
+    caps::stdio::Lines,
+    component::Plugin,
+    failure::Exceeded,
+    usage::{CpuLimit, HostCallLimit, MemoryLimit},
+};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use wasmtime::{ResourceLimiter, UpdateDeadline, component::ResourceTable};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+/// What one call may use.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Budget {
+    pub(crate) time: Duration,
+    pub(crate) cpu: Duration,
+    pub(crate) output: u64,
+    /// Calls into capabilities.
+    pub(crate) host_calls: u64,
+    /// Bytes of lines for the log.
+    pub(crate) log: u64,
+}
+
+/// What a store holds beside the guest.
+pub(crate) struct State {
+    wasi: WasiCtx,
+    /// What the guest has handles of.
+    pub(crate) table: ResourceTable,
+    pub(crate) settings: Arc<BTreeMap<String, String>>,
+    pub(crate) access: Arc<Access>,
+    lines: Lines,
+    memory: MemoryLimit,
+    cpu: CpuLimit,
+    host_calls: HostCallLimit,
+}
+
+impl State {
+    pub(super) fn new(plugin: &Plugin) -> Self {
+        let lines = Lines::new(plugin.shared_name());
+        let limits = plugin.limits();
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.handles);
+        Self {
+            wasi: WasiCtx::builder().stdout(lines.clone()).stderr(lines.clone()).build(),
+            table,
+            settings: plugin.settings(),
+            access: plugin.access().clone(),
+            lines,
+            memory: MemoryLimit::new(limits.memory.as_u64(), limits.table_elements),
+            cpu: CpuLimit::default(),
+            host_calls: HostCallLimit::default(),
+        }
+    }
+
+    /// Counts a call into a capability, before it does anything.
+    ///
+    /// # Errors
+    ///
+    /// When the present call has made too many: then it ends.
+    pub(crate) fn begin(&mut self) -> wasmtime::Result<()> {
+        self.host_calls.count()
+    }
+
+    /// Begins another call with a budget of its own.
+    pub(super) fn arm(&mut self, budget: Budget) {
+        self.cpu = CpuLimit::new(budget.cpu);
+        self.host_calls = HostCallLimit::new(budget.host_calls);
+        self.lines.arm(budget.log);
+    }
+
+    pub(super) fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
+        self.cpu.tick()
+    }
+
+    pub(super) fn limiter(&mut self) -> &mut dyn ResourceLimiter {
+        &mut self.memory
+    }
+
+    /// Bytes of all linear memories.
+    pub(super) fn memory(&self) -> usize {
+        self.memory.bytes
+    }
+
+    /// The last line that the guest wrote in the present call.
+    pub(super) fn take_last_line(&self) -> Option<String> {
+        self.lines.take_last()
+    }
+
+    /// The limit of the log, when the present call wrote more than that.
+    pub(super) fn logged_too_much(&self) -> Option<Exceeded> {
+        self.lines.exceeded()
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
