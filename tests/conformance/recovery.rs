@@ -237,8 +237,7 @@ async fn only_the_keys_concerned_wait_and_until_the_engine_is_back() {
 
     let (running, intents) = (recovery.clone(), node.intents.clone());
     let (registry, remote) = (node.engine.registry.clone(), node.remote.clone());
-    let run =
-        tokio::spawn(async move { running.run(&intents, &*registry, &Only(remote)).await });
+    let run = tokio::spawn(async move { running.run(&intents, &*registry, &Only(remote)).await });
     let wait = tokio::time::timeout(Duration::from_millis(50), recovery.wait(&key("a"))).await;
     assert!(wait.is_err());
     node.remote.down.store(false, Ordering::Relaxed);

@@ -7,6 +7,7 @@
 
 mod admission;
 mod arrival;
+mod attempt;
 mod config;
 mod defaults;
 mod item;

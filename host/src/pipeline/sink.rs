@@ -4,10 +4,13 @@
 //! Where data and route share a transaction that is all. Elsewhere an intent is written first,
 //! and cleared when both are in place or the write is refused for certain. A write whose outcome
 //! is unclear keeps its intent: the next attempt goes on with it, and when there is none, recovery
-//! finishes or forgets what is half done, in the running node as after a crash. A key that moves to another instance or kind is registered there first; then its
-//! old copy is deleted.
+//! finishes or forgets what is half done, in the running node as after a crash. A key that moves
+//! to another instance or kind is registered there first; then its old copy is deleted.
 
-use super::item::Written;
+use super::{
+    attempt::{Attempt, Unwritten, moves, not_begun},
+    item::Written,
+};
 use crate::{
     Error, ErrorKind, Result,
     driver::repeat,
@@ -46,25 +49,6 @@ pub(crate) struct Write {
     pub(crate) begun: Option<Box<Intent>>,
 }
 
-/// Why something is not known to be stored.
-#[derive(Debug)]
-pub(crate) struct Unwritten {
-    pub(crate) error: Error,
-    /// The intent, on the disk, of a write that may have happened all the same. It belongs to the
-    /// next attempt, or to recovery.
-    pub(crate) unclear: Option<Box<Intent>>,
-}
-
-/// A write in the making.
-struct Attempt {
-    /// What the key had before the first attempt.
-    before: Option<Route>,
-    /// The intent of an earlier attempt that this one goes on with.
-    resumed: Option<Box<Intent>>,
-    /// The intent of an earlier attempt that others have overtaken.
-    overtaken: Option<Box<Intent>>,
-}
-
 /// Writes that have begun: their places in the group, and their intents.
 #[derive(Debug, Default)]
 struct Begun {
@@ -86,7 +70,7 @@ pub(crate) struct Sink {
 impl Sink {
     /// Writes objects of one instance, or successive elements of one queue; one answer each, in
     /// order, and the time that data and routes took. No key may be held by recovery.
-    pub(crate) async fn write(
+    pub(super) async fn write(
         &self,
         writes: Vec<Write>,
     ) -> (Vec<Result<Written, Unwritten>>, StageTimes) {
@@ -150,7 +134,8 @@ impl Sink {
         };
         let synced = store.synced();
         let moved = self.delete_moved(&pairs, &attempts, &results).await;
-        let results: Vec<_> = results.into_iter().zip(moved).map(|(put, moved)| put.and(moved)).collect();
+        let results: Vec<_> =
+            results.into_iter().zip(moved).map(|(put, moved)| put.and(moved)).collect();
         let unclear = self.settle(begun, attempts, &results).await;
         results
             .into_iter()
@@ -403,7 +388,8 @@ impl Sink {
             unclear.push(resumed.or(overtaken).filter(|_| failed(n).is_some()));
         }
         for (n, intent) in places.into_iter().zip(intents) {
-            let may_be = failed(n).is_some_and(|error| error.is_temporary() && !error.is_untouched());
+            let may_be =
+                failed(n).is_some_and(|error| error.is_temporary() && !error.is_untouched());
             if may_be && let Some(slot) = unclear.get_mut(n) {
                 *slot = Some(Box::new(intent));
             }
@@ -430,7 +416,8 @@ impl Sink {
         // Of a key that is twice in a group, both have the same previous place.
         let mut done = HashSet::new();
         for (((record, route), attempt), result) in pairs.iter().zip(attempts).zip(results) {
-            let old = attempt.before.as_ref().filter(|_| result.is_ok() && done.insert(&record.key));
+            let old =
+                attempt.before.as_ref().filter(|_| result.is_ok() && done.insert(&record.key));
             let Some(old) = old else {
                 outcome.push(Ok(()));
                 continue;
@@ -476,44 +463,6 @@ impl Sink {
     }
 }
 
-impl Attempt {
-    /// An attempt at a write of a key that has `previous`. It goes on with an earlier attempt if
-    /// nobody else has written the key since.
-    fn new(write: &Write, previous: Option<&Route>, begun: Option<Box<Intent>>) -> Self {
-        let mut attempt = Self { before: previous.cloned(), resumed: None, overtaken: None };
-        let Some(begun) = begun else { return attempt };
-        let registered = previous.map(|route| route.generation);
-        let same = begun.route.framedb_id == write.framedb_id
-            && begun.route.kind == write.kind
-            && begun.matches(&write.data);
-        let before = begun.previous.as_ref().map(|route| route.generation);
-        if same && registered == Some(begun.route.generation) {
-            // It was registered: what it found before it may still have to be deleted.
-            attempt.before.clone_from(&begun.previous);
-            attempt.resumed = Some(begun);
-        } else if same && registered == before {
-            attempt.resumed = Some(begun);
-        } else {
-            attempt.overtaken = Some(begun);
-        }
-        attempt
-    }
-}
-
-/// The same error for writes of which nothing was done now; an earlier attempt stays unclear.
-fn not_begun(
-    error: &Error,
-    begun: impl IntoIterator<Item = Option<Box<Intent>>>,
-) -> Vec<Result<Written, Unwritten>> {
-    let begun: Vec<_> = begun.into_iter().collect();
-    let errors = repeat::<Written>(error, begun.len());
-    let untouched = |error: Error| error.with_untouched(true);
-    let unwritten = |(result, unclear): (Result<_>, _)| {
-        result.map_err(|error| Unwritten { error: untouched(error), unclear })
-    };
-    errors.into_iter().zip(begun).map(unwritten).collect()
-}
-
 /// Refuses to leave a queue that holds elements: they would be lost.
 pub(crate) async fn check_empty(instances: &Instances, key: &Key, old: &Route) -> Result<()> {
     let length = instances.queue(&old.framedb_id).await?.length(key).await?;
@@ -527,9 +476,4 @@ pub(crate) async fn check_empty(instances: &Instances, key: &Key, old: &Route) -
     );
     Err(Error::new(ErrorKind::Invalid, message)
         .with_hint("push to that instance, or take the elements out first"))
-}
-
-/// Whether storing `new` moves its key away from `old`.
-fn moves(old: &Route, new: &Route) -> bool {
-    old.framedb_id != new.framedb_id || old.kind != new.kind
 }

@@ -7,8 +7,9 @@
 
 use super::{
     Pipeline,
+    attempt::Unwritten,
     item::{Item, Step, Written},
-    sink::{Unwritten, Write},
+    sink::Write,
     stages::unavailable,
 };
 use crate::{Error, ErrorKind, driver::steady_millis};

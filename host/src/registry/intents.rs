@@ -203,9 +203,7 @@ fn read(tables: &Tables) -> Result<(Vec<Vec<u8>>, Vec<Intent>)> {
 }
 
 /// A row for each intent.
-fn rows<'a>(
-    intents: impl IntoIterator<Item = &'a Intent>,
-) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+fn rows<'a>(intents: impl IntoIterator<Item = &'a Intent>) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
     intents.into_iter().map(|intent| Ok((intent.row(), encode(intent, intent)?))).collect()
 }
 

@@ -15,6 +15,7 @@ mod recovery;
 mod redis;
 mod settle;
 mod sweep;
+mod unsettled;
 
 pub use disk::DiskRegistry;
 pub use documents::{Document, Documents, Table};

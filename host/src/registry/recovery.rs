@@ -8,13 +8,14 @@
 use super::{
     Intent, Intents, Registry,
     settle::{Ways, answers, settle},
+    unsettled::{UnclearWrite, Unsettled},
 };
 use crate::{Error, ErrorKind, Result, store::Stores};
 use framedb_core::Key;
 use futures::{StreamExt, stream, stream::FuturesUnordered};
 use parking_lot::Mutex;
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -48,32 +49,6 @@ pub struct Recovered {
     pub left: usize,
 }
 
-/// A write that is to be settled.
-#[derive(Debug)]
-struct Unsettled {
-    intent: Intent,
-    /// Whether this process sent it, so that its engine may still be about to store it.
-    recent: bool,
-}
-
-/// Why a key is held.
-#[derive(Debug, Default)]
-struct Held {
-    /// The generations of its unsettled writes: they are settled in order.
-    writes: BTreeSet<u64>,
-    /// How many writes go on beyond the time that their senders wait.
-    under_way: usize,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    held: HashMap<Key, Held>,
-    /// What waits to be settled, by instance.
-    waiting: HashMap<Arc<str>, Vec<Unsettled>>,
-    /// How many are unsettled, those that are being settled included.
-    unsettled: HashMap<Arc<str>, usize>,
-}
-
 /// The keys of writes whose outcome is unclear, until these are settled.
 ///
 /// Reads, deletes and writes of such a key wait; other keys do not. Every instance is settled by
@@ -81,7 +56,7 @@ struct State {
 #[derive(Debug)]
 pub struct Recovery {
     // Held for a few operations on maps; never across an await.
-    state: Mutex<State>,
+    unsettled: Mutex<Unsettled>,
     /// How many keys are held: mostly none, and then nobody takes the lock.
     keys: AtomicUsize,
     /// Told whenever a key is free again.
@@ -102,13 +77,13 @@ impl Recovery {
     #[must_use]
     pub fn new(pending: Vec<Intent>) -> Self {
         let recovery = Self {
-            state: Mutex::default(),
+            unsettled: Mutex::default(),
             keys: AtomicUsize::new(0),
             freed: watch::Sender::new(()),
             handed: Notify::new(),
         };
         for intent in pending {
-            recovery.add(Unsettled { intent, recent: false });
+            recovery.add(UnclearWrite { intent, recent: false });
         }
         recovery
     }
@@ -130,22 +105,18 @@ impl Recovery {
     /// Whether a write of this key is unsettled.
     #[must_use]
     pub fn holds(&self, key: &Key) -> bool {
-        self.keys.load(Ordering::Acquire) > 0 && self.state.lock().held.contains_key(key)
+        self.keys.load(Ordering::Acquire) > 0 && self.unsettled.lock().holds(key)
     }
 
     /// Takes over a write that has ended without a known outcome; its intent is on the disk. Its
     /// key is held from here on, so the caller gives up its place in line afterwards.
     pub fn hand_over(&self, intent: Intent) {
-        self.add(Unsettled { intent, recent: true });
+        self.add(UnclearWrite { intent, recent: true });
     }
 
     /// Holds keys until the answer is dropped.
     pub(crate) fn hold(self: &Arc<Self>, keys: Vec<Key>) -> Hold {
-        let mut state = self.state.lock();
-        for key in &keys {
-            state.held.entry(key.clone()).or_default().under_way += 1;
-        }
-        self.keys.store(state.held.len(), Ordering::Release);
+        self.change(|unsettled| keys.iter().for_each(|key| unsettled.hold(key)));
         Hold { recovery: self.clone(), keys }
     }
 
@@ -154,7 +125,7 @@ impl Recovery {
         if self.keys.load(Ordering::Acquire) < MOST_UNSETTLED {
             return Ok(());
         }
-        let unsettled = self.state.lock().unsettled.get(framedb_id).copied().unwrap_or_default();
+        let unsettled = self.unsettled.lock().count(framedb_id);
         if unsettled < MOST_UNSETTLED {
             return Ok(());
         }
@@ -167,7 +138,7 @@ impl Recovery {
 
     /// Returns when there is a write to settle.
     pub async fn wanted(&self) {
-        while self.state.lock().waiting.is_empty() {
+        while self.unsettled.lock().instances().is_empty() {
             self.handed.notified().await;
         }
     }
@@ -186,7 +157,7 @@ impl Recovery {
         let mut running: HashSet<Arc<str>> = HashSet::new();
         let mut instances = FuturesUnordered::new();
         loop {
-            let waiting: Vec<_> = self.state.lock().waiting.keys().cloned().collect();
+            let waiting = self.unsettled.lock().instances();
             for framedb_id in waiting {
                 if running.insert(framedb_id.clone()) {
                     instances.push(self.settle_instance(framedb_id, ways));
@@ -207,11 +178,7 @@ impl Recovery {
     }
 
     /// Settles the writes of an instance until none is left.
-    async fn settle_instance(
-        &self,
-        framedb_id: Arc<str>,
-        ways: Ways<'_>,
-    ) -> (Arc<str>, Recovered) {
+    async fn settle_instance(&self, framedb_id: Arc<str>, ways: Ways<'_>) -> (Arc<str>, Recovered) {
         let mut recovered = Recovered::default();
         let mut pause = FIRST_PAUSE;
         while let Some(writes) = self.take(&framedb_id) {
@@ -246,7 +213,7 @@ impl Recovery {
                 pause = FIRST_PAUSE;
                 continue;
             }
-            self.put_back(&framedb_id, unsettled);
+            self.unsettled.lock().put_back(&framedb_id, unsettled);
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
@@ -254,7 +221,7 @@ impl Recovery {
     }
 
     /// Returns when the engine answers, and has had the time to take what was sent to it before.
-    async fn ready(&self, writes: &[Unsettled], ways: Ways<'_>) -> Result<()> {
+    async fn ready(&self, writes: &[UnclearWrite], ways: Ways<'_>) -> Result<()> {
         let Some(first) = writes.first() else { return Ok(()) };
         answers(&first.intent, ways).await?;
         if writes.iter().any(|write| write.recent) {
@@ -265,9 +232,9 @@ impl Recovery {
 
     /// Settles a write; whether its route is registered. A write that is to be looked at again is
     /// handed back.
-    async fn settle_one(&self, write: Unsettled, ways: Ways<'_>) -> Result<bool, Unsettled> {
+    async fn settle_one(&self, write: UnclearWrite, ways: Ways<'_>) -> Result<bool, UnclearWrite> {
         let intent = &write.intent;
-        if !self.is_next(intent) {
+        if !self.unsettled.lock().is_next(intent) {
             return Err(write);
         }
         let registered = match settle(intent, ways).await {
@@ -275,7 +242,12 @@ impl Recovery {
             Err(error) => {
                 let (key, error, again) =
                     (intent.key.as_str(), error.chain(), error.is_temporary());
-                tracing::warn!(key, error, again, "a write whose outcome is unclear is not settled");
+                tracing::warn!(
+                    key,
+                    error,
+                    again,
+                    "a write whose outcome is unclear is not settled"
+                );
                 // What cannot be read is not stored; trying again would hold its key without end.
                 if again || ways.intents.clear(intent).await.is_err() {
                     return Err(write);
@@ -287,71 +259,32 @@ impl Recovery {
         Ok(registered)
     }
 
-    fn add(&self, write: Unsettled) {
-        let mut state = self.state.lock();
-        let (key, route) = (write.intent.key.clone(), &write.intent.route);
-        let framedb_id = route.framedb_id.clone();
-        if !state.held.entry(key).or_default().writes.insert(route.generation) {
-            return;
-        }
-        *state.unsettled.entry(framedb_id.clone()).or_default() += 1;
-        state.waiting.entry(framedb_id).or_default().push(write);
-        self.keys.store(state.held.len(), Ordering::Release);
-        drop(state);
+    fn take(&self, framedb_id: &str) -> Option<Vec<UnclearWrite>> {
+        self.unsettled.lock().take(framedb_id)
+    }
+
+    fn add(&self, write: UnclearWrite) {
+        self.change(|unsettled| unsettled.add(write));
         self.handed.notify_one();
     }
 
-    fn take(&self, framedb_id: &str) -> Option<Vec<Unsettled>> {
-        self.state.lock().waiting.remove(framedb_id)
-    }
-
-    fn put_back(&self, framedb_id: &Arc<str>, unsettled: Vec<Unsettled>) {
-        self.state.lock().waiting.entry(framedb_id.clone()).or_default().extend(unsettled);
-    }
-
-    /// Whether all earlier writes of the key are settled, on whatever instance.
-    fn is_next(&self, intent: &Intent) -> bool {
-        let state = self.state.lock();
-        let held = state.held.get(&intent.key);
-        held.and_then(|held| held.writes.first()) == Some(&intent.route.generation)
-    }
-
+    /// Forgets a write that is settled, and tells those who wait for its key.
     fn settled(&self, intent: &Intent) {
-        let mut state = self.state.lock();
-        let framedb_id = &intent.route.framedb_id;
-        if let Some(count) = state.unsettled.get_mut(framedb_id) {
-            *count -= 1;
-            if *count == 0 {
-                state.unsettled.remove(framedb_id);
-            }
-        }
-        if let Some(held) = state.held.get_mut(&intent.key) {
-            held.writes.remove(&intent.route.generation);
-        }
-        self.free(&mut state, std::slice::from_ref(&intent.key));
+        self.change(|unsettled| unsettled.remove(intent));
+        self.freed.send_replace(());
     }
 
-    /// Frees those of the keys that nothing holds any more.
-    fn free(&self, state: &mut State, keys: &[Key]) {
-        for key in keys {
-            let held = state.held.get(key);
-            if held.is_some_and(|held| held.writes.is_empty() && held.under_way == 0) {
-                state.held.remove(key);
-            }
-        }
-        self.keys.store(state.held.len(), Ordering::Release);
-        self.freed.send_replace(());
+    fn change(&self, change: impl FnOnce(&mut Unsettled)) {
+        let mut unsettled = self.unsettled.lock();
+        change(&mut unsettled);
+        self.keys.store(unsettled.keys(), Ordering::Release);
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        let mut state = self.recovery.state.lock();
-        for key in &self.keys {
-            if let Some(held) = state.held.get_mut(key) {
-                held.under_way = held.under_way.saturating_sub(1);
-            }
-        }
-        self.recovery.free(&mut state, &self.keys);
+        let Self { recovery, keys } = self;
+        recovery.change(|unsettled| keys.iter().for_each(|key| unsettled.release(key)));
+        recovery.freed.send_replace(());
     }
 }
