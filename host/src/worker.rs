@@ -303,6 +303,7 @@ impl Builder {
             codecs: codecs.clone(),
             order: order.clone(),
             recovery,
+            patience: config.limits.deadline,
         };
         let node = Arc::new(Node {
             ingress: Ingress {

@@ -6,29 +6,28 @@ use bytesize::ByteSize;
 use framedb_core::{FailureClass, Outcome, Receipt};
 use framedb_host::registry::Query;
 use framedb_tests::{
-    Build, Describe, TestNode, arrival, eventually, failure, key, servers::redis::RedisServer,
+    Build, Describe, TestNode, arrival, eventually, failure, key,
+    servers::{mariadb, redis::RedisServer},
     stored,
 };
+use mysql_async::prelude::Queryable as _;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tempfile::TempDir;
 
 /// A node with the instance `far` on a server, whose senders do not wait for long.
 fn near(server: &RedisServer) -> Build {
+    near_url(&server.url())
+}
+
+fn near_url(url: &str) -> Build {
     TestNode::build()
-        .instance("far", &server.url())
+        .instance("far", url)
         .config(|config| config.limits.deadline = Duration::from_secs(1))
 }
 
 /// A server that keeps what it has when it is killed.
 fn keeping() -> RedisServer {
     RedisServer::start_with(&["--appendonly", "yes", "--appendfsync", "always"])
-}
-
-/// The keys that the server has objects under.
-fn kept(server: &RedisServer) -> BTreeSet<String> {
-    let reply = server.command(&["KEYS", "*"]);
-    let lines = reply.lines().skip(1).filter(|line| !line.starts_with('$'));
-    lines.map(str::to_owned).collect()
 }
 
 /// The keys that have a route.
@@ -38,22 +37,24 @@ async fn routed(node: &TestNode) -> BTreeSet<String> {
     routes.into_iter().map(|(key, _)| key.to_string()).collect()
 }
 
-/// Waits until a server that went on has answered for all of these, and looks that each is either
-/// there or not: its bytes and its route.
-async fn settled(node: &TestNode, server: &RedisServer, names: &[String]) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
+/// Waits until the server has answered for all of these, and looks that each is either there or
+/// not: its bytes and its route.
+async fn settled(node: &TestNode, names: &[String]) -> BTreeSet<String> {
+    let (mut found, mut kept) = (BTreeSet::new(), BTreeSet::new());
     for name in names {
         let look = async || node.reader().get(&key(name)).await.ok();
         if let Some(read) = eventually("the server answers", look).await {
             assert!(!read.foreign, "{name}");
             found.insert(name.clone());
         }
+        if node.stored_bytes("far", name).await.is_some() {
+            kept.insert(name.clone());
+        }
     }
-    let of_these = |all: BTreeSet<String>| -> BTreeSet<_> {
-        all.into_iter().filter(|name| names.contains(name)).collect()
-    };
-    assert_eq!(of_these(kept(server)), found, "no bytes without a route");
-    assert_eq!(of_these(routed(node).await), found, "no route without bytes");
+    assert_eq!(kept, found, "no bytes without a route");
+    let routed: BTreeSet<_> =
+        routed(node).await.into_iter().filter(|name| names.contains(name)).collect();
+    assert_eq!(routed, found, "no route without bytes");
     found
 }
 
@@ -69,6 +70,13 @@ async fn acknowledged(node: &TestNode, names: &[String]) {
     for receipt in ingest(node, names).await {
         let _ = stored(receipt);
     }
+}
+
+/// Deletes an object as a client does that asks again while the node does not know; whether there
+/// was one.
+async fn delete(node: &TestNode, name: &str) -> bool {
+    let delete = async || node.reader().delete(&key(name)).await.ok();
+    eventually("the node knows what to delete", delete).await
 }
 
 /// Sends objects that the server takes in while it stands still: nobody learns what became of
@@ -96,12 +104,12 @@ async fn objects_that_a_stuck_server_took_are_readable_when_it_goes_on() {
     let (before, during) = (names("before", 20), names("during", 20));
     acknowledged(&node, &before).await;
     unclear(&node, &server, &during).await;
-    let found = settled(&node, &server, &during).await;
+    let found = settled(&node, &during).await;
     assert_eq!(found.len(), during.len(), "the server had all of them in its socket");
     assert_eq!(node.get("during/7").await, "payload of during/7");
-    assert_eq!(settled(&node, &server, &before).await.len(), before.len());
+    assert_eq!(settled(&node, &before).await.len(), before.len());
     let node = restart(node, |directory| near(&server).in_directory(directory)).await;
-    assert_eq!(settled(&node, &server, &during).await, found);
+    assert_eq!(settled(&node, &during).await, found);
 }
 
 #[tokio::test]
@@ -113,11 +121,11 @@ async fn an_object_of_unclear_outcome_is_deleted_for_good() {
     unclear(&node, &server, &during).await;
     // The first thing that the node hears of them after the server goes on.
     for name in &during {
-        assert!(node.reader().delete(&key(name)).await.unwrap(), "{name} was there to be deleted");
+        assert!(delete(&node, name).await, "{name} was there to be deleted");
     }
-    assert!(settled(&node, &server, &during).await.is_empty());
+    assert!(settled(&node, &during).await.is_empty());
     let node = restart(node, |directory| near(&server).in_directory(directory)).await;
-    assert!(settled(&node, &server, &during).await.is_empty());
+    assert!(settled(&node, &during).await.is_empty());
 }
 
 #[tokio::test]
@@ -137,7 +145,7 @@ async fn a_later_write_wins_over_one_of_unclear_outcome() {
         .await;
     }
     let node = restart(node, |directory| build().in_directory(directory)).await;
-    assert_eq!(settled(&node, &server, &all).await.len(), all.len());
+    assert_eq!(settled(&node, &all).await.len(), all.len());
     for name in &all {
         assert_eq!(node.get(name).await, "later");
     }
@@ -156,11 +164,11 @@ async fn an_object_that_never_reached_its_server_is_not_there_and_can_be_sent_ag
     // What it had in its socket goes with the process.
     server.stop();
     server.start_again();
-    assert!(settled(&node, &server, &during).await.is_empty());
-    assert_eq!(settled(&node, &server, &before).await.len(), before.len());
+    assert!(settled(&node, &during).await.is_empty());
+    assert_eq!(settled(&node, &before).await.len(), before.len());
     acknowledged(&node, &during).await;
     let node = restart(node, |directory| near(&server).in_directory(directory)).await;
-    assert_eq!(settled(&node, &server, &during).await.len(), during.len());
+    assert_eq!(settled(&node, &during).await.len(), during.len());
 }
 
 #[tokio::test]
@@ -182,9 +190,9 @@ async fn a_write_that_is_tried_again_until_the_server_is_back_is_stored_once() {
     for receipt in receipts {
         let _ = stored(receipt);
     }
-    assert_eq!(settled(&node, &server, &during).await.len(), during.len());
+    assert_eq!(settled(&node, &during).await.len(), during.len());
     let node = restart(node, |directory| build().in_directory(directory)).await;
-    assert_eq!(settled(&node, &server, &during).await.len(), during.len());
+    assert_eq!(settled(&node, &during).await.len(), during.len());
 }
 
 #[tokio::test]
@@ -198,11 +206,13 @@ async fn other_keys_do_not_wait_for_those_of_unclear_outcome() {
     let mixed = [arrival("k/0").to("disk"), arrival("free").to("disk")];
     let mut receipts = node.ingest_all(mixed).await;
     let _ = stored(receipts.remove(1));
+    let error = node.reader().get(&key("k/0")).await.unwrap_err();
+    assert!(error.to_string().contains("what became of the last write of `k/0`"), "{error}");
     let held = failure(receipts.remove(0));
     assert!(held.message.starts_with("not stored: "), "{held:?}");
     assert!(held.message.contains("an earlier write of the key"), "{held:?}");
     server.pause(false);
-    assert_eq!(settled(&node, &server, &names("k", 1)).await.len(), 1);
+    assert_eq!(settled(&node, &names("k", 1)).await.len(), 1);
     assert_eq!(node.get("k/0").await, "payload of k/0");
 }
 
@@ -221,12 +231,12 @@ async fn a_write_that_outlasts_the_patience_of_its_sender_is_settled_when_it_end
         assert_eq!(failure(receipt).class, FailureClass::Unknown);
     }
     server.pause(false);
-    settled(&node, &server, &large).await;
+    settled(&node, &large).await;
     for name in &large {
-        node.reader().delete(&key(name)).await.unwrap();
+        delete(&node, name).await;
     }
     let node = restart(node, |directory| build().in_directory(directory)).await;
-    assert!(settled(&node, &server, &large).await.is_empty());
+    assert!(settled(&node, &large).await.is_empty());
 }
 
 #[tokio::test]
@@ -261,10 +271,35 @@ async fn a_server_that_is_killed_under_load_leaves_every_object_whole_or_absent(
                 known.insert(receipt.key.to_string());
             }
         }
-        let found = settled(&node, &server, &all).await;
+        let found = settled(&node, &all).await;
         assert!(found.is_superset(&known), "{:?}", known.difference(&found));
     }
-    let found = settled(&node, &server, &all).await;
+    let found = settled(&node, &all).await;
     let node = restart(node, |directory| near(&server).in_directory(directory)).await;
-    assert_eq!(settled(&node, &server, &all).await, found);
+    assert_eq!(settled(&node, &all).await, found);
+}
+
+#[tokio::test]
+async fn rows_that_a_stuck_database_took_are_readable_when_it_goes_on_and_deleted_for_good() {
+    let server = mariadb::Server::start(&[]).await;
+    let mut client = server.client().await;
+    client.query_drop("CREATE DATABASE unclear").await.unwrap();
+    drop(client);
+    let build = || near_url(&server.url("unclear"));
+    let node = build().start().await;
+    let (before, during) = (names("before", 3), names("during", 6));
+    acknowledged(&node, &before).await;
+    server.pause(true);
+    for receipt in ingest(&node, &during).await {
+        assert_eq!(failure(receipt).class, FailureClass::Unknown);
+    }
+    server.pause(false);
+    for name in &during[..3] {
+        delete(&node, name).await;
+    }
+    let found = settled(&node, &during).await;
+    assert!(found.iter().all(|name| !during[..3].contains(name)), "{found:?}");
+    assert_eq!(settled(&node, &before).await.len(), before.len());
+    let node = restart(node, |directory| build().in_directory(directory)).await;
+    assert_eq!(settled(&node, &during).await, found);
 }
