@@ -125,7 +125,7 @@ impl Sink {
             .zip(pairs)
             .zip(moved)
             .map(|((result, (record, _)), moved)| {
-                result.and(moved)?;
+                result.and(moved.map_err(after_write))?;
                 Ok(Written { size: record.data.len() as u64, synced })
             })
             .collect()
@@ -176,7 +176,7 @@ impl Sink {
             .collect();
         let mut registered = self.registry.register(&stored).await.into_iter();
         for result in results.iter_mut().filter(|result| result.is_ok()) {
-            *result = registered.next().unwrap_or(Ok(()));
+            *result = registered.next().unwrap_or(Ok(())).map_err(after_write);
         }
         times.add(Stage::Registration, started.elapsed());
         results
@@ -206,7 +206,7 @@ impl Sink {
             && results.iter().any(Result::is_ok)
             && let Err(error) = self.delete_copy(&first.key, &old).await
         {
-            return repeat(&error, writes.len());
+            return repeat(&after_write(error), writes.len());
         }
         let written = |(result, write): (Result<_>, &Write)| {
             result.map(|_| Written { size: write.data.len() as u64, synced })
@@ -329,7 +329,8 @@ impl Sink {
     async fn settle(&self, declared: Declared, begun: Begun, results: &[Result<()>]) {
         let Begun { places, intents } = begun;
         let unclear = |n: usize| {
-            results.get(n).is_none_or(|result| result.as_ref().is_err_and(Error::is_temporary))
+            let unclear = |error: &Error| error.is_temporary() && !error.is_untouched();
+            results.get(n).is_none_or(|result| result.as_ref().is_err_and(unclear))
         };
         let left = places.into_iter().zip(intents).filter(|(n, _)| unclear(*n));
         let left: Vec<_> = left.map(|(_, intent)| intent).collect();
@@ -394,6 +395,11 @@ impl Sink {
         self.registry.remove(key, Some(old.generation)).await?;
         self.registry.forget_copy(key, &old.framedb_id).await
     }
+}
+
+/// What fails after the data was written, in whatever place, does not leave it as it was.
+fn after_write(error: Error) -> Error {
+    error.with_untouched(false)
 }
 
 /// Refuses to leave a queue that holds elements: they would be lost.

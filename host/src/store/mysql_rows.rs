@@ -226,3 +226,32 @@ pub(super) fn text(key: &Key) -> Value {
 pub(super) fn blob(bytes: &[u8]) -> Value {
     Value::Bytes(bytes.to_vec())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lost(error: Error) -> Failure {
+        let mut failure = Failure::from(error);
+        failure.fault = Fault::Lost;
+        failure
+    }
+
+    /// Two lost tries, of which the first may have reached the server or not.
+    async fn lost_twice(sent: bool) -> Failure {
+        let mut tries = 0;
+        let step = || {
+            tries += 1;
+            let reached = sent && tries == 1;
+            let error = Error::new(ErrorKind::Unavailable, "lost").with_untouched(!reached);
+            async { Err::<(), _>(lost(error)) }
+        };
+        repeated(Instant::now() + DEADLINE, step).await.unwrap_err()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_try_that_may_have_been_sent_stays_unclear_when_the_next_is_refused() {
+        assert!(!lost_twice(true).await.error.is_untouched());
+        assert!(lost_twice(false).await.error.is_untouched());
+    }
+}
