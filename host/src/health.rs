@@ -58,18 +58,16 @@ impl Health {
         telemetry: Telemetry,
     ) -> Result<Self> {
         let unused = DEFAULT_INSTANCES.map(|(id, _)| id).into_iter();
-        let unused = unused.filter(|id| !config.defaults.name(id)).collect();
+        let unused = unused.filter(|id| !config.defaults.names(id)).collect();
         let seen = Report { registry: Ok(()), instances: BTreeMap::new() };
         let health = Self { instances, registry, telemetry, unused, seen: Mutex::new(seen) };
         let looks = join_all(health.instances.ids().map(|id| health.instances.check(id)));
         let (looks, registry) = tokio::join!(looks, health.look_at_registry());
         for (id, look) in health.instances.ids().zip(looks) {
-            if let Err(error) = &look
-                && !error.is_temporary()
-            {
-                return Err(error.again());
+            match look {
+                Err(error) if !error.is_temporary() => return Err(error),
+                look => health.note(id, look),
             }
-            health.note(id, look);
         }
         health.note_registry(registry);
         Ok(health)

@@ -101,7 +101,7 @@ async fn refused(client: &mut Client, http: &Http) {
         );
         assert!(body["error"].as_str().unwrap().starts_with("not stored: gave up "), "{body}");
         assert!(!body.to_string().contains(SECRET), "{body}");
-        assert_eq!(get(client, &key).await.found, false);
+        assert!(!get(client, &key).await.found);
     }
 }
 

@@ -44,7 +44,7 @@ impl Defaults {
     }
 
     /// Whether a kind of objects goes to an instance when nobody says so.
-    pub(crate) fn name(&self, framedb_id: &str) -> bool {
+    pub(crate) fn names(&self, framedb_id: &str) -> bool {
         [&self.in_memory, &self.storage, &self.stream].into_iter().any(|id| id == framedb_id)
     }
 
