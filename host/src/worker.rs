@@ -5,6 +5,7 @@ use crate::{
     codecs::Codecs,
     config::{Address, Config, DEFAULT_PIPELINE},
     driver::{Arena, Disks},
+    health::Health,
     instances::{InstanceConfig, Instances},
     listener::Doors,
     node::Node,
@@ -63,12 +64,13 @@ impl Worker {
     }
 
     /// Opens the stores, loads the plugins and starts the pipelines. The node takes objects
-    /// from code at once, and over its doors when [`Worker::run`] opens them.
+    /// from code at once, and over its doors when [`Worker::run`] opens them. An instance whose
+    /// server cannot be reached is used as soon as it can be; see [`Health`].
     ///
     /// # Errors
     ///
-    /// When the configuration is wrong, the data directory is in use, or a plugin cannot be
-    /// loaded.
+    /// When the configuration is wrong, also in the eyes of a server that it names, the registry
+    /// or the data directory cannot be used, or a plugin cannot be loaded.
     pub async fn new(config: Config) -> Result<Self> {
         Builder { config, components: HashMap::new() }.build().await
     }
@@ -239,8 +241,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// When the configuration is wrong, the data directory is in use, or a plugin cannot be
-    /// loaded.
+    /// As [`Worker::new`].
     pub async fn build(self) -> Result<Worker> {
         // Boxed, because it is large and callers nest it deep.
         Box::pin(self.assemble()).await
@@ -266,6 +267,8 @@ impl Builder {
         let registry: Arc<dyn Registry> = Arc::new(NodeRegistry::new(arena.clone(), durable));
         let instances = Instances::open(&config, arena, disks.clone(), registry.clone()).await?;
         let instances = Arc::new(instances);
+        let look = Health::first(&config, instances.clone(), registry.clone(), telemetry.clone());
+        let health = Arc::new(look.await?);
         let intents = Arc::new(Intents::new(disk));
         let pending = intents.pending().await?;
         let recovery = Arc::new(Recovery::new(pending));
@@ -281,6 +284,10 @@ impl Builder {
         let tasks = TaskTracker::new();
         let background = CancellationToken::new();
         spawn_background(&background, &recovery, &intents, &registry, &instances, &order);
+        tokio::spawn({
+            let (health, ended) = (health.clone(), background.clone());
+            async move { ended.run_until_cancelled(health.run()).await }
+        });
         let generations = Arc::new(Generations::new());
         let shared = Arc::new(Shared {
             order: order.clone(),
@@ -313,6 +320,7 @@ impl Builder {
                 registry: registry.clone(),
                 order: order.clone(),
                 deadline: config.limits.deadline,
+                unreachable: config.limits.unreachable,
             },
             sources: Sources::new(&config, registry.clone(), tasks.clone())?,
             registrar: Registrar {
@@ -330,6 +338,7 @@ impl Builder {
             plugins: plugins.into_values().collect(),
             pipelines,
             telemetry,
+            health,
             started: Instant::now(),
             ready: AtomicBool::new(false),
             config,

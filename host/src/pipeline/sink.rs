@@ -134,8 +134,11 @@ impl Sink {
         };
         let synced = store.synced();
         let moved = self.delete_moved(&pairs, &attempts, &results).await;
-        let results: Vec<_> =
-            results.into_iter().zip(moved).map(|(put, moved)| put.and(moved)).collect();
+        let results: Vec<_> = results
+            .into_iter()
+            .zip(moved)
+            .map(|(put, moved)| put.and(moved.map_err(after_write)))
+            .collect();
         let unclear = self.settle(begun, attempts, &results).await;
         results
             .into_iter()
@@ -215,9 +218,7 @@ impl Sink {
             .collect();
         let mut registered = self.registry.register(&stored).await.into_iter();
         for result in results.iter_mut().filter(|result| result.is_ok()) {
-            // The data is stored.
-            let registered = registered.next().unwrap_or(Ok(()));
-            *result = registered.map_err(|error| error.with_untouched(false));
+            *result = registered.next().unwrap_or(Ok(())).map_err(after_write);
         }
         times.add(Stage::Registration, started.elapsed());
         results
@@ -247,7 +248,7 @@ impl Sink {
             && results.iter().any(Result::is_ok)
             && let Err(error) = self.delete_copy(&first.key, &old).await
         {
-            return repeat(&error, writes.len());
+            return repeat(&after_write(error), writes.len());
         }
         let written = |(result, write): (Result<_>, &Write)| {
             result.map(|_| Written { size: write.data.len() as u64, synced })
@@ -461,6 +462,11 @@ impl Sink {
         self.registry.remove(key, Some(old.generation)).await?;
         self.registry.forget_copy(key, &old.framedb_id).await
     }
+}
+
+/// What fails after the data was written, in whatever place, does not leave it as it was.
+fn after_write(error: Error) -> Error {
+    error.with_untouched(false)
 }
 
 /// Refuses to leave a queue that holds elements: they would be lost.

@@ -176,7 +176,12 @@ impl Pipeline {
         // A full engine is told to the sender at once: waiting here would make no room.
         if error.is_temporary() && error.kind() != ErrorKind::Full {
             item.written |= !error.is_untouched();
-            return self.retry(item, error.chain(), None);
+            // What may have been written is tried to the end: then its outcome is known.
+            let end = match item.written {
+                true => item.deadline,
+                false => item.unreachable.min(item.deadline),
+            };
+            return self.retry_before(end, item, error.chain(), None);
         }
         let failure = match error.kind() {
             ErrorKind::TooLarge => Failure::new(FailureClass::TooLarge, Stage::Sink, error.chain()),
@@ -237,6 +242,14 @@ fn too_late() -> Failure {
         Stage::Sink,
         "not stored: the deadline passed before the object could be written (limits.deadline)",
     )
+}
+
+/// The engine, or the registry, could not be used although it was asked again and again.
+pub(super) fn not_stored(attempts: u32, early: bool, reason: &str) -> Failure {
+    let setting = if early { "limits.unreachable" } else { "limits.deadline" };
+    let times = if attempts == 1 { "attempt" } else { "attempts" };
+    let message = format!("not stored: gave up after {attempts} {times} ({setting}): {reason}");
+    Failure::new(FailureClass::Unavailable, Stage::Sink, message)
 }
 
 /// The deadline of an object passed while it was being written.
