@@ -112,6 +112,13 @@ pub struct NodeLimits {
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
     pub deadline: Duration,
+    /// How long an object is tried while its engine, or the registry, cannot be reached and
+    /// nothing of it was sent, where its sender waits for the answer: over `framedb.ObjectService`,
+    /// HTTP and `Put`. What comes over a stream is tried until `deadline`, because its sender goes
+    /// on sending. An object that may have been sent is tried until `deadline` too.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub unreachable: Duration,
 }
 
 impl Default for Config {
@@ -149,14 +156,18 @@ impl Default for NodeLimits {
             // Four of the largest objects, or a quarter of a million of 1 KiB.
             in_flight: ByteSize::mib(256),
             deadline: Duration::from_secs(30),
+            // A server that is started again by its supervisor is back by then, and clients
+            // without a time limit of their own are not left to think that the node hangs.
+            unreachable: Duration::from_secs(5),
         }
     }
 }
 
+/// The instances that every node has, with their URLs where the configuration says no other.
+pub(crate) const DEFAULT_INSTANCES: [(&str, &str); 2] = [("memory", "memory:"), ("disk", "file:")];
+
 fn default_instances() -> BTreeMap<String, InstanceConfig> {
-    [("memory", "memory:"), ("disk", "file:")]
-        .map(|(id, url)| (id.to_owned(), InstanceConfig::at(url)))
-        .into()
+    DEFAULT_INSTANCES.map(|(id, url)| (id.to_owned(), InstanceConfig::at(url))).into()
 }
 
 fn default_pipelines() -> BTreeMap<String, PipelineConfig> {

@@ -103,6 +103,19 @@ impl Error {
         self
     }
 
+    /// The same error for somebody else, with its causes told instead of kept.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Self {
+            kind: self.kind,
+            message: self.chain(),
+            hint: self.hint.clone(),
+            temporary: self.temporary,
+            untouched: self.untouched,
+            source: None,
+        }
+    }
+
     /// What kind of thing went wrong.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

@@ -3,6 +3,7 @@
 use crate::{
     codecs::Codecs,
     config::Config,
+    health::Health,
     instances::Instances,
     pipeline::{Ingress, Pipeline},
     plugin::Plugin,
@@ -45,6 +46,8 @@ pub struct Node {
     pub pipelines: Arc<[Arc<Pipeline>]>,
     /// Its metrics.
     pub telemetry: Telemetry,
+    /// Whether its instances and its registry can be used.
+    pub health: Arc<Health>,
     /// When it started.
     pub started: Instant,
     pub(crate) ready: AtomicBool,

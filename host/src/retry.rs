@@ -23,12 +23,21 @@ impl Backoff {
 
     /// The delay before the next try, at least `least`; `None` when the deadline comes first.
     pub(crate) fn next(&mut self, least: Option<Duration>) -> Option<Duration> {
+        self.next_before(self.deadline, least)
+    }
+
+    /// The same where something else ends earlier than the deadline.
+    pub(crate) fn next_before(
+        &mut self,
+        end: Instant,
+        least: Option<Duration>,
+    ) -> Option<Duration> {
         // Half of the delay is drawn at random, so that those who failed together do not come
         // back together.
         let jittered = self.next.mul_f64(0.5 + fastrand::f64() / 2.0);
         self.next = (self.next * 2).min(LONGEST);
         let delay = jittered.max(least.unwrap_or_default());
-        (Instant::now() + delay < self.deadline).then_some(delay)
+        (Instant::now() + delay < self.deadline.min(end)).then_some(delay)
     }
 }
 
@@ -45,6 +54,8 @@ mod tests {
             assert!(backoff.next(None).unwrap() <= LONGEST);
         }
         assert_eq!(backoff.next(Some(Duration::from_secs(7))), Some(Duration::from_secs(7)));
+        let soon = Instant::now() + Duration::from_secs(6);
+        assert_eq!(backoff.next_before(soon, Some(Duration::from_secs(7))), None);
         assert_eq!(backoff.next(Some(Duration::from_secs(61))), None);
     }
 }

@@ -29,6 +29,15 @@ const COUNTERS: &[(&str, &str)] = &[
     ("framedb_plugin_instances_retired_total", "Plugin instances not used again, by cause."),
 ];
 
+/// What the gauges show.
+const GAUGES: &[(&str, &str)] = &[
+    ("framedb_engine_up", "Whether an instance of the configuration can be used: 1 or 0."),
+    ("framedb_registry_up", "Whether the registry can be used: 1 or 0."),
+    ("framedb_in_flight_bytes", "Bytes of objects in flight."),
+    ("framedb_routes", "Routes in the registry."),
+    ("framedb_uptime_seconds", "Time since the node started."),
+];
+
 /// What the histograms measure.
 const HISTOGRAMS: &[(&str, &str)] = &[
     ("framedb_stage_duration_seconds", "Time that batches spent in a stage."),
@@ -53,6 +62,9 @@ impl Telemetry {
         let recorder = builder.build_recorder();
         for (name, help) in COUNTERS {
             recorder.describe_counter((*name).into(), None, (*help).into());
+        }
+        for (name, help) in GAUGES {
+            recorder.describe_gauge((*name).into(), None, (*help).into());
         }
         for (name, help) in HISTOGRAMS {
             recorder.describe_histogram((*name).into(), None, (*help).into());

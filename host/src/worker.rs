@@ -5,6 +5,7 @@ use crate::{
     codecs::Codecs,
     config::{Address, Config, DEFAULT_PIPELINE},
     driver::{Arena, Disks},
+    health::Health,
     instances::{InstanceConfig, Instances},
     listener::Doors,
     node::Node,
@@ -14,7 +15,7 @@ use crate::{
     plugin::{Engine, Environment, Plugin, PluginConfig, Pool},
     reader::Reader,
     registrar::Registrar,
-    registry::{self, Generations, Intents, NodeRegistry, Recovery, Registry, sweep},
+    registry::{self, Generations, Intents, NodeRegistry, Recovered, Recovery, Registry, sweep},
     sources::Sources,
     telemetry::Telemetry,
 };
@@ -63,12 +64,13 @@ impl Worker {
     }
 
     /// Opens the stores, loads the plugins and starts the pipelines. The node takes objects
-    /// from code at once, and over its doors when [`Worker::run`] opens them.
+    /// from code at once, and over its doors when [`Worker::run`] opens them. An instance whose
+    /// server cannot be reached is used as soon as it can be; see [`Health`].
     ///
     /// # Errors
     ///
-    /// When the configuration is wrong, the data directory is in use, or a plugin cannot be
-    /// loaded.
+    /// When the configuration is wrong, also in the eyes of a server that it names, the registry
+    /// or the data directory cannot be used, or a plugin cannot be loaded.
     pub async fn new(config: Config) -> Result<Self> {
         Builder { config, components: HashMap::new() }.build().await
     }
@@ -239,8 +241,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// When the configuration is wrong, the data directory is in use, or a plugin cannot be
-    /// loaded.
+    /// As [`Worker::new`].
     pub async fn build(self) -> Result<Worker> {
         // Boxed, because it is large and callers nest it deep.
         Box::pin(self.assemble()).await
@@ -267,9 +268,11 @@ impl Builder {
         let registry: Arc<dyn Registry> = Arc::new(NodeRegistry::new(arena.clone(), durable));
         let instances = Instances::open(&config, arena, disks.clone(), registry.clone()).await?;
         let instances = Arc::new(instances);
+        let look = Health::first(&config, instances.clone(), registry.clone(), telemetry.clone());
+        let health = Arc::new(look.await?);
         let intents = Arc::new(Intents::new(disk));
         let pending = intents.pending().await?;
-        let recovery = Arc::new(Recovery::new(&pending));
+        let recovery = Arc::new(Recovery::new(pending));
         let max_object = config.limits.max_object.as_u64();
         let codecs = Arc::new(Codecs::new(
             engine,
@@ -281,7 +284,11 @@ impl Builder {
         let order = Order::new();
         let tasks = TaskTracker::new();
         let background = CancellationToken::new();
-        spawn_background(&background, &recovery, pending, &intents, &registry, &instances, &order);
+        spawn_background(&background, &recovery, &intents, &registry, &instances, &order);
+        tokio::spawn({
+            let (health, ended) = (health.clone(), background.clone());
+            async move { ended.run_until_cancelled(health.run()).await }
+        });
         let generations = Arc::new(Generations::new());
         let shared = Arc::new(Shared {
             order: order.clone(),
@@ -304,6 +311,7 @@ impl Builder {
             codecs: codecs.clone(),
             order: order.clone(),
             recovery,
+            patience: config.limits.deadline,
         };
         let node = Arc::new(Node {
             ingress: Ingress {
@@ -313,6 +321,7 @@ impl Builder {
                 registry: registry.clone(),
                 order: order.clone(),
                 deadline: config.limits.deadline,
+                unreachable: config.limits.unreachable,
             },
             sources: Sources::new(&config, registry.clone(), tasks.clone())?,
             registrar: Registrar {
@@ -330,6 +339,7 @@ impl Builder {
             plugins: plugins.into_values().collect(),
             pipelines,
             telemetry,
+            health,
             started: Instant::now(),
             ready: AtomicBool::new(false),
             config,
@@ -431,11 +441,11 @@ fn start_pipelines(
     chains.into_iter().map(start).collect()
 }
 
-/// Recovery of interrupted writes and the removal of what has expired, beside new traffic.
+/// Recovery of writes whose outcome is unclear and the removal of what has expired, beside new
+/// traffic.
 fn spawn_background(
     ended: &CancellationToken,
     recovery: &Arc<Recovery>,
-    pending: Vec<crate::registry::Intent>,
     intents: &Arc<Intents>,
     registry: &Arc<dyn Registry>,
     instances: &Arc<Instances>,
@@ -454,11 +464,17 @@ fn spawn_background(
             }
         };
         let recover = async {
-            if pending.is_empty() {
-                return;
+            loop {
+                recovery.wanted().await;
+                let Recovered { registered, left } =
+                    recovery.run(&intents, registry.as_ref(), &*instances).await;
+                tracing::info!(
+                    stored = registered,
+                    not_stored = left,
+                    "every write whose outcome was unclear is settled: objects that were found \
+                     stored are readable, the keys of the others are as they were before the write"
+                );
             }
-            let recovered = recovery.run(pending, &intents, registry.as_ref(), &*instances).await;
-            tracing::info!(?recovered, "settled the writes that a crash interrupted");
         };
         let sweeping = async {
             loop {
@@ -478,7 +494,8 @@ fn spawn_background(
         };
         tokio::select! {
             () = ended.cancelled() => {}
-            ((), ()) = async { tokio::join!(recover, sweeping) } => {}
+            () = recover => {}
+            () = sweeping => {}
         }
     });
 }

@@ -15,13 +15,13 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{Status, Streaming};
 
 /// An open stream of puts.
-struct Sender {
+pub(crate) struct Sender {
     requests: Option<mpsc::UnboundedSender<StreamRequest>>,
     receipts: Streaming<Receipt>,
 }
 
 impl Sender {
-    async fn open(node: &TestNode) -> Self {
+    pub(crate) async fn open(node: &TestNode) -> Self {
         let (requests, receiver) = mpsc::unbounded_channel();
         let stream = UnboundedReceiverStream::new(receiver);
         let receipts = node.edge().await.stream(stream).await.unwrap().into_inner();
@@ -32,7 +32,7 @@ impl Sender {
         self.requests.as_ref().unwrap().send(StreamRequest { message: Some(message) }).unwrap();
     }
 
-    fn put(&self, request: PutRequest) {
+    pub(crate) fn put(&self, request: PutRequest) {
         self.send(Message::Put(request));
     }
 
@@ -45,7 +45,7 @@ impl Sender {
         self.requests = None;
     }
 
-    async fn receipt(&mut self) -> Receipt {
+    pub(crate) async fn receipt(&mut self) -> Receipt {
         within("a receipt", self.receipts.message()).await.unwrap().expect("a receipt")
     }
 

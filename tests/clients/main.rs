@@ -32,6 +32,7 @@ mod routing_lists;
 mod routing_objects;
 mod routing_services;
 mod routing_streams;
+mod servers_down;
 mod shutdown;
 mod sources;
 mod sources_discovery;

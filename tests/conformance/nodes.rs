@@ -89,13 +89,18 @@ async fn a_node_without_its_registry_says_so_and_stores_again_when_it_is_back() 
     let put = operator.run_with("put - --key a --to shared", "2");
     assert_eq!(put.code, Some(1), "{put:?}");
     assert!(put.stderr.contains("in etcd at") && !put.stderr.contains(SECRET), "{put:?}");
-    let health = node.http().call("GET /healthz").await;
-    assert_eq!(health.status, 503);
-    assert_eq!(health.json()["registry"]["healthy"], false);
+    eventually(async || node.http().call("GET /healthz").await.status == 503).await;
+    let health = node.http().call("GET /healthz").await.json();
+    assert_eq!(health["registry"]["healthy"], false);
+    let ready = node.http().call("GET /readyz").await;
+    assert_eq!(ready.status, 503);
+    let error = ready.json()["error"].as_str().unwrap().to_owned();
+    assert!(error.starts_with("the registry cannot be used: "), "{error}");
     server.start_again().await;
     eventually(async || operator.run_with("put - --key a --to shared", "3").code == Some(0)).await;
     assert_eq!(operator.run("get a").stdout, "3");
     eventually(async || node.http().call("GET /healthz").await.status == 200).await;
+    assert_eq!(node.http().call("GET /readyz").await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -30,7 +30,7 @@ impl Serve {
             () = signals.next() => return Ok(()),
         };
         let serving = worker.open().await?;
-        output::note(&banner(&serving).await);
+        output::note(&banner(&serving));
         // For programs that start a node: that it is ready, and where. Nobody has to read it.
         let _ = output::data(&ready(&serving));
         let stop = async move {
@@ -77,7 +77,7 @@ fn ready(serving: &Serving) -> String {
 }
 
 /// What runs, on a few lines.
-async fn banner(serving: &Serving) -> String {
+fn banner(serving: &Serving) -> String {
     let node = serving.worker().node();
     let (grpc, http) = serving.addresses();
     let door = |address: Option<std::net::SocketAddr>, scheme: &str| {
@@ -97,10 +97,14 @@ async fn banner(serving: &Serving) -> String {
             "  warning   other machines may reach the doors; there is no authentication".into(),
         );
     }
-    for id in node.instances.ids() {
-        if let Ok(instance) = node.instances.get(id).await {
-            lines.push(format!("  instance  {id}: {}", instance.objects.describe()));
-        }
+    for (id, health) in node.health.report().instances {
+        // Of one that cannot be used the log says why.
+        let said = match (health, node.instances.opened(&id)) {
+            (Ok(()), Some(instance)) => instance.objects.describe(),
+            (Ok(()), None) => "connected to when it is used".to_owned(),
+            (Err(_), _) => "cannot be used yet".to_owned(),
+        };
+        lines.push(format!("  instance  {id}: {said}"));
     }
     lines.push(format!("  registry  {}", node.registry.describe()));
     lines.extend(node.pipelines.iter().map(|pipeline| {

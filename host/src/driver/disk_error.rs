@@ -54,14 +54,5 @@ fn is_full(kind: io::ErrorKind) -> bool {
 
 /// The answer of a commit that failed as a whole, for each of its records.
 pub(crate) fn repeat<T>(error: &Error, length: usize) -> Vec<Result<T>> {
-    let again = |_| {
-        let mut copy = Error::new(error.kind(), error.chain())
-            .with_temporary(error.is_temporary())
-            .with_untouched(error.is_untouched());
-        if let Some(hint) = error.hint() {
-            copy = copy.with_hint(hint);
-        }
-        Err(copy)
-    };
-    (0..length).map(again).collect()
+    (0..length).map(|_| Err(error.again())).collect()
 }

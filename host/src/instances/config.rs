@@ -9,7 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// `[instances.ID]`: a place where objects can be kept.
+/// `[instances.ID]`: a place where objects can be kept. Its server may be down when the node
+/// starts.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct InstanceConfig {

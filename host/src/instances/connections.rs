@@ -1,8 +1,8 @@
 //! `Connections`: the open servers, the least frequently used first out.
 
-use crate::{Result, store::Instance};
+use crate::{Error, Result, store::Instance};
 use parking_lot::Mutex;
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Instant};
 use tokio::sync::OnceCell;
 
 /// What a connection leads to: an instance by its id, at a URL. Another URL is another
@@ -26,9 +26,18 @@ struct Open {
 
 #[derive(Debug)]
 struct Entry {
-    instance: Arc<OnceCell<Instance>>,
+    server: Arc<Server>,
     uses: u64,
     inserted: u64,
+}
+
+/// A server that is open, or about to be.
+#[derive(Debug, Default)]
+struct Server {
+    instance: OnceCell<Instance>,
+    /// When opening it failed last, and why: the answer for those who waited meanwhile, who
+    /// would otherwise wait for one another's tries. Held while it is opened.
+    failed: tokio::sync::Mutex<Option<(Instant, Error)>>,
 }
 
 impl Connections {
@@ -46,16 +55,27 @@ impl Connections {
         open: impl Future<Output = Result<Instance>>,
     ) -> Result<Instance> {
         let target: Target = (framedb_id.clone(), url.into());
-        let cell = self.open.lock().entry(&target, self.most);
-        let opened = cell.get_or_try_init(|| open).await.cloned();
+        let server = self.open.lock().entry(&target, self.most);
+        let opened = server.open(open).await;
         if opened.is_err() {
             let mut open = self.open.lock();
             // Who has opened it meanwhile keeps it.
-            if open.entries.get(&target).is_some_and(|entry| !entry.instance.initialized()) {
+            if open.entries.get(&target).is_some_and(|entry| !entry.server.instance.initialized()) {
                 open.entries.remove(&target);
             }
         }
         opened
+    }
+
+    /// The connection to an instance if it is open; looking at it is no use of it.
+    pub(super) fn peek(&self, framedb_id: &Arc<str>, url: &str) -> Option<Instance> {
+        let target: Target = (framedb_id.clone(), url.into());
+        self.open.lock().entries.get(&target)?.server.instance.get().cloned()
+    }
+
+    /// Whether another connection would close none.
+    pub(super) fn have_room(&self) -> bool {
+        self.open.lock().entries.len() < self.most
     }
 
     /// Closes the connections to an instance, after those who use them have done so.
@@ -64,11 +84,33 @@ impl Connections {
     }
 }
 
+impl Server {
+    async fn open(&self, open: impl Future<Output = Result<Instance>>) -> Result<Instance> {
+        if let Some(instance) = self.instance.get() {
+            return Ok(instance.clone());
+        }
+        let asked = Instant::now();
+        let mut failed = self.failed.lock().await;
+        if let Some((at, error)) = &*failed
+            && *at >= asked
+        {
+            return Err(error.again());
+        }
+        match self.instance.get_or_try_init(|| open).await {
+            Ok(instance) => Ok(instance.clone()),
+            Err(error) => {
+                *failed = Some((Instant::now(), error.again()));
+                Err(error)
+            }
+        }
+    }
+}
+
 impl Open {
-    fn entry(&mut self, target: &Target, most: usize) -> Arc<OnceCell<Instance>> {
+    fn entry(&mut self, target: &Target, most: usize) -> Arc<Server> {
         if let Some(entry) = self.entries.get_mut(target) {
             entry.uses += 1;
-            return entry.instance.clone();
+            return entry.server.clone();
         }
         while self.entries.len() >= most {
             let least = self.entries.iter().min_by_key(|(_, entry)| (entry.uses, entry.inserted));
@@ -77,10 +119,10 @@ impl Open {
             self.entries.remove(&least);
         }
         self.inserted += 1;
-        let instance = Arc::new(OnceCell::new());
-        let entry = Entry { instance: instance.clone(), uses: 1, inserted: self.inserted };
+        let server = Arc::new(Server::default());
+        let entry = Entry { server: server.clone(), uses: 1, inserted: self.inserted };
         self.entries.insert(target.clone(), entry);
-        instance
+        server
     }
 }
 
@@ -110,5 +152,22 @@ mod tests {
         let failed = async { Err(Error::new(ErrorKind::Unavailable, "down")) };
         connections.get(&"a".into(), "url", failed).await.unwrap_err();
         assert!(connections.open.lock().entries.is_empty());
+    }
+
+    #[tokio::test]
+    async fn those_who_wait_for_the_same_connection_share_its_failure() {
+        let connections = Connections::new(2);
+        let tries = std::sync::atomic::AtomicU32::new(0);
+        let (id, down) = ("a".into(), || async {
+            tries.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            // The others ask meanwhile.
+            tokio::task::yield_now().await;
+            Err(Error::new(ErrorKind::Unavailable, "down"))
+        });
+        let all = (0..3).map(|_| connections.get(&id, "url", down()));
+        for outcome in futures::future::join_all(all).await {
+            assert_eq!(outcome.unwrap_err().chain(), "down");
+        }
+        assert_eq!(tries.into_inner(), 1);
     }
 }

@@ -1,7 +1,8 @@
 //! `Instances`: the FrameDB instances that the node can write to, by id.
 //!
 //! Those of the configuration are always there. Others are registered while the node runs: the
-//! registry has their records, and connections to them are opened when they are first used.
+//! registry has their records. What is inside of the node is open as long as the node; connections
+//! to servers are opened when they are first used, so that a server may be down when a node starts.
 
 mod config;
 mod connections;
@@ -28,6 +29,13 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 /// How long what the registry said of an instance is believed. What this node changes itself
 /// it knows at once.
 const RECORD_KEPT: Duration = Duration::from_secs(1);
+
+/// How long a server may take to be connected to and looked at. Less than a write may take, so
+/// that one which waits for a connection learns that nothing was written.
+const OPEN_WITHIN: Duration = Duration::from_secs(8);
+
+/// How long a server that is connected to may take to say that it can be used.
+const HEALTHY_WITHIN: Duration = Duration::from_secs(2);
 
 /// Records that are remembered.
 const RECORDS_KEPT: u64 = 10_000;
@@ -57,11 +65,12 @@ struct Configured {
 }
 
 impl Instances {
-    /// The instances of a configuration, open, and those of the registry.
+    /// The instances of a configuration, and those of the registry. What is inside of the node is
+    /// opened; servers are connected to when they are first used.
     ///
     /// # Errors
     ///
-    /// When one of the configuration's cannot be opened.
+    /// When one of the configuration's is wrong, or is inside of the node and cannot be opened.
     pub(crate) async fn open(
         config: &Config,
         arena: Arc<Arena>,
@@ -84,9 +93,10 @@ impl Instances {
         for (id, instance) in &config.instances {
             let framedb_id: Arc<str> = id.as_str().into();
             let mut configured = Configured::new(&framedb_id, instance, &config.cluster_id)?;
-            let opened = instances.connect(&configured.record, &configured.url, &configured);
-            let opened = opened.await?;
-            configured.embedded = Some(opened).filter(|_| configured.record.is_embedded());
+            if configured.record.is_embedded() {
+                let context = instances.context(&framedb_id, configured.options.clone());
+                configured.embedded = Some(store::open(&configured.url, &context).await?);
+            }
             instances.configured.insert(framedb_id, configured);
         }
         Ok(instances)
@@ -218,7 +228,7 @@ impl Instances {
         if let Some(configured) = self.configured.get(framedb_id) {
             return match &configured.embedded {
                 Some(instance) => Ok(instance.clone()),
-                None => self.connect(&configured.record, &configured.url, configured).await,
+                None => Box::pin(self.connect(configured)).await,
             };
         }
         // Boxed, because what embedded instances need is small.
@@ -229,9 +239,36 @@ impl Instances {
     async fn reach(&self, framedb_id: &str) -> Result<Instance> {
         let record = self.known(framedb_id).await?;
         let url = record.url(&self.cluster);
-        let context = self.context(&record.framedb_id, Options::default());
-        let open = store::open(url, &context);
+        let open = self.open_server(&record.framedb_id, url, Options::default());
         self.connections.get(&record.framedb_id, url, open).await
+    }
+
+    /// An instance of the configuration, if it is inside of the node or connected to.
+    #[must_use]
+    pub fn opened(&self, framedb_id: &str) -> Option<Instance> {
+        let Configured { record, url, embedded, .. } = self.configured.get(framedb_id)?;
+        embedded.clone().or_else(|| self.connections.peek(&record.framedb_id, url))
+    }
+
+    /// Whether an instance of the configuration can be used now. A server that is not connected
+    /// to is, and stays so where that closes no other connection.
+    ///
+    /// # Errors
+    ///
+    /// Says why it cannot.
+    pub(crate) async fn check(&self, framedb_id: &str) -> Result<()> {
+        let Some(configured) = self.configured.get(framedb_id) else {
+            let message = format!("no instance `{framedb_id}` is configured");
+            return Err(Error::new(ErrorKind::NotFound, message));
+        };
+        let Configured { record, url, options, .. } = configured;
+        let instance = match self.opened(framedb_id) {
+            Some(instance) => instance,
+            None if self.connections.have_room() => self.connect(configured).await?,
+            None => self.open_server(&record.framedb_id, url, options.clone()).await?,
+        };
+        let health = tokio::time::timeout(HEALTHY_WITHIN, instance.objects.health()).await;
+        health.unwrap_or_else(|_| Err(no_answer(framedb_id, HEALTHY_WITHIN)))
     }
 
     /// The kind of objects that were sent to an instance without one: the first it keeps.
@@ -283,18 +320,22 @@ impl Instances {
         Err(Error::new(ErrorKind::Invalid, message))
     }
 
-    async fn connect(
-        &self,
-        record: &InstanceRecord,
-        url: &str,
-        configured: &Configured,
-    ) -> Result<Instance> {
-        let context = self.context(&record.framedb_id, configured.options.clone());
-        let open = store::open(url, &context);
-        if record.is_embedded() {
-            return open.await;
-        }
+    /// The open server of the configuration.
+    async fn connect(&self, configured: &Configured) -> Result<Instance> {
+        let Configured { record, url, options, .. } = configured;
+        let open = self.open_server(&record.framedb_id, url, options.clone());
         self.connections.get(&record.framedb_id, url, open).await
+    }
+
+    async fn open_server(
+        &self,
+        framedb_id: &Arc<str>,
+        url: &str,
+        options: Options,
+    ) -> Result<Instance> {
+        let context = self.context(framedb_id, options);
+        let opened = tokio::time::timeout(OPEN_WITHIN, store::open(url, &context)).await;
+        opened.unwrap_or_else(|_| Err(no_answer(framedb_id, OPEN_WITHIN)))
     }
 
     async fn check_family(&self, record: &InstanceRecord) -> Result<()> {
@@ -410,6 +451,13 @@ fn read(document: Document) -> Result<InstanceRecord> {
     let local_url = record.local_url.as_deref().map(client_url).transpose()?;
     (record.public_url, record.local_url) = (public_url, local_url);
     Ok(record)
+}
+
+/// An instance that lets one wait.
+fn no_answer(framedb_id: &str, waited: Duration) -> Error {
+    let waited = humantime::format_duration(waited);
+    let message = format!("the instance `{framedb_id}` did not answer within {waited}");
+    Error::new(ErrorKind::Timeout, message)
 }
 
 /// Kinds as a list in a sentence.

@@ -1,6 +1,10 @@
 //! Arrivals become objects: the rules of every door, in one place.
 
-use super::{Admission, Answer, Permit, Pipeline, Reply, item::Item, order::Order};
+use super::{
+    Admission, Answer, Permit, Pipeline, Reply,
+    item::{Item, Patience},
+    order::Order,
+};
 use crate::{instances::Instances, registry::Registry};
 use bytes::Bytes;
 use framedb_core::{
@@ -43,6 +47,8 @@ pub struct Ingress {
     pub(crate) registry: Arc<dyn Registry>,
     pub(crate) order: Arc<Order>,
     pub(crate) deadline: Duration,
+    /// How long an object is tried whose engine cannot be reached and whose sender waits for it.
+    pub(crate) unreachable: Duration,
 }
 
 impl Ingress {
@@ -89,7 +95,14 @@ impl Ingress {
                 let place = self.order.enter(&object.envelope.key);
                 let pipeline = self.pipeline(&object);
                 let now = Instant::now();
-                let item = Item::new(object, place, now, now + self.deadline, permit, reply);
+                // Who sends a stream goes on sending meanwhile, and keeps what has no receipt.
+                let unreachable = match &reply {
+                    Reply::Stream(_) => self.deadline,
+                    _ => self.unreachable,
+                };
+                let patience =
+                    Patience { deadline: now + self.deadline, unreachable: now + unreachable };
+                let item = Item::new(object, place, now, patience, permit, reply);
                 if let Err(item) = pipeline.try_accept(item) {
                     pipeline.accept(item).await;
                 }

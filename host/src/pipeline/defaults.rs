@@ -43,6 +43,11 @@ impl Defaults {
         }
     }
 
+    /// Whether a kind of objects goes to an instance when nobody says so.
+    pub(crate) fn names(&self, framedb_id: &str) -> bool {
+        [&self.in_memory, &self.storage, &self.stream].into_iter().any(|id| id == framedb_id)
+    }
+
     /// The native identity of the resolve stage: what the sender named, else the defaults.
     pub(crate) fn place(&self, envelope: &Envelope) -> Placement {
         let kind = envelope.kind.unwrap_or(self.kind);

@@ -1,7 +1,7 @@
 //! `Item`: an object on its way through a pipeline, with everything that ends when it ends.
 
 use super::{admission::Permit, order::Place};
-use crate::retry::Backoff;
+use crate::{registry::Intent, retry::Backoff};
 use framedb_core::{
     Codec, Envelope, Failure, Format, Kind, Object, Outcome, Placement, Receipt, Stage, StageTimes,
 };
@@ -28,7 +28,8 @@ pub struct Answer {
 /// Where an object's answer goes.
 #[derive(Debug)]
 pub enum Reply {
-    /// To a caller that waits for this object.
+    /// To a caller that waits for this object, and is told early when its engine cannot be
+    /// reached.
     One(oneshot::Sender<Answer>),
     /// To a stream of answers; bounded by the permits that they hold.
     Stream(mpsc::UnboundedSender<Answer>),
@@ -57,6 +58,15 @@ impl Step {
     }
 }
 
+/// How long an object is tried.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// Until when at all.
+    pub(crate) deadline: Instant,
+    /// Until when at an engine, or a registry, that cannot be reached, so that nothing was sent.
+    pub(crate) unreachable: Instant,
+}
+
 /// An object on its way. It moves between tasks, channels and batches, so it is a pointer to
 /// its state.
 #[derive(Debug)]
@@ -76,10 +86,14 @@ pub(crate) struct InFlight {
     /// Where it stands, for a retry.
     pub(crate) step: Step,
     pub(crate) deadline: Instant,
+    /// When it is given up while its engine cannot be reached; see [`Patience`].
+    pub(crate) unreachable: Instant,
     pub(crate) backoff: Backoff,
     pub(crate) times: StageTimes,
     /// Whether a write may have happened whose answer is unknown.
     pub(crate) written: bool,
+    /// The intent of that write, until the next attempt goes on with it.
+    pub(crate) unclear: Option<Box<Intent>>,
     /// Why it is tried again, for a sender whose deadline passes meanwhile.
     pub(crate) reason: Option<String>,
     /// When it came through the door.
@@ -100,10 +114,11 @@ impl Item {
         object: Object,
         place: Place,
         arrived: Instant,
-        deadline: Instant,
+        patience: Patience,
         permit: Permit,
         reply: Reply,
     ) -> Self {
+        let Patience { deadline, unreachable } = patience;
         Self(Box::new(InFlight {
             object,
             placement: None,
@@ -111,9 +126,11 @@ impl Item {
             place,
             step: Step::Ingest(0),
             deadline,
+            unreachable,
             backoff: Backoff::until(deadline),
             times: StageTimes::default(),
             written: false,
+            unclear: None,
             reason: None,
             arrived,
             permit,
@@ -125,11 +142,11 @@ impl Item {
     pub(crate) fn part(
         object: Object,
         place: Place,
-        deadline: Instant,
+        patience: Patience,
         parent: Arc<Parent>,
     ) -> Self {
         let now = Instant::now();
-        Self::new(object, place, now, deadline, Permit::default(), Reply::Parent(parent))
+        Self::new(object, place, now, patience, Permit::default(), Reply::Parent(parent))
     }
 
     pub(crate) fn envelope(&self) -> &Envelope {
@@ -148,6 +165,11 @@ impl Item {
 
     pub(crate) fn spend(&mut self, stage: Stage, time: Duration) {
         self.times.add(stage, time);
+    }
+
+    /// The room that the item takes, which is then not given back when it ends.
+    pub(crate) fn take_permit(&mut self) -> Permit {
+        std::mem::take(&mut self.permit)
     }
 
     /// Ends the item: its successors in line may go on, and its sender learns what became of it.
@@ -173,8 +195,8 @@ impl Item {
     }
 
     /// Gives up the item in favour of the parts it was split into.
-    pub(crate) fn into_parent(self, parts: usize) -> (Arc<Parent>, Envelope, Place, Instant) {
-        let InFlight { object, place, times, permit, reply, deadline, .. } = *self.0;
+    pub(crate) fn into_parent(self, parts: usize) -> (Arc<Parent>, Envelope, Place, Patience) {
+        let InFlight { object, place, times, permit, reply, deadline, unreachable, .. } = *self.0;
         let envelope = object.envelope.clone();
         let parent = Parent {
             envelope: object.envelope,
@@ -187,7 +209,7 @@ impl Item {
                 answer: Some((permit, reply)),
             }),
         };
-        (Arc::new(parent), envelope, place, deadline)
+        (Arc::new(parent), envelope, place, Patience { deadline, unreachable })
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod admission;
 mod arrival;
+mod attempt;
 mod config;
 mod defaults;
 mod item;
@@ -216,19 +217,29 @@ impl Pipeline {
 
     /// Tries an item again from its step, after a delay and within its deadline. Meanwhile it
     /// holds back only its own key.
-    fn retry(self: &Arc<Self>, mut item: Item, reason: String, after: Option<Duration>) {
+    fn retry(self: &Arc<Self>, item: Item, reason: String, after: Option<Duration>) {
+        let deadline = item.deadline;
+        self.retry_before(deadline, item, reason, after);
+    }
+
+    /// The same until an earlier end.
+    fn retry_before(
+        self: &Arc<Self>,
+        end: tokio::time::Instant,
+        mut item: Item,
+        reason: String,
+        after: Option<Duration>,
+    ) {
         let stage = item.step.stage();
-        let Some(delay) = item.backoff.next(after) else {
+        let Some(delay) = item.backoff.next_before(end, after) else {
             let attempts = item.envelope().attempt;
             let failure = if item.written {
                 writing::because(writing::unknown(), Some(&reason))
+            } else if stage == Stage::Sink {
+                writing::not_stored(attempts, end < item.deadline, &reason)
             } else {
                 let message = format!("{stage} gave up after {attempts} attempts: {reason}");
-                let class = match stage {
-                    Stage::Sink => FailureClass::Unavailable,
-                    _ => FailureClass::Retry,
-                };
-                let mut failure = Failure::new(class, stage, message);
+                let mut failure = Failure::new(FailureClass::Retry, stage, message);
                 failure.retry_after = after;
                 failure
             };
@@ -250,7 +261,11 @@ impl Pipeline {
         self.end(item, Outcome::Failed(failure), None);
     }
 
-    fn end(&self, item: Item, outcome: Outcome, written: Option<Written>) {
+    fn end(&self, mut item: Item, outcome: Outcome, written: Option<Written>) {
+        if let Some(unclear) = item.unclear.take() {
+            // Before the item gives up its place: the next one in line waits for recovery.
+            self.sink().recovery.hand_over(*unclear);
+        }
         let outcome = item.end(outcome, written);
         self.metrics.ended(&outcome);
     }

@@ -162,7 +162,7 @@ impl Pipeline {
             }
         }
         let step = item.step;
-        let (parent, envelope, place, deadline) = item.into_parent(children.len());
+        let (parent, envelope, place, patience) = item.into_parent(children.len());
         // A part under the parent's own key takes over its place in line.
         let mut place = Some(place);
         for (n, (child, key)) in children.into_iter().zip(keys).enumerate() {
@@ -175,7 +175,7 @@ impl Pipeline {
             part.key = key;
             part.content_type = None;
             let object = Object { envelope: part, data: child.data };
-            let mut part = Item::part(object, place, deadline, parent.clone());
+            let mut part = Item::part(object, place, patience, parent.clone());
             part.step = step;
             match annotate(pool, &mut part, child.content_type, child.attributes) {
                 Ok(()) => next.push(part),

@@ -25,7 +25,8 @@ pub struct RegistryConfig {
     /// TLS (`?ca=` is a file of certificates to trust, `?cert=` and `?key=` are the node's own);
     /// or Redis, which nodes share too: `redis://…` and the other forms that instances have, and `?prefix=` for the start of its keys. The prefix is `framedb` when the URL
     /// names none. Existing routing and config services are `http://host:port` or `https://…`:
-    /// they keep no codecs, no expiry and no attributes, see the migration page.
+    /// they keep no codecs, no expiry and no attributes, see the migration page. A node does not
+    /// start while its registry cannot be used.
     pub url: String,
     /// The config service, where `url` is a routing service; at `url` when absent.
     pub config_url: Option<String>,

@@ -41,6 +41,8 @@ where
         let keys: Vec<Key> = routes.iter().map(|(key, _)| key.clone()).collect();
         let store = match stores.objects(&framedb_id).await {
             Ok(store) => store,
+            // That a server cannot be reached is told once, by whoever looks at it.
+            Err(error) if error.is_temporary() => continue,
             Err(error) => {
                 let error = error.chain();
                 tracing::warn!(%framedb_id, error, "expired objects cannot be deleted yet");

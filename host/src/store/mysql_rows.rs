@@ -145,8 +145,9 @@ impl Rows {
         let sql = format!("REPLACE INTO data_table (`key`,`data`) VALUES {values}");
         let parameters = rows.iter().flat_map(|(key, data)| [text(key), blob(data)]);
         let parameters = Params::Positional(parameters.collect());
+        const WORK: &str = "write objects";
+        let mut session = self.server.session_for(WORK, deadline).await?;
         let replace = async {
-            let mut session = self.server.session().await?;
             if !self.chunk_tables {
                 return session.execute(&sql, parameters).await.map(drop);
             }
@@ -167,7 +168,7 @@ impl Rows {
             }
             session.commit().await
         };
-        self.server.within("write objects", deadline, replace).await
+        self.server.within(WORK, deadline, replace).await
     }
 }
 
@@ -181,12 +182,18 @@ where
 {
     let mut backoff = Backoff::until(deadline);
     let mut tries = 0;
+    // Of a try whose connection was lost nobody knows, whatever the next one says.
+    let mut unclear = false;
     loop {
         tries += 1;
-        let failure = match step().await {
+        let mut failure = match step().await {
             Ok(done) => return Ok(done),
             Err(failure) => failure,
         };
+        unclear |= failure.fault == Fault::Lost && !failure.error.is_untouched();
+        if unclear {
+            failure.error = failure.error.with_untouched(false);
+        }
         let most = match failure.fault {
             Fault::Repeat => MAX_TRIES,
             // The server may have closed a connection that waited: one more try tells.
@@ -218,4 +225,33 @@ pub(super) fn text(key: &Key) -> Value {
 /// Bytes as a value.
 pub(super) fn blob(bytes: &[u8]) -> Value {
     Value::Bytes(bytes.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lost(error: Error) -> Failure {
+        let mut failure = Failure::from(error);
+        failure.fault = Fault::Lost;
+        failure
+    }
+
+    /// Two lost tries, of which the first may have reached the server or not.
+    async fn lost_twice(sent: bool) -> Failure {
+        let mut tries = 0;
+        let step = || {
+            tries += 1;
+            let reached = sent && tries == 1;
+            let error = Error::new(ErrorKind::Unavailable, "lost").with_untouched(!reached);
+            async { Err::<(), _>(lost(error)) }
+        };
+        repeated(Instant::now() + DEADLINE, step).await.unwrap_err()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_try_that_may_have_been_sent_stays_unclear_when_the_next_is_refused() {
+        assert!(!lost_twice(true).await.error.is_untouched());
+        assert!(lost_twice(false).await.error.is_untouched());
+    }
 }

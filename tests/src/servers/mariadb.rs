@@ -14,8 +14,9 @@ use tokio::sync::OnceCell;
 #[derive(Debug)]
 pub struct Server {
     port: u16,
-    child: Child,
-    _directory: tempfile::TempDir,
+    options: Vec<String>,
+    child: Option<Child>,
+    directory: tempfile::TempDir,
 }
 
 /// What the names of scratch directories begin with.
@@ -53,26 +54,41 @@ impl Server {
             .status();
         assert!(installed.unwrap().success(), "`mariadb-install-db` failed");
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let options = options.iter().map(|option| (*option).to_owned()).collect();
+        let mut server = Self { port, options, child: None, directory };
+        server.start_again().await;
+        server
+    }
+
+    /// Ends the process; the port and the data stay its own.
+    pub fn stop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Starts it again after [`Server::stop`], and waits until it answers.
+    pub async fn start_again(&mut self) {
+        let path = self.directory.path();
         let mut command = process::command(program("mariadbd"));
         command
             .arg("--no-defaults")
-            .arg(format!("--datadir={}", data.display()))
-            .arg(format!("--socket={}", directory.path().join("socket").display()))
-            .arg(format!("--pid-file={}", directory.path().join("pid").display()))
-            .arg(format!("--port={port}"))
+            .arg(format!("--datadir={}", path.join("data").display()))
+            .arg(format!("--socket={}", path.join("socket").display()))
+            .arg(format!("--pid-file={}", path.join("pid").display()))
+            .arg(format!("--port={}", self.port))
             .args(["--bind-address=127.0.0.1", "--user=root", "--skip-log-bin"])
             .args(["--innodb-flush-log-at-trx-commit=0", "--max-connections=1000"])
-            .args(options)
+            .args(&self.options)
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        let child = process::spawn(command);
-        let server = Self { port, child, _directory: directory };
+        self.child = Some(process::spawn(command));
         let deadline = Instant::now() + Duration::from_secs(60);
-        while mysql_async::Conn::new(server.options()).await.is_err() {
+        while mysql_async::Conn::new(self.options()).await.is_err() {
             assert!(Instant::now() < deadline, "the server does not answer");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        server
     }
 
     /// The URL of a database, as root.
@@ -85,6 +101,11 @@ impl Server {
     #[must_use]
     pub fn url_of(&self, user: &str, password: &str, database: &str) -> String {
         format!("mysql://{user}:{password}@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Lets the process stand still, so that it answers nobody, or go on.
+    pub fn pause(&self, paused: bool) {
+        process::pause(&self.child, paused);
     }
 
     /// A connection of a client, as root.
@@ -103,8 +124,10 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 

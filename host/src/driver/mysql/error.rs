@@ -40,6 +40,11 @@ impl Failure {
         Self::from(Error::new(ErrorKind::Timeout, message))
     }
 
+    /// The same failure, of work that had not begun.
+    pub(super) fn untouched(self) -> Self {
+        Self { error: self.error.with_untouched(true), ..self }
+    }
+
     /// The work, say `write objects`, failed.
     pub(super) fn new(work: &str, address: &Address, cause: Cause) -> Self {
         let (fault, error) = match &cause {
@@ -51,7 +56,8 @@ impl Failure {
             }
             Cause::Io(_) | Cause::Driver(DriverError::ConnectionClosed) => {
                 let message = format!("cannot {work}: no connection to {}", address.server());
-                (Fault::Lost, Error::new(ErrorKind::Unavailable, message))
+                let error = Error::new(ErrorKind::Unavailable, message);
+                (Fault::Lost, error.with_untouched(is_refusal(&cause)))
             }
             Cause::Driver(DriverError::PacketTooLarge) => (Fault::Rows, too_large(work, address)),
             Cause::Driver(DriverError::NoClientSslFlagFromServer) => {
@@ -77,6 +83,12 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self { fault: Fault::Server, code: None, error }
     }
+}
+
+/// Whether nobody listens there, so that nothing was sent.
+fn is_refusal(cause: &Cause) -> bool {
+    use std::io::ErrorKind::ConnectionRefused;
+    matches!(cause, Cause::Io(IoError::Io(io)) if io.kind() == ConnectionRefused)
 }
 
 /// The cause without the client library's words around it, which repeat it.

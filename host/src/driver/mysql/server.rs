@@ -9,7 +9,7 @@ use tokio::time::Instant;
 /// How long one piece of work may take, connecting included.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
-/// How long the server may take to be reached when an instance is opened.
+/// How long the server may take to be reached.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
 /// Connections at once: enough for the groups under way and for readers beside them, and few
@@ -141,6 +141,17 @@ impl Server {
     /// A connection from the pool, which may first wait for one to come back.
     pub(crate) async fn session(&self) -> mysql_async::Result<Session> {
         self.pool.get_conn().await.map(Session::new)
+    }
+
+    /// A connection for work, say `write objects`, which without one has not begun: the failure
+    /// says that nothing was changed.
+    pub(crate) async fn session_for(
+        &self,
+        work: &str,
+        deadline: Instant,
+    ) -> Result<Session, Failure> {
+        let deadline = deadline.min(Instant::now() + CONNECT_WITHIN);
+        self.within(work, deadline, self.session()).await.map_err(Failure::untouched)
     }
 
     /// Runs work, say `write objects`, until a deadline.

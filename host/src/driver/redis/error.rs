@@ -17,6 +17,8 @@ pub(crate) enum Fault {
         node: Option<Arc<str>>,
         /// What they say.
         cause: RedisError,
+        /// Whether the command may have got as far as the server: not where no connection opened.
+        sent: bool,
     },
     /// No sentinel answers; the last one's reason.
     NoSentinel(RedisError),
@@ -51,7 +53,17 @@ impl Fault {
     /// The same fault, at this server of several: "the server host:port".
     pub(super) fn at(self, server: &str) -> Self {
         match self {
-            Self::Server { node: None, cause } => Self::Server { node: Some(server.into()), cause },
+            Self::Server { node: None, cause, sent } => {
+                Self::Server { node: Some(server.into()), cause, sent }
+            }
+            other => other,
+        }
+    }
+
+    /// The same fault, before anything was sent.
+    pub(super) fn unsent(self) -> Self {
+        match self {
+            Self::Server { node, cause, .. } => Self::Server { node, cause, sent: false },
             other => other,
         }
     }
@@ -80,7 +92,7 @@ impl Fault {
 
 impl From<RedisError> for Fault {
     fn from(cause: RedisError) -> Self {
-        Self::Server { node: None, cause }
+        Self::Server { node: None, cause, sent: true }
     }
 }
 
@@ -98,15 +110,15 @@ pub(crate) fn failed(attempt: &str, address: &Address, fault: Fault) -> Error {
     };
     let seconds = REPLICA_TIMEOUT.as_secs();
     match fault {
-        Fault::Server { ref node, ref cause } => {
+        Fault::Server { ref node, ref cause, sent } => {
             let server = node.as_deref().unwrap_or("the server");
             said(at, server, address, &fault, cause)
                 .with_source(cause.clone())
-                .with_untouched(cause.is_connection_refusal())
+                .with_untouched(!sent)
         }
-        Fault::NoSentinel(cause) => {
-            at(ErrorKind::Unavailable, "none of its sentinels answers").with_source(cause)
-        }
+        Fault::NoSentinel(cause) => at(ErrorKind::Unavailable, "none of its sentinels answers")
+            .with_source(cause)
+            .with_untouched(true),
         Fault::UnknownMaster { known } => {
             let known = match known.as_slice() {
                 [] => "none".to_owned(),
@@ -117,15 +129,18 @@ pub(crate) fn failed(attempt: &str, address: &Address, fault: Fault) -> Error {
         }
         Fault::NoMaster => {
             at(ErrorKind::Unavailable, "its sentinels find the master down, and have no other yet")
+                .with_untouched(true)
         }
         Fault::NotMaster(node) => at(
             ErrorKind::Unavailable,
             &format!("its sentinels name {node}, which is not the master (yet)"),
-        ),
+        )
+        .with_untouched(true),
         Fault::Uncovered(slot) => at(
             ErrorKind::Unavailable,
             &format!("the cluster is down in part: no server has the slot {slot}"),
         )
+        .with_untouched(true)
         .with_hint("see `CLUSTER INFO` and `CLUSTER NODES`"),
         Fault::ClusterDown => at(ErrorKind::Unavailable, "the cluster is down")
             .with_hint("see `CLUSTER INFO` and `CLUSTER NODES`"),

@@ -107,6 +107,7 @@ impl Line {
                 Ok((current.number, open))
             }
             Err(fault) => {
+                let fault = fault.unsent();
                 current.failed = Some((Instant::now(), fault.clone()));
                 Err(fault)
             }

@@ -61,7 +61,7 @@ impl Server {
             return self.shared.exchange(pipeline).await;
         }
         let turn = timeout(TIMEOUT, self.turns.acquire()).await;
-        let _turn = turn.map_err(|_| Fault::timeout())?;
+        let _turn = turn.map_err(|_| Fault::timeout().unsent())?;
         let popped = self.idle.lock().pop();
         let line = popped.unwrap_or_else(|| Line::new(self.seek.clone()));
         let answers = self.wait(&line, pipeline).await;

@@ -1,29 +1,25 @@
 //! `/healthz`, `/readyz`, `/metrics`, `/version`: what operators and their tools ask.
 
-use crate::{Result, node::Node};
+use crate::{Check, Report, Result, node::Node};
 use axum::{
     Json,
     extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use futures::future::join_all;
 use serde_json::{Map, Value, json};
 use std::{sync::Arc, time::Duration};
 
 /// How long an engine may take to say that it can be used.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Whether every engine and the registry can be used now; the process is alive to say so.
+/// Whether every engine and the registry can be used, as seen last; the process is alive to say
+/// so. For monitors: a restart of the node brings no engine back.
 pub(super) async fn healthz(State(node): State<Arc<Node>>) -> Response {
-    let instances = node.instances.ids().map(async |id| {
-        let health = check(async { node.instances.get(id).await?.objects.health().await }).await;
-        (id.to_string(), health)
-    });
-    let (registry, instances) = tokio::join!(check(node.registry.health()), join_all(instances));
-    let well = registry.is_ok() && instances.iter().all(|(_, health)| health.is_ok());
+    let Report { registry, instances } = node.health.report();
+    let well = registry.is_ok() && instances.values().all(Check::is_ok);
     let instances: Map<_, _> =
-        instances.into_iter().map(|(id, health)| (id, describe(health))).collect();
+        instances.into_iter().map(|(id, health)| (id.to_string(), describe(health))).collect();
     let mut body = json!({
         "success": well,
         "registry": describe(registry),
@@ -48,20 +44,30 @@ pub(super) async fn check<T>(
 }
 
 /// A health check's result as JSON.
-pub(super) fn describe(health: std::result::Result<(), String>) -> Value {
+pub(super) fn describe(health: Check) -> Value {
     match health {
         Ok(()) => json!({ "healthy": true }),
         Err(error) => json!({ "healthy": false, "error": error }),
     }
 }
 
-/// Whether the node takes objects.
+/// Whether the node takes objects. One that has lost some of its instances does, and names them:
+/// a load balancer that took it out would lose the others as well.
 pub(super) async fn readyz(State(node): State<Arc<Node>>) -> Response {
-    if node.is_ready() {
-        return Json(json!({ "success": true })).into_response();
+    let degraded = node.health.report().instances.into_iter();
+    let degraded = degraded.filter_map(|(id, health)| Some((id.to_string(), health.err()?.into())));
+    let degraded: Map<_, _> = degraded.collect();
+    let obstacle = match node.is_ready() {
+        true => node.health.obstacle(),
+        false => Some("the node is starting or shutting down".to_owned()),
+    };
+    match obstacle {
+        None => Json(json!({ "success": true, "degraded": degraded })).into_response(),
+        Some(error) => {
+            let body = json!({ "success": false, "error": error, "degraded": degraded });
+            (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+        }
     }
-    let body = json!({ "success": false, "error": "the node is starting or shutting down" });
-    (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
 }
 
 /// The node's metrics in Prometheus' text format; values that nobody records are read now.
