@@ -6,6 +6,8 @@
 
 use crate::{
     Error, ErrorKind, Result, builtin,
+    driver::redis::is_redis,
+    grants,
     instances::InstanceConfig,
     listener::ServicesConfig,
     pipeline::{Defaults, PipelineConfig},
@@ -289,6 +291,7 @@ impl Config {
         self.check_sources(&mut problems);
         self.check_instances(&mut problems);
         self.check_pipelines(at_hand, &mut problems);
+        self.check_grants(&mut problems);
         problems
     }
 
@@ -397,6 +400,17 @@ impl Config {
             if pipeline.batch.objects == 0 {
                 problems.push(format!("pipelines.{name}.batch.objects is 0: use 1 or more"));
             }
+        }
+    }
+
+    fn check_grants(&self, problems: &mut Vec<String>) {
+        let instances = grants::Instances {
+            scheme: &|id| self.instances.get(id).map(InstanceConfig::scheme),
+            is_redis: &is_redis,
+        };
+        for (name, plugin) in &self.plugins {
+            let wrong = plugin.grants.problems(&instances).into_iter();
+            problems.extend(wrong.map(|problem| format!("plugins.{name}.grants{problem}")));
         }
     }
 

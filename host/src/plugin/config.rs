@@ -1,5 +1,6 @@
 //! What an operator says of a plugin: where it is, its settings, its isolation, its limits.
 
+use crate::grants::GrantsConfig;
 use bytesize::ByteSize;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,8 @@ pub struct PluginConfig {
     pub settings: BTreeMap<String, serde_json::Value>,
     /// What a call may use.
     pub limits: Limits,
+    /// What the plugin may reach.
+    pub grants: GrantsConfig,
 }
 
 /// `[plugins.NAME.limits]`: what one call into a plugin may use. Values count per object; a

@@ -1,0 +1,238 @@
+//! `HttpGuard`: which requests a plugin may send over HTTP.
+//!
+//! A URL is read once, by the rules that browsers follow, and what was read is what is sent:
+//! a host in another spelling, a number in place of an address or a path with dots cannot mean
+//! one thing here and another one there. A granted name says nothing of where it leads, so
+//! every address that it turns out to have is checked as well, and so is every redirect.
+
+mod address;
+mod parts;
+
+#[cfg(test)]
+mod tests;
+
+use super::{HttpGrant, Rate, Refusal, Section, pattern::line, refusal::shown};
+pub use address::Network;
+pub use parts::{HostPattern, Method, PathPrefix, Scheme};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use url::{Host, Url};
+
+/// Decides where requests may go.
+#[derive(Debug, Clone)]
+pub struct HttpGuard {
+    plugin: String,
+    rules: Vec<Arc<Rule>>,
+}
+
+#[derive(Debug)]
+struct Rule {
+    label: String,
+    section: Section,
+    grant: HttpGrant,
+    rate: Rate,
+}
+
+/// Where a request that is allowed goes, once the addresses of its host are checked, too.
+#[derive(Debug, Clone)]
+pub struct Destination {
+    rule: Arc<Rule>,
+    url: Url,
+}
+
+impl HttpGuard {
+    pub(super) fn new(plugin: &str, grants: &BTreeMap<String, HttpGrant>) -> Self {
+        let rules = grants.iter().map(|(label, grant)| {
+            let section = Section::new(plugin, "http", label);
+            let rate = Rate::new(section.clone(), grant.rate);
+            Arc::new(Rule { label: label.clone(), section, grant: grant.clone(), rate })
+        });
+        Self { plugin: plugin.to_owned(), rules: rules.collect() }
+    }
+
+    /// Whether a request may go anywhere; without it, the import is refused at load time.
+    #[must_use]
+    pub fn is_granted(&self) -> bool {
+        !self.rules.is_empty()
+    }
+
+    /// Decides a request. A host that is a grant's label leads to that grant's host, with its
+    /// port and scheme.
+    ///
+    /// # Errors
+    ///
+    /// When no grant has host, port, scheme, path and method, when the host is an address that
+    /// is not public and not named, or when the URL cannot be read.
+    pub fn check(&self, method: &str, url: &str) -> Result<Destination, Refusal> {
+        let url = Url::parse(url).map_err(|cause| {
+            Refusal::unreadable(format!("`{}` is not a URL: {cause}", shown(url.as_bytes())))
+        })?;
+        self.check_url(method, url)
+    }
+
+    /// Decides where a redirect leads; `location` may be relative.
+    ///
+    /// # Errors
+    ///
+    /// As [`HttpGuard::check`]: a redirect is a request like every other one.
+    pub fn check_redirect(
+        &self,
+        from: &Destination,
+        method: &str,
+        location: &str,
+    ) -> Result<Destination, Refusal> {
+        let url = from.url.join(location).map_err(|cause| {
+            let location = shown(location.as_bytes());
+            Refusal::unreadable(format!("cannot follow a redirect to `{location}`: {cause}"))
+        })?;
+        self.check_url(method, url)
+    }
+
+    fn check_url(&self, method: &str, mut url: Url) -> Result<Destination, Refusal> {
+        url.set_fragment(None);
+        if !url.username().is_empty() || url.password().is_some() {
+            // Whoever reads `http://granted@other` by other rules would go elsewhere.
+            return Err(Refusal::unreadable("a URL with a user in it is not taken"));
+        }
+        let labelled = self.rules.iter().find(|rule| rule.is_labelled(&url));
+        if let Some(rule) = labelled {
+            url = rule.redirected(url)?;
+            rule.check(method, &url)?;
+            return Ok(Destination { rule: rule.clone(), url });
+        }
+        // The refusal of a grant that has the host says more than that none has all of it.
+        let mut refusal = None;
+        for rule in self.rules.iter().filter(|rule| rule.grant.host.matches(url.host())) {
+            match rule.check(method, &url) {
+                Ok(()) => return Ok(Destination { rule: rule.clone(), url }),
+                Err(refused) => refusal = Some(refused),
+            }
+        }
+        Err(refusal.unwrap_or_else(|| {
+            let host = shown(url.host_str().unwrap_or_default().as_bytes());
+            let what = format!("requests to `{host}` are not granted");
+            Section::new(&self.plugin, "http", "LABEL").refuse(what, format!("host = \"{host}\""))
+        }))
+    }
+}
+
+impl Rule {
+    fn is_labelled(&self, url: &Url) -> bool {
+        url.port().is_none()
+            && url.host_str() == Some(self.label.as_str())
+            && self.grant.host.single().is_some()
+    }
+
+    /// The URL with the grant's host in place of its label.
+    fn redirected(&self, mut url: Url) -> Result<Url, Refusal> {
+        let host = self.grant.host.single().unwrap_or_default();
+        let scheme = Scheme::of(&url).filter(|scheme| self.grant.schemes.contains(scheme));
+        let scheme = scheme.or(self.grant.schemes.first().copied()).unwrap_or(Scheme::Https);
+        let set = url.set_scheme(scheme.name()).is_ok()
+            && url.set_host(Some(&host)).is_ok()
+            && url.set_port(self.grant.ports.first().copied()).is_ok();
+        let label = shown(self.label.as_bytes());
+        let wrong = || Refusal::unreadable(format!("cannot lead a URL to the host of `{label}`"));
+        set.then_some(url).ok_or_else(wrong)
+    }
+
+    fn check(&self, method: &str, url: &Url) -> Result<(), Refusal> {
+        let grant = &self.grant;
+        let host = shown(url.host_str().unwrap_or_default().as_bytes());
+        let Some(scheme) = Scheme::of(url).filter(|scheme| grant.schemes.contains(scheme)) else {
+            let scheme = shown(url.scheme().as_bytes());
+            let what = format!("`{scheme}:` to `{host}` is not granted");
+            return Err(self.section.refuse(what, format!("schemes = [\"{scheme}\"]")));
+        };
+        let port = url.port().unwrap_or(scheme.port());
+        let granted = match grant.ports.as_slice() {
+            [] => port == scheme.port(),
+            ports => ports.contains(&port),
+        };
+        if !granted {
+            let what = format!("the port {port} of `{host}` is not granted");
+            return Err(self.section.refuse(what, format!("ports = [{port}]")));
+        }
+        let never = ["CONNECT", "TRACE", "TRACK"];
+        if Method::parse(method).is_err()
+            || never.iter().any(|never| never.eq_ignore_ascii_case(method))
+        {
+            let method = shown(method.as_bytes());
+            return Err(self.section.refuse_always(format!("no grant has the method `{method}`")));
+        }
+        if !grant.methods.is_empty() && !grant.methods.iter().any(|granted| granted.is(method)) {
+            let what =
+                format!("the method {} to `{host}` is not granted", shown(method.as_bytes()));
+            return Err(self.section.refuse(what, line("methods", method.as_bytes())));
+        }
+        if !PathPrefix::any_covers(&grant.paths, url.path()) {
+            let path = shown(url.path().as_bytes());
+            let what = format!("the path `{path}` of `{host}` is not granted");
+            return Err(self.section.refuse(what, line("paths", url.path().as_bytes())));
+        }
+        match url.host() {
+            Some(Host::Ipv4(address)) => self.check_address(address.into()),
+            Some(Host::Ipv6(address)) => self.check_address(address.into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_address(&self, address: IpAddr) -> Result<(), Refusal> {
+        let grant = &self.grant;
+        let Some(kind) = address::kind_of(address) else { return Ok(()) };
+        if grant.host.is_address(address)
+            || grant.private.iter().any(|network| network.contains(address))
+        {
+            return Ok(());
+        }
+        // The address of a name is the site's affair: a guest learns what kind it is, not which.
+        let what =
+            format!("a host of the grant `{}` leads to {kind}", shown(self.label.as_bytes()));
+        Err(self.section.refuse(what, "private = [\"…\"]"))
+    }
+}
+
+impl Destination {
+    /// What to ask for: this, and not what the guest wrote.
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Whether to speak HTTP/2 without TLS.
+    #[must_use]
+    pub fn plaintext_http2(&self) -> bool {
+        self.rule.grant.plaintext_http2 && self.url.scheme() == Scheme::Http.name()
+    }
+
+    /// How many requests and bytes there may be in a second.
+    #[must_use]
+    pub fn rate(&self) -> &Rate {
+        &self.rule.rate
+    }
+
+    /// Decides over an address that the host turned out to have. Connect to the address that
+    /// was checked: a name that is asked for again may lead elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// When the address is not public, and the grant does not name its network.
+    pub fn check_address(&self, address: IpAddr) -> Result<(), Refusal> {
+        self.rule.check_address(address)
+    }
+}
+
+/// For fuzzing: decides a URL, and an address made of the first bytes. It must end.
+pub fn fuzz(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let grant = "host = '*'\nschemes = ['http', 'https']\npaths = ['/v1']";
+    let Ok(grant) = toml::from_str::<HttpGrant>(grant) else { return };
+    let guard = HttpGuard::new("fuzz", &BTreeMap::from([("fuzz".to_owned(), grant)]));
+    if let Ok(destination) = guard.check("GET", &text) {
+        // What was allowed is allowed again as it is sent.
+        assert!(guard.check("GET", destination.url().as_str()).is_ok());
+        drop(guard.check_redirect(&destination, "GET", &text));
+    }
+    if let Some((bytes, _)) = data.split_first_chunk::<16>() {
+        let _ = address::kind_of(IpAddr::from(*bytes));
+    }
+}

@@ -1,0 +1,151 @@
+//! `Refusal`: what a grant did not allow, and the configuration that would.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+/// How much of a name a message shows.
+const SHOWN: usize = 80;
+
+/// Why a call was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalKind {
+    /// The grant does not have it.
+    NotGranted,
+    /// What it would do cannot be told for certain.
+    Unreadable,
+    /// The grant has it, but not so often; it may be tried again after this time.
+    TooFast(Duration),
+}
+
+/// What was refused, in words that a guest may read and an audit event may keep.
+///
+/// It speaks of what the guest said and of keys of the configuration, never of addresses or
+/// credentials behind a label. Displays what was refused; what to do about it is apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    kind: RefusalKind,
+    what: String,
+    add: Option<String>,
+}
+
+impl Refusal {
+    /// Something that cannot be decided because it cannot be read.
+    pub(super) fn unreadable(what: impl Into<String>) -> Self {
+        Self { kind: RefusalKind::Unreadable, what: what.into(), add: None }
+    }
+
+    /// Why.
+    #[must_use]
+    pub fn kind(&self) -> RefusalKind {
+        self.kind
+    }
+
+    /// The lines of configuration that would allow it, if some would.
+    #[must_use]
+    pub fn add(&self) -> Option<&str> {
+        self.add.as_deref()
+    }
+
+    /// What a guest reads: what was refused, and what its operator would have to write.
+    #[must_use]
+    pub fn for_guest(&self) -> String {
+        match &self.add {
+            Some(add) => format!("{self}; to allow it, add to the configuration: {add}"),
+            None => self.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// The table of the configuration that a guard decides by.
+#[derive(Debug, Clone)]
+pub(super) struct Section(Arc<str>);
+
+impl Section {
+    /// `[plugins.PLUGIN.grants.KIND.LABEL]`.
+    pub(super) fn new(plugin: &str, kind: &str, label: &str) -> Self {
+        Self(format!("plugins.{}.grants.{kind}.{}", key(plugin), key(label)).into())
+    }
+
+    /// `[plugins.PLUGIN.grants]`.
+    pub(super) fn top(plugin: &str) -> Self {
+        Self(format!("plugins.{}.grants", key(plugin)).into())
+    }
+
+    /// Refuses what a line in this table would allow.
+    pub(super) fn refuse(&self, what: impl Into<String>, line: impl fmt::Display) -> Refusal {
+        let add = Some(format!("[{}]\n{line}", self.0));
+        Refusal { kind: RefusalKind::NotGranted, what: what.into(), add }
+    }
+
+    /// Refuses what nothing in this table would allow.
+    pub(super) fn refuse_always(&self, what: impl Into<String>) -> Refusal {
+        Refusal { kind: RefusalKind::NotGranted, what: what.into(), add: None }
+    }
+
+    /// Refuses what may be done later.
+    pub(super) fn refuse_until(
+        &self,
+        what: impl Into<String>,
+        line: impl fmt::Display,
+        after: Duration,
+    ) -> Refusal {
+        Refusal { kind: RefusalKind::TooFast(after), ..self.refuse(what, line) }
+    }
+}
+
+/// A key as TOML writes it.
+fn key(name: &str) -> String {
+    let bare = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if !name.is_empty() && name.bytes().all(bare) {
+        name.to_owned()
+    } else {
+        toml::Value::String(shown(name.as_bytes())).to_string()
+    }
+}
+
+/// What a guest named, fit for a message: printable, and not too long.
+pub(super) fn shown(name: &[u8]) -> String {
+    let text = String::from_utf8_lossy(name.get(..name.len().min(4 * SHOWN)).unwrap_or_default());
+    let mut out = String::new();
+    for letter in text.chars().take(SHOWN) {
+        match letter {
+            '"' | '\\' => out.extend(['\\', letter]),
+            letter if letter.is_control() => out.push_str(&format!("\\u{:04x}", u32::from(letter))),
+            letter => out.push(letter),
+        }
+    }
+    if text.chars().nth(SHOWN).is_some() || name.len() > 4 * SHOWN {
+        out.push('…');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guest_reads_what_to_add() {
+        let section = Section::new("ingest-dedup", "redis", "my hot");
+        let refusal = section.refuse("the key `a` is not granted", "keys = [\"a\"]");
+        let text = refusal.for_guest();
+        assert!(text.starts_with("the key `a` is not granted; to allow it"), "{text}");
+        let lines = "[plugins.ingest-dedup.grants.redis.\"my hot\"]\nkeys = [\"a\"]";
+        assert_eq!(refusal.add(), Some(lines));
+        assert_eq!(refusal.to_string(), "the key `a` is not granted");
+    }
+
+    #[test]
+    fn what_a_guest_named_is_shown_without_control_characters_and_cut() {
+        assert_eq!(shown(b"a\n\x1b[31m\"\\"), "a\\u000a\\u001b[31m\\\"\\\\");
+        assert_eq!(shown("ä".repeat(1000).as_bytes()).chars().count(), 81);
+        assert_eq!(shown(&[0xff; 3]), "\u{fffd}\u{fffd}\u{fffd}");
+    }
+}
