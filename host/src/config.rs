@@ -540,6 +540,26 @@ mod tests {
     }
 
     #[test]
+    fn grants_are_held_against_the_instances() {
+        let grants = "[instances.hot]\nurl = \"redis://:secret@h\"\n\
+                      [plugins.serialize-raw.grants.redis.hot]\ninstance = \"hot\"\n\
+                      keys = [\"dedup:*\"]\ncommands = [\"read\"]\n";
+        Config::parse(grants).unwrap().check().unwrap();
+        let wrong = format!(
+            "{grants}[plugins.serialize-raw.grants.redis.cold]\ninstance = \"cold\"\n\
+             [plugins.serialize-raw.grants.mysql.db]\n"
+        );
+        let error = Config::parse(&wrong).unwrap().check().unwrap_err().to_string();
+        let start = "plugins.serialize-raw.grants.redis.cold.instance: there is no instance `cold`";
+        assert!(error.contains(start) && error.contains("mysql.db leads nowhere"), "{error}");
+        let problems =
+            Config::parse("[plugins.p.grants.redis.a]\nkey = []\ncommands = [\"a b c\"]\n")
+                .unwrap_err();
+        assert!(problems[0].contains("did you mean `keys`?"), "{problems:?}");
+        assert!(problems[1].contains("is neither a class"), "{problems:?}");
+    }
+
+    #[test]
     fn combinations_that_cannot_work_are_refused_together() {
         let config = Config::parse(
             "http = \"0.0.0.0:1\"\n[limits]\nmax-object = \"512MiB\"\n\

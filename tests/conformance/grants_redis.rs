@@ -49,12 +49,18 @@ fn every_command_of_the_server_is_known_as_what_it_is() {
         }
     }
     assert!(checked > 200, "{checked}");
-    let known: BTreeSet<_> = commands().iter().flat_map(|c| c.name.split(' ').next()).collect();
+    let known = |name: &str| {
+        let is = |command: &Command| {
+            let rest = command.name.strip_prefix(name);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+        };
+        commands().iter().any(is)
+    };
     let listed = texts(&server.command(&["COMMAND", "LIST"]));
-    let unknown: Vec<_> = listed.iter().filter(|name| !known.contains(name.as_str())).collect();
+    let listed: Vec<_> = listed.iter().map(|name| name.replace('|', " ")).collect();
+    let unknown: Vec<_> = listed.iter().filter(|name| !known(name)).collect();
     // A newer server may have more; what is unknown is refused.
-    println!("unknown here: {unknown:?}");
-    assert!(unknown.len() < listed.len() / 4, "{unknown:?}");
+    assert!(unknown.len() < listed.len() / 10, "{unknown:?}");
 }
 
 /// Calls put together at random: where the server finds a key, the table finds it.

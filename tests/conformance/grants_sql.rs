@@ -71,7 +71,7 @@ async fn what_is_sent_is_the_servers_sql() {
     let guard = guard("{ t = ['*'], u = ['*'] }");
     for sql in [
         "SELECT a, t.b AS `group`, \"x\" FROM t WHERE a = ? AND b LIKE 'x\\_%' ORDER BY c DESC LIMIT 1, 2",
-        "SELECT DISTINCT t.* FROM t JOIN u ON t.a = u.a LEFT JOIN u AS v USING (a), u w",
+        "SELECT DISTINCT t.* FROM t JOIN u USING (a) LEFT JOIN u AS v ON v.a = t.a, u w",
         "SELECT COUNT(*), MAX(a), GROUP_CONCAT(DISTINCT b ORDER BY b SEPARATOR ',') FROM t GROUP BY c WITH ROLLUP",
         "SELECT CASE a WHEN 1 THEN 'x' ELSE ? END, IF(a, b, c), a <=> 1, - -1, !a, ~a, a DIV 2, 5--1 FROM t",
         "SELECT CAST(a AS UNSIGNED), CAST(b AS CHAR(10)), CONVERT(a, DECIMAL(10,2)), CONVERT(b USING utf8mb4) FROM t",

@@ -127,9 +127,8 @@ impl Grants {
         bucket.ok_or_else(|| self.no_label("key-value", "bucket", label, lines))
     }
 
-    /// The name of the bucket behind a label, the plugin's own unless the grant names one. A
-    /// bucket that is named and one that is not can never be the same: only the latter has a
-    /// slash after its plugin, and names with a slash are taken as they are below `shared`.
+    /// The name of the bucket behind a label: what the grant names, else one that is the
+    /// plugin's alone, whatever other plugins are called.
     #[must_use]
     pub fn bucket_name(&self, label: &str, grant: &KeyValueGrant) -> String {
         match &grant.bucket {

@@ -114,17 +114,16 @@ impl RedisGuard {
             return Ok(class);
         }
         let name = shown_name(command.name);
-        let (what, line) = if class == command.class {
-            (format!("{name} is {} command", class.name()), command.name)
-        } else {
-            (format!("{name} with these arguments is {} command", class.name()), command.name)
-        };
         match CommandRule::for_class(class) {
             Some(rule) => Err(self.section.refuse(
                 format!("the Redis command {name} is not granted"),
                 format!("commands = [\"{rule}\"]"),
             )),
-            None => Err(self.refuse_command(what, line)),
+            None => {
+                let how = if class == command.class { "" } else { " with these arguments" };
+                let what = format!("{name}{how} is {} command", class.name());
+                Err(self.refuse_command(what, command.name))
+            }
         }
     }
 
