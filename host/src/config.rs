@@ -6,6 +6,8 @@
 
 use crate::{
     Error, ErrorKind, Result, builtin,
+    driver::redis::is_redis,
+    grants,
     instances::InstanceConfig,
     listener::ServicesConfig,
     pipeline::{Defaults, PipelineConfig},
@@ -300,6 +302,7 @@ impl Config {
         self.check_sources(&mut problems);
         self.check_instances(&mut problems);
         self.check_pipelines(at_hand, &mut problems);
+        self.check_grants(&mut problems);
         problems
     }
 
@@ -408,6 +411,17 @@ impl Config {
             if pipeline.batch.objects == 0 {
                 problems.push(format!("pipelines.{name}.batch.objects is 0: use 1 or more"));
             }
+        }
+    }
+
+    fn check_grants(&self, problems: &mut Vec<String>) {
+        let instances = grants::Instances {
+            scheme: &|id| self.instances.get(id).map(InstanceConfig::scheme),
+            is_redis: &is_redis,
+        };
+        for (name, plugin) in &self.plugins {
+            let wrong = plugin.grants.problems(&instances).into_iter();
+            problems.extend(wrong.map(|problem| format!("plugins.{name}.grants{problem}")));
         }
     }
 
@@ -534,6 +548,26 @@ mod tests {
         }
         let error = Config::parse(&instance("file:/tmp/x")).unwrap().check().unwrap_err();
         assert!(error.to_string().contains("instances.i.wait-replicas"), "{error}");
+    }
+
+    #[test]
+    fn grants_are_held_against_the_instances() {
+        let grants = "[instances.hot]\nurl = \"redis://:secret@h\"\n\
+                      [plugins.serialize-raw.grants.redis.hot]\ninstance = \"hot\"\n\
+                      keys = [\"dedup:*\"]\ncommands = [\"read\"]\n";
+        Config::parse(grants).unwrap().check().unwrap();
+        let wrong = format!(
+            "{grants}[plugins.serialize-raw.grants.redis.cold]\ninstance = \"cold\"\n\
+             [plugins.serialize-raw.grants.mysql.db]\n"
+        );
+        let error = Config::parse(&wrong).unwrap().check().unwrap_err().to_string();
+        let start = "plugins.serialize-raw.grants.redis.cold.instance: there is no instance `cold`";
+        assert!(error.contains(start) && error.contains("mysql.db leads nowhere"), "{error}");
+        let problems =
+            Config::parse("[plugins.p.grants.redis.a]\nkey = []\ncommands = [\"a b c\"]\n")
+                .unwrap_err();
+        assert!(problems[0].contains("did you mean `keys`?"), "{problems:?}");
+        assert!(problems[1].contains("is neither a class"), "{problems:?}");
     }
 
     #[test]

@@ -15,6 +15,8 @@ mod etcd;
 mod etcd_server;
 mod file;
 mod full_disk;
+mod grants_redis;
+mod grants_sql;
 mod memory;
 mod mysql;
 mod mysql_chunks;
