@@ -159,6 +159,14 @@ fn every_table_needs_the_verb_that_it_is_used_with() {
 }
 
 #[test]
+fn a_statement_that_comes_again_is_decided_as_before() {
+    let (one, other) = (guard("{ t = ['select'] }"), guard("{ u = ['select'] }"));
+    let sent = one.check("select a from t").unwrap();
+    assert_eq!(one.check("select a from t").unwrap(), sent);
+    assert!(!may(&other, "select a from t") && !may(&other, "select a from t"));
+}
+
+#[test]
 fn a_refusal_shows_the_line_to_add() {
     let refusal = guard("{ audit = ['insert'] }").check("SELECT a FROM audit").unwrap_err();
     assert_eq!(refusal.to_string(), "`select` of the table `audit` is not granted");
