@@ -73,7 +73,7 @@ async fn what_is_sent_is_the_servers_sql() {
         "SELECT a, t.b AS `group`, \"x\" FROM t WHERE a = ? AND b LIKE 'x\\_%' ORDER BY c DESC LIMIT 1, 2",
         "SELECT DISTINCT t.* FROM t JOIN u USING (a) LEFT JOIN u AS v ON v.a = t.a, u w",
         "SELECT COUNT(*), MAX(a), GROUP_CONCAT(DISTINCT b ORDER BY b SEPARATOR ',') FROM t GROUP BY c WITH ROLLUP",
-        "SELECT CASE a WHEN 1 THEN 'x' ELSE ? END, IF(a, b, c), a <=> 1, - -1, !a, ~a, a DIV 2, 5--1 FROM t",
+        "SELECT CASE a WHEN 1 THEN 'x' ELSE ? END, IF(a, b, c), a <=> 1, - -1, NOT a, ~a, a DIV 2, 5--1 FROM t",
         "SELECT CAST(a AS UNSIGNED), CAST(b AS CHAR(10)), CONVERT(a, DECIMAL(10,2)), CONVERT(b USING utf8mb4) FROM t",
         "SELECT SUBSTRING(b, 1, 2), TRIM(BOTH 'x' FROM b), EXTRACT(YEAR FROM c), CEIL(a), POSITION('a' IN b) FROM t",
         "SELECT TIMESTAMPDIFF(SECOND, c, NOW()), DATE_ADD(c, INTERVAL 1 MINUTE), CURRENT_TIMESTAMP, c - INTERVAL 1 DAY FROM t",

@@ -22,12 +22,12 @@ const MAX_PARENTHESES: usize = 16;
 
 /// How many joins a statement may have: the parser goes down a level for each, to find out
 /// which of them the conditions behind are for.
-const MAX_JOINS: usize = 24;
+const MAX_JOINS: usize = 16;
 
 /// Stack for a plain statement, and for each level of one that is not: what a build without
 /// optimisation takes, which is a multiple of what others do.
-const STACK: usize = 256 << 10;
-const STACK_PER_LEVEL: usize = 128 << 10;
+const STACK: usize = 512 << 10;
+const STACK_PER_LEVEL: usize = 256 << 10;
 
 /// MySQL's words as the crate's own dialect has them, except that comments stay comments: that
 /// dialect reads what is in `/*! … */` as a part of the statement.

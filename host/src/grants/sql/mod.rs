@@ -25,6 +25,7 @@ mod values;
 mod tests;
 
 use super::{MysqlGrant, Refusal, Section, refusal::shown};
+use moka::sync::Cache;
 pub use names::{TableName, TableVerb};
 use sqlparser::{
     ast::{ObjectName, Statement},
@@ -32,7 +33,7 @@ use sqlparser::{
     parser::{Parser, ParserError},
     tokenizer::Token,
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// How deep a tree may be: far deeper than people write, and no danger to a thread's stack.
 const MAX_DEPTH: usize = 100;
@@ -44,12 +45,22 @@ pub struct SqlGuard {
     tables: BTreeMap<TableName, Vec<TableVerb>>,
     /// In lower case.
     functions: Vec<String>,
+    /// Statements that were allowed, as they are sent: plugins send few different ones, again
+    /// and again, and to read one takes longer than a key-value store takes to answer.
+    allowed: Cache<String, Arc<str>>,
 }
+
+/// Bytes of statements that are remembered for a label.
+const REMEMBERED: u64 = 1 << 20;
 
 impl SqlGuard {
     pub(super) fn new(section: Section, grant: &MysqlGrant) -> Self {
         let functions = grant.functions.iter().map(|name| name.to_ascii_lowercase()).collect();
-        Self { section, tables: grant.tables.clone(), functions }
+        let weight = |sql: &String, sent: &Arc<str>| {
+            u32::try_from(sql.len().saturating_add(sent.len())).unwrap_or(u32::MAX)
+        };
+        let allowed = Cache::builder().max_capacity(REMEMBERED).weigher(weight).build();
+        Self { section, tables: grant.tables.clone(), functions, allowed }
     }
 
     /// Decides a statement; what to send in its place. Its placeholders keep their order.
@@ -59,9 +70,14 @@ impl SqlGuard {
     /// When it is not one statement that reads or changes rows, when a table in it is not
     /// granted with the verb that it is used with, or when something in it is not understood.
     pub fn check(&self, sql: &str) -> Result<String, Refusal> {
+        if let Some(sent) = self.allowed.get(sql) {
+            return Ok(sent.to_string());
+        }
         let lexer::Read { tokens, stack } = lexer::read(sql)?;
         // Statements as people write them fit on any stack, and are decided where they came in.
-        stacker::maybe_grow(stack, stack, || self.check_tokens(tokens))
+        let sent = stacker::maybe_grow(stack, stack, || self.check_tokens(tokens))?;
+        self.allowed.insert(sql.to_owned(), sent.as_str().into());
+        Ok(sent)
     }
 
     fn check_tokens(&self, tokens: Vec<Token>) -> Result<String, Refusal> {

@@ -159,6 +159,14 @@ fn every_table_needs_the_verb_that_it_is_used_with() {
 }
 
 #[test]
+fn a_statement_that_comes_again_is_decided_as_before() {
+    let (one, other) = (guard("{ t = ['select'] }"), guard("{ u = ['select'] }"));
+    let sent = one.check("select a from t").unwrap();
+    assert_eq!(one.check("select a from t").unwrap(), sent);
+    assert!(!may(&other, "select a from t") && !may(&other, "select a from t"));
+}
+
+#[test]
 fn a_refusal_shows_the_line_to_add() {
     let refusal = guard("{ audit = ['insert'] }").check("SELECT a FROM audit").unwrap_err();
     assert_eq!(refusal.to_string(), "`select` of the table `audit` is not granted");
@@ -548,9 +556,9 @@ fn huge_and_deep_statements_are_refused_quickly_on_a_small_stack() {
         repeated("SELECT ", "EXISTS (SELECT ", 15, "1") + &")".repeat(15),
         repeated("SELECT ", "((SELECT ", 7, "1") + &"))".repeat(7),
         repeated("SELECT * FROM t", " JOIN t", 900, ""),
-        repeated("SELECT * FROM t", " JOIN t", 24, ""),
-        repeated("SELECT * FROM ", "(", 15, "t") + &" JOIN t".repeat(24) + &")".repeat(15),
-        repeated("SELECT * FROM ", "(t JOIN ", 15, "t") + &" JOIN t".repeat(9) + &")".repeat(15),
+        repeated("SELECT * FROM t", " JOIN t", 16, ""),
+        repeated("SELECT * FROM ", "(", 15, "t") + &" JOIN t".repeat(16) + &")".repeat(15),
+        repeated("SELECT * FROM ", "(t JOIN ", 8, "t") + &" JOIN t".repeat(8) + &")".repeat(8),
         repeated("SELECT ", "INTERVAL ", 1900, "1"),
         repeated("SELECT a", ".a", 1900, ""),
         repeated("WITH a AS (", "WITH a AS (", 14, ""),
