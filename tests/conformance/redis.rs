@@ -67,6 +67,41 @@ async fn a_user_of_the_access_list_is_let_in() {
     server.command(&["ACL", "SETUSER", "edge", "-set"]);
     let error = put(&instance, "a").await.unwrap_err();
     assert!(error.to_string().contains("access list") && !error.is_temporary(), "{error}");
+    assert_eq!(error.kind(), ErrorKind::Denied);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_without_a_command_is_told_before_the_first_write() {
+    let server = RedisServer::start();
+    let set = |rules: &str| {
+        let words = format!("ACL SETUSER edge reset on >{SECRET} {rules}");
+        assert_eq!(server.command(&words.split(' ').collect::<Vec<_>>()), "+OK");
+    };
+    let url = format!("redis://edge:{SECRET}@127.0.0.1:{}", server.port());
+    for (rules, missing) in [
+        ("~* +@all -set", "run SET"),
+        ("~* +@all -set -getset -del", "run SET, DEL"),
+        ("~* +@all -evalsha", "run EVALSHA"),
+        ("~* +@all -hset -hincrby", "run HINCRBY, HSET"),
+        ("~* +@all -lpush", "run LPUSH"),
+        ("~* +@read +ping +info", "run SET, DEL"),
+    ] {
+        set(rules);
+        let error = refused(&url).await;
+        assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::Denied, false), "{error:?}");
+        assert!(error.to_string().contains(missing), "`{missing}` is not in: {error}");
+    }
+    assert_eq!(server.command(&["DBSIZE"]), ":0", "asking leaves nothing");
+    // Which keys it may use is another matter: the node cannot know which will come.
+    set("~cam/* +@all");
+    let instance = open_at(&url).await.unwrap();
+    put(&instance, "cam/1").await.unwrap();
+    assert_eq!(put(&instance, "b").await.unwrap_err().kind(), ErrorKind::Denied);
+    set("~* +@all -eval");
+    assert!(instance.objects.health().await.unwrap_err().to_string().contains("run EVAL"));
+    set("~* +@all");
+    instance.objects.health().await.unwrap();
+    assert_eq!(server.command(&["DBSIZE"]), ":1");
 }
 
 #[tokio::test(flavor = "multi_thread")]

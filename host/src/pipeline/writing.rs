@@ -8,7 +8,7 @@ use super::{
     Pipeline,
     item::{Item, Step},
     sink::Write,
-    stages::unavailable,
+    stages::refused,
 };
 use crate::{Error, ErrorKind, driver::steady_millis};
 use bytes::Bytes;
@@ -119,12 +119,7 @@ impl Pipeline {
             item.written |= !error.is_untouched();
             return self.retry(item, error.chain(), None);
         }
-        let failure = match error.kind() {
-            ErrorKind::TooLarge => Failure::new(FailureClass::TooLarge, Stage::Sink, error.chain()),
-            ErrorKind::Invalid => Failure::new(FailureClass::Invalid, Stage::Sink, error.chain()),
-            _ => unavailable(Stage::Sink, error),
-        };
-        self.fail(item, failure);
+        self.fail(item, refused(Stage::Sink, error));
     }
 
     /// Tells the log of an engine that fails, at most once in [`COMPLAIN_EVERY`].

@@ -207,7 +207,7 @@ impl Registrar {
             && let Err(error) = instances.queue(&left.framedb_id).await?.length(key).await
         {
             // Objects and queues of a server share their names: the object took the queue's.
-            return if error.kind() == ErrorKind::Invalid { Ok(None) } else { Err(error) };
+            return if error.kind() == ErrorKind::Conflict { Ok(None) } else { Err(error) };
         }
         if new.kind == Kind::Stream || new.framedb_id == left.framedb_id {
             check_empty(instances, key, &left).await?;

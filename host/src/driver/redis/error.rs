@@ -166,10 +166,10 @@ fn said(
         at(ErrorKind::Config, &format!("{server} is no sentinel"))
             .with_hint("name sentinels in `redis-sentinel://`, whose port is 26379 by default")
     } else if is("NOPERM") {
-        at(ErrorKind::Config, "its access list does not let the user run a command")
+        at(ErrorKind::Denied, "its access list does not let the user run a command")
             .with_hint("grant it to the user with `ACL SETUSER`")
     } else if is("WRONGTYPE") {
-        at(ErrorKind::Invalid, "the key holds another type")
+        at(ErrorKind::Conflict, "the key holds another type")
             .with_hint("objects and queues of an instance share their names: remove the other one")
     } else if is("OOM") {
         at(ErrorKind::Full, "its memory is full")
@@ -199,6 +199,9 @@ fn said(
             )
     } else if cause.is_io_error() {
         at(ErrorKind::Unavailable, &format!("{server} cannot be reached"))
+    } else if is("max number of clients reached") {
+        at(ErrorKind::Unavailable, "it has as many clients as it takes")
+            .with_hint("raise `maxclients`")
     } else {
         // Loading, failing over, a script that runs too long: servers say so and recover.
         let temporary = !matches!(

@@ -15,6 +15,7 @@ mod endpoint;
 mod error;
 mod health;
 mod line;
+mod rights;
 mod scan;
 mod scripts;
 mod sentinel;
