@@ -1,7 +1,7 @@
 //! `framedb check`, and the configuration that `serve` starts with.
 
 use framedb_tests::{
-    Operator, fixture_path,
+    Operator, eventually, fixture_path,
     servers::{
         mariadb::{self, fresh_name},
         redis::RedisServer,
@@ -210,7 +210,8 @@ async fn a_check_that_connects_makes_nothing_and_says_what_the_node_would_make()
     client.query_drop(format!("DROP DATABASE {name}")).await.unwrap();
     let node = here.serve();
     for made in ["created the database of an instance", "created the table `data_table`"] {
-        assert!(node.said().contains(made), "`{made}` is not in:\n{}", node.said());
+        eventually("the node says what it made", async || node.said().contains(made).then_some(()))
+            .await;
     }
     let (code, said) = check(&here);
     assert!(code == Some(0) && !said.contains("the node creates"), "{said}");

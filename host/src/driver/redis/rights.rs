@@ -63,22 +63,21 @@ impl Connection {
             if server.replicas() > 0 {
                 commands.push(command(&["WAIT", "0", "0"]));
             }
-            commands.push(command(&["EVAL", PUSHES, "0", KEY]));
-            let mut questions = Pipeline::with_capacity(commands.len());
+            let mut questions = Pipeline::with_capacity(commands.len() + 1);
             for command in &commands {
                 questions.add_command(command.clone());
             }
-            let answers = server.send(&mut questions, Ack::Primary).await.map_err(wrong)?;
-            let names = commands.iter().map(word);
-            let mut denied: Vec<String> = names
-                .zip(&answers)
+            questions.add_command(command(&["EVAL", PUSHES, "0", KEY]));
+            let mut answers = server.send(&mut questions, Ack::Primary).await.map_err(wrong)?;
+            let pushes = answers.pop();
+            let asked = commands.iter().zip(answers);
+            let mut denied: Vec<String> = asked
                 .filter(|(_, answer)| answer.as_ref().is_err_and(denies_command))
-                .map(|(name, _)| name)
+                .map(|(command, _)| word(command))
                 .collect();
-            if let Some(Ok(pushes @ Value::Array(_))) = answers.into_iter().next_back() {
+            if let Some(Ok(pushes @ Value::Array(_))) = pushes {
                 denied.extend(from_redis_value::<Vec<String>>(pushes).unwrap_or_default());
             }
-            denied.dedup();
             if !denied.is_empty() {
                 let place = name.map(|name| format!(" of {name}")).unwrap_or_default();
                 let message = format!(
