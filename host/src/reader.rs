@@ -131,7 +131,7 @@ impl Reader {
     /// When an engine or the registry fails.
     pub async fn delete(&self, key: &Key) -> Result<bool> {
         let place = self.order.enter(key);
-        place.turn().await;
+        place.come().await;
         let Some(route) = self.route(key).await? else { return Ok(false) };
         self.delete_data(key, &route).await?;
         self.registry.remove(key, Some(route.generation)).await?;

@@ -46,7 +46,7 @@ impl Pipeline {
             .into_iter()
             .map(|chain| async {
                 if let Some(head) = chain.first() {
-                    head.place.turn().await;
+                    head.place.come().await;
                 }
                 self.write_group(chain).await;
             })

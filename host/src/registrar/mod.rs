@@ -109,7 +109,7 @@ impl Registrar {
         let (registrar, key) = (self.clone(), key.clone());
         let change = self.tasks.spawn(async move {
             let found = async {
-                place.turn().await;
+                place.come().await;
                 registrar.reader.route(&key).await
             };
             let found = tokio::time::timeout(registrar.patience, found).await;
