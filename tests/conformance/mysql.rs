@@ -117,7 +117,10 @@ async fn a_user_who_may_not_write_is_told_before_the_first_write() {
     client.query_drop(format!("CREATE USER u_{name} IDENTIFIED BY 'secret'")).await.unwrap();
     let url = server.url_of(&format!("u_{name}"), "secret", &name);
     for (granted, missing) in [("SELECT", "INSERT, DELETE"), ("INSERT", "DELETE"), ("DELETE", "")] {
-        client.query_drop(format!("GRANT {granted} ON {name}.data_table TO u_{name}")).await.unwrap();
+        client
+            .query_drop(format!("GRANT {granted} ON {name}.data_table TO u_{name}"))
+            .await
+            .unwrap();
         if !missing.is_empty() {
             let error = refused(&url).await;
             assert!(error.chain().contains(&format!("{missing} command denied")), "{error:?}");
@@ -148,6 +151,15 @@ async fn what_a_column_does_not_take_is_too_large_and_not_tried_again() {
     answers[1].as_ref().unwrap();
     let error = answers[2].as_ref().unwrap_err();
     assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::Invalid, false), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_file_of_certificates_is_named() {
+    let file = "/no/such/authority.pem";
+    let error = refused(&format!("mysql://u:secret@h/d?ssl-mode=verify-ca&ssl-ca={file}")).await;
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains(file), "{error}");
+    assert!(error.hint().unwrap().contains("`ssl-ca`"), "{error:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,10 @@ use framedb_host::{
     Error, ErrorKind,
     store::{Element, Instance, Options, open},
 };
-use std::time::Duration;
+use std::{
+    io::{Read as _, Write as _},
+    time::Duration,
+};
 
 pub(crate) const SECRET: &str = "s3cret-word";
 
@@ -113,6 +116,28 @@ async fn an_absent_server_is_named_without_its_password() {
     assert!(error.is_temporary(), "{error}");
     let error = refused(&format!("unix:///no/such/socket?password={SECRET}")).await;
     assert!(error.to_string().contains("/no/such/socket"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_speaks_another_protocol_is_named_without_its_noise() {
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = other.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in other.incoming() {
+            let mut stream = stream.unwrap();
+            // As a web server does: it hears a request, and answers once.
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        }
+    });
+    let error = refused(&format!("redis://:{SECRET}@127.0.0.1:{port}")).await;
+    let told = format!("127.0.0.1:{port}: the server does not answer as a Redis server");
+    assert!(error.chain().ends_with(&told), "{}", error.chain());
+    assert!(!error.is_temporary() && error.hint().unwrap().contains("port"), "{error:?}");
+    let plain = RedisServer::start();
+    let error = refused(&format!("rediss://127.0.0.1:{}", plain.port())).await;
+    assert!(error.chain().ends_with("the server does not answer with TLS"), "{}", error.chain());
+    assert!(!error.is_temporary() && error.hint().unwrap().contains("`redis`"), "{error:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

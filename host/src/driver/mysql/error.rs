@@ -121,7 +121,7 @@ fn of_server(code: u16, work: &str, address: &Address) -> (Fault, Error) {
         }
         1045 | 1698 => refused(
             format!("cannot {work}: {server} denies access to the user {user:?}"),
-            "check the user and the password in the instance's `url`",
+            "check the user and the password in its URL",
         ),
         1044 | 1049 => refused(
             format!("cannot {work}: {user:?} may neither use nor create {database:?} at {server}"),
@@ -175,5 +175,5 @@ fn untrusted(work: &str, address: &Address) -> Error {
     let message = format!("cannot {work}: no trusted connection to {}", address.server());
     Error::new(ErrorKind::Unavailable, message)
         .with_temporary(false)
-        .with_hint("name the certificate to trust as `ssl-ca` in the instance's `url`")
+        .with_hint("name the certificate to trust as `ssl-ca` in its URL")
 }

@@ -100,9 +100,13 @@ pub(crate) fn failed(attempt: &str, address: &Address, fault: Fault) -> Error {
     match fault {
         Fault::Server { ref node, ref cause } => {
             let server = node.as_deref().unwrap_or("the server");
-            said(at, server, address, &fault, cause)
-                .with_source(cause.clone())
-                .with_untouched(cause.is_connection_refusal())
+            let error = said(at, server, address, &fault, cause)
+                .with_untouched(cause.is_connection_refusal());
+            // A parser that reads another protocol has nothing to tell.
+            match speaks_another(cause) {
+                true => error,
+                false => error.with_source(cause.clone()),
+            }
         }
         Fault::NoSentinel(cause) => {
             at(ErrorKind::Unavailable, "none of its sentinels answers").with_source(cause)
@@ -140,6 +144,16 @@ pub(crate) fn failed(attempt: &str, address: &Address, fault: Fault) -> Error {
     }
 }
 
+/// Whether what answers speaks another protocol.
+fn speaks_another(cause: &RedisError) -> bool {
+    cause.kind() == Cause::Parse || without_tls(cause)
+}
+
+/// Whether a server that should speak TLS does not.
+fn without_tls(cause: &RedisError) -> bool {
+    cause.to_string().contains("InvalidContentType")
+}
+
 /// What the answer of a server means.
 fn said(
     at: impl Fn(ErrorKind, &str) -> Error,
@@ -149,16 +163,22 @@ fn said(
     cause: &RedisError,
 ) -> Error {
     let is = |code: &str| fault.says(code);
-    if fault.refuses_login() {
+    if speaks_another(cause) {
+        let hint = match without_tls(cause) {
+            true => "write `redis` in place of `rediss`, or name the port that has TLS",
+            false => "check host and port in its URL; a server with TLS needs `rediss`",
+        };
+        let what = if without_tls(cause) { "with TLS" } else { "as a Redis server" };
+        at(ErrorKind::Config, &format!("{server} does not answer {what}")).with_hint(hint)
+    } else if fault.refuses_login() {
         at(ErrorKind::Config, &format!("{server} refuses the password, or wants one"))
-            .with_hint("check user and password in the instance's `url`")
+            .with_hint("check user and password in its URL")
     } else if is("DB index is out of range") {
-        at(ErrorKind::Config, &format!("it has no database {}", address.database())).with_hint(
-            "correct the number at the end of the instance's `url`, or raise `databases`",
-        )
+        at(ErrorKind::Config, &format!("it has no database {}", address.database()))
+            .with_hint("correct the number at the end of its URL, or raise `databases`")
     } else if is("SELECT is not allowed in cluster mode") {
         at(ErrorKind::Config, "a cluster has no database but 0")
-            .with_hint("remove the number at the end of the instance's `url`")
+            .with_hint("remove the number at the end of its URL")
     } else if is("cluster support disabled") {
         at(ErrorKind::Config, &format!("{server} is not part of a cluster"))
             .with_hint("write `redis://` for a single server")
