@@ -138,6 +138,20 @@ fn parse(url: &str, authorities: Option<Arc<[u8]>>) -> Parsed<(Address, Servers)
     Ok((Address { place, database }, servers))
 }
 
+/// The URL of one server with the login, the database and the parameters of a URL of several.
+pub(super) fn at_server(url: &str, node: &Node) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or_default();
+    let Ok(Parts { login, path, .. }) = Parts::of(rest) else { return url.to_owned() };
+    let database = match scheme.ends_with("-sentinel") {
+        true => path.split_once('/').map_or("", |(_, database)| database),
+        false => path,
+    };
+    let slash = if database.is_empty() { "" } else { "/" };
+    let scheme = if scheme.starts_with("rediss") { "rediss" } else { "redis" };
+    let query = rest.split_once('?').map(|(_, query)| format!("?{query}")).unwrap_or_default();
+    format!("{scheme}://{login}{node}{slash}{database}{query}")
+}
+
 fn list(endpoints: &[Endpoint]) -> String {
     endpoints.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }

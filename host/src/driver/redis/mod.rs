@@ -10,6 +10,7 @@
 mod address;
 mod cluster;
 mod connection;
+mod direct;
 mod discovery;
 mod endpoint;
 mod error;
@@ -29,6 +30,7 @@ mod slots;
 pub(crate) use ::redis::{Cmd, FromRedisValue, ParsingError, Value, cmd, from_redis_value};
 pub(crate) use address::{Address, is_redis};
 pub(crate) use connection::Connection;
+pub(crate) use direct::direct_url;
 pub(crate) use discovery::Discovery;
 pub(crate) use endpoint::Node;
 pub(crate) use error::{Fault, failed};
