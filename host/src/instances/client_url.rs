@@ -2,6 +2,7 @@
 //! what only a node reads.
 
 use crate::{Result, driver::redis::direct_url};
+use percent_encoding::percent_decode_str;
 
 /// Parameters that the node's engines have for themselves, and names of files on its machine.
 const OWN: [&str; 8] = [
@@ -31,7 +32,11 @@ pub(super) async fn client_url(url: &str) -> Result<String> {
 /// The URL without the node's own parameters.
 fn without_own(url: &str) -> String {
     let Some((place, query)) = url.split_once('?') else { return url.to_owned() };
-    let is_own = |pair: &&str| OWN.contains(&pair.split('=').next().unwrap_or_default());
+    // Engines read names of parameters that are escaped, too.
+    let is_own = |pair: &&str| {
+        let name = pair.split('=').next().unwrap_or_default();
+        OWN.contains(&&*percent_decode_str(name).decode_utf8_lossy())
+    };
     let kept: Vec<&str> = query.split('&').filter(|pair| !is_own(pair)).collect();
     match kept.join("&") {
         query if query.is_empty() => place.to_owned(),
@@ -49,6 +54,7 @@ mod tests {
             ("redis://:pw@h:1/2", "redis://:pw@h:1/2"),
             ("rediss://h:1?ssl-ca=/etc/ca.pem", "rediss://h:1"),
             ("rediss://h:1?ssl_ca_certs=/ca&socket_timeout=3", "rediss://h:1?socket_timeout=3"),
+            ("mysql://h/d?ssl-c%61=/ca", "mysql://h/d"),
             ("unix:///run/s?db=2&password=p", "unix:///run/s?db=2&password=p"),
             (
                 "mysql+pymysql://u:p@h:1/d?ssl-mode=required&charset=utf8mb4&ssl-ca=/ca",
