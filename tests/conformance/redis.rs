@@ -136,6 +136,9 @@ async fn what_speaks_another_protocol_is_named_without_its_noise() {
     assert!(!error.is_temporary() && error.hint().unwrap().contains("port"), "{error:?}");
     let plain = RedisServer::start();
     let error = refused(&format!("rediss://127.0.0.1:{}", plain.port())).await;
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert!(error.hint().unwrap().contains("`redis`"), "{error:?}");
+    let error = refused(&format!("rediss://127.0.0.1:{port}")).await;
     assert!(error.chain().ends_with("the server does not answer with TLS"), "{}", error.chain());
     assert!(!error.is_temporary() && error.hint().unwrap().contains("`redis`"), "{error:?}");
 }

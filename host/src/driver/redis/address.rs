@@ -21,6 +21,7 @@ const FORMS: &str = "write `redis://[user][:password]@host[:6379][/db]`, \
 pub(crate) struct Address {
     place: String,
     database: i64,
+    tls: bool,
 }
 
 /// The servers behind a URL, with what opens them.
@@ -77,6 +78,11 @@ impl Address {
     /// The number of the database.
     pub(crate) fn database(&self) -> i64 {
         self.database
+    }
+
+    /// Whether its servers are to be reached through TLS.
+    pub(super) fn wants_tls(&self) -> bool {
+        self.tls
     }
 }
 
@@ -135,7 +141,7 @@ fn parse(url: &str, authorities: Option<Arc<[u8]>>) -> Parsed<(Address, Servers)
     | Servers::Sentinel { login: endpoint, .. }
     | Servers::Cluster { login: endpoint, .. }) = &servers;
     let database = endpoint.database();
-    Ok((Address { place, database }, servers))
+    Ok((Address { place, database, tls: scheme.starts_with("rediss") }, servers))
 }
 
 /// The URL of one server with the login, the database and the parameters of a URL of several.

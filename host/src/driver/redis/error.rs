@@ -209,7 +209,16 @@ fn said(
             .with_hint("write `redis-cluster://` instead of `redis://`")
     } else if cause.is_timeout() {
         let seconds = TIMEOUT.as_secs();
-        at(ErrorKind::Timeout, &format!("no answer from {server} within {seconds} seconds"))
+        let why = format!("no answer from {server} within {seconds} seconds");
+        let error = at(ErrorKind::Timeout, &why);
+        match address.wants_tls() {
+            // Redis waits for the end of a line that no handshake has.
+            true => error.with_hint(
+                "a port without TLS is silent, too: if it has none, write `redis` in place of \
+                 `rediss`",
+            ),
+            false => error,
+        }
     } else if cause.to_string().contains("certificate") {
         at(ErrorKind::Unavailable, "its certificate is not trusted")
             .with_temporary(false)
