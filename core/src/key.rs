@@ -30,6 +30,12 @@ pub enum KeyError {
     /// It holds a `#`, which clients cut off with all that follows.
     #[error("the key holds `#`: clients paste keys into URLs, where it ends the path")]
     Fragment,
+    /// It holds a percent-escape, which is decoded where clients look for the key.
+    #[error("the key holds `{0}`: clients paste keys into URLs, where it is another character")]
+    Escape(String),
+    /// It ends with its first `?`, which clients leave out.
+    #[error("the key ends with `?`: clients paste keys into URLs, where nothing follows it")]
+    EmptyQuery,
     /// It has a `.` or `..` segment, which clients collapse.
     #[error("the key has a `{0}` segment: clients paste keys into URLs, where it is collapsed")]
     DotSegment(&'static str),
@@ -56,9 +62,16 @@ impl Key {
         if text.contains('#') {
             return Err(KeyError::Fragment);
         }
-        let path = text.split('?').next().unwrap_or_default();
+        // Nobody escapes a percent sign either: pasted as it is, `a%2Fb` asks for `a/b`.
+        if let Some(escape) = escape(text) {
+            return Err(KeyError::Escape(escape.to_owned()));
+        }
+        let (path, query) = text.split_once('?').map_or((text, None), |(p, q)| (p, Some(q)));
         if path.is_empty() {
             return Err(KeyError::Empty);
+        }
+        if query == Some("") {
+            return Err(KeyError::EmptyQuery);
         }
         for segment in path.split('/') {
             match segment {
@@ -96,6 +109,14 @@ impl Key {
     pub fn frame_source(&self) -> Option<&str> {
         self.0.split_once('?').map(|(source, _)| source)
     }
+}
+
+/// The first percent-escape of a text: a percent sign and two hexadecimal digits.
+fn escape(text: &str) -> Option<&str> {
+    text.match_indices('%').find_map(|(at, _)| {
+        let escape = text.get(at..at + 3)?;
+        escape.bytes().skip(1).all(|byte| byte.is_ascii_hexdigit()).then_some(escape)
+    })
 }
 
 impl fmt::Display for Key {
@@ -136,7 +157,19 @@ mod tests {
 
     #[test]
     fn keys_of_the_contract_are_legal() {
-        for key in ["a", "a/b", "a b", "ü", "a%2Fb", "cam?1?0__5", ".hidden", "a..b", "a//b"] {
+        for key in [
+            "a",
+            "a/b",
+            "a b",
+            "ü",
+            "50%",
+            "5%off%",
+            "cam?1?0__5",
+            "a?b?",
+            ".hidden",
+            "a..b",
+            "a//b",
+        ] {
             assert_eq!(Key::new(key).unwrap().as_str(), key);
         }
         assert!(Key::new(&"x".repeat(255)).is_ok());
@@ -147,6 +180,10 @@ mod tests {
         assert_eq!(Key::new(""), Err(KeyError::Empty));
         assert_eq!(Key::new("?1"), Err(KeyError::Empty));
         assert_eq!(Key::new("x#y"), Err(KeyError::Fragment));
+        assert_eq!(Key::new("a%2Fb"), Err(KeyError::Escape("%2F".into())));
+        assert_eq!(Key::new("100%%41"), Err(KeyError::Escape("%41".into())));
+        assert_eq!(Key::new("cam?1%3f"), Err(KeyError::Escape("%3f".into())));
+        assert_eq!(Key::new("cam?"), Err(KeyError::EmptyQuery));
         assert_eq!(Key::new("."), Err(KeyError::DotSegment(".")));
         assert_eq!(Key::new("a/../b"), Err(KeyError::DotSegment("..")));
         assert_eq!(Key::new("a\nb"), Err(KeyError::Control('\n')));

@@ -71,6 +71,9 @@ pub enum FailureClass {
     Limit,
     /// An engine or the registry failed.
     Unavailable,
+    /// An engine or the registry refuses what the node asks of it, and would again: a right or a
+    /// setting is missing there.
+    Denied,
     /// The node is full; it was not accepted.
     Busy,
     /// The deadline passed first; it may or may not be stored.
@@ -89,6 +92,7 @@ impl FailureClass {
             Self::Trap => "trap",
             Self::Limit => "limit",
             Self::Unavailable => "unavailable",
+            Self::Denied => "denied",
             Self::Busy => "busy",
             Self::Unknown => "unknown",
         }
@@ -102,7 +106,7 @@ impl FailureClass {
             Self::TooLarge => 413,
             Self::Reject => 422,
             Self::Busy => 429,
-            Self::Trap | Self::Limit => 500,
+            Self::Trap | Self::Limit | Self::Denied => 500,
             Self::Retry | Self::Unavailable => 503,
             Self::Unknown => 504,
         }

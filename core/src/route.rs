@@ -73,7 +73,7 @@ pub struct Route {
     /// Milliseconds since the Unix epoch after which the object is gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<u64>,
-    /// Milliseconds since the Unix epoch of the write.
+    /// Milliseconds since the Unix epoch of the write; 0 where a foreign registry does not say.
     pub stored_at: u64,
 }
 

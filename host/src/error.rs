@@ -11,6 +11,8 @@ pub enum ErrorKind {
     NotFound,
     /// Somebody else holds it, or changed it meanwhile.
     Conflict,
+    /// A server does not let the node's user do it.
+    Denied,
     /// A value is larger than its limit.
     TooLarge,
     /// A bound is reached; there is no room until something is taken out.

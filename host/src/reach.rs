@@ -1,17 +1,13 @@
 //! `reach`: whether the servers of a configuration can be used.
 
 use crate::{
-    Config, Error, ErrorKind, InstanceConfig, Result,
-    driver::{Arena, Disks},
+    Config, Error, ErrorKind, Result,
     registry::{self, Table},
     sources::{Channel, Cluster},
-    store::{self, OpenContext, is_embedded},
+    store,
 };
 use futures::future::join_all;
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 /// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -27,7 +23,8 @@ pub struct Reached {
 }
 
 /// Connects to every server of a configuration as a node would, side by side, and to none of
-/// the places inside of the node. A MySQL database and its table are made where they are absent.
+/// the places inside of the node. It only looks: what a node would make at its start, as the
+/// database of a MySQL server, is said and not made.
 pub async fn reach(config: &Config) -> Vec<Reached> {
     let registry = async {
         let attempt = async {
@@ -41,7 +38,7 @@ pub async fn reach(config: &Config) -> Vec<Reached> {
     };
     let instances = config.instances.iter().map(async |(id, instance)| Reached {
         what: format!("instance {id}"),
-        outcome: within(open(config, id, instance)).await,
+        outcome: within(store::look(&instance.url, id, &instance.options())).await,
     });
     let channel = config.sources.pubsub_url.iter().map(async |url| {
         let attempt = async { Channel::new(url)?.check().await };
@@ -58,22 +55,6 @@ pub async fn reach(config: &Config) -> Vec<Reached> {
     let (registry, instances, channel, clusters) =
         tokio::join!(registry, join_all(instances), join_all(channel), join_all(clusters));
     [registry].into_iter().chain(instances).chain(channel).chain(clusters).collect()
-}
-
-async fn open(config: &Config, id: &str, instance: &InstanceConfig) -> Result<String> {
-    if is_embedded(instance.scheme()) {
-        return Ok("inside of the node".into());
-    }
-    let context = OpenContext {
-        arena: Arc::new(Arena::new()),
-        disks: Arc::new(Disks::new(&config.data_dir)),
-        framedb_id: id.into(),
-        max_object: config.limits.max_object.as_u64(),
-        options: instance.options(),
-    };
-    let opened = store::open(&instance.url, &context).await?;
-    opened.objects.health().await?;
-    Ok(opened.objects.describe())
 }
 
 async fn within(attempt: impl Future<Output = Result<String>>) -> Result<(String, Duration)> {

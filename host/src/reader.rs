@@ -134,7 +134,7 @@ impl Reader {
     /// When an engine or the registry fails.
     pub async fn delete(&self, key: &Key) -> Result<bool> {
         let place = self.order.enter(key);
-        place.turn().await;
+        place.come().await;
         let Some(route) = self.route(key).await? else { return Ok(false) };
         self.delete_data(key, &route).await?;
         self.registry.remove(key, Some(route.generation)).await?;
@@ -342,10 +342,20 @@ impl Reader {
         };
         let data = match codec {
             Some(codec) => self.codecs.decode(&codec, key, data).await?,
-            None if !self.registry.keeps_codecs() => self.open_frame(key, data).await?,
+            None if self.may_be_framed(&route, &data) => self.open_frame(key, data).await?,
             None => data,
         };
         Ok(Found { route, framedb_id, data, foreign })
+    }
+
+    /// Whether bytes may carry a frame: where routes keep no codecs, and where another node keeps
+    /// its routes at this one's services. A route says how much the sender sent: bytes of this
+    /// size are the sender's, unless a codec's output and its frame happen to be as long.
+    fn may_be_framed(&self, route: &Route, stored: &[u8]) -> bool {
+        if route.size == Some(stored.len() as u64) {
+            return !self.registry.keeps_codecs() && matches!(unframe(stored), Frame::Coded(..));
+        }
+        route.codec.is_none()
     }
 
     async fn remove_gone(&self, key: &Key, route: &Route) -> Result<()> {

@@ -459,7 +459,7 @@ fn spawn_background(
         let turn = |key: &Key| {
             let place = order.enter(key);
             async {
-                place.turn().await;
+                place.come().await;
                 place
             }
         };

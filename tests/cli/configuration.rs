@@ -1,6 +1,13 @@
 //! `framedb check`, and the configuration that `serve` starts with.
 
-use framedb_tests::{Operator, fixture_path, servers::redis::RedisServer};
+use framedb_tests::{
+    Operator, eventually, fixture_path,
+    servers::{
+        mariadb::{self, fresh_name},
+        redis::RedisServer,
+    },
+};
+use mysql_async::prelude::Queryable as _;
 
 #[test]
 fn a_good_configuration_is_shown_as_it_would_run() {
@@ -165,4 +172,50 @@ fn a_check_connects_to_every_server_and_says_which_cannot_be_used() {
     assert!(!said.contains("s3cret") && !said.contains("wr0ng"), "{said}");
     // Without being asked, a check opens nothing.
     assert_eq!(Operator::new(&instance("wr0ng")).run("check").code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_that_connects_makes_nothing_and_says_what_the_node_would_make() {
+    let (server, name) = (mariadb::shared().await, fresh_name());
+    let mut client = server.client().await;
+    let operator = |url: &str| Operator::new(&format!("[instances.db]\nurl = {url:?}\n"));
+    let here = operator(&server.url(&name));
+    let check = |operator: &Operator| {
+        let checked = operator.run("check --connect");
+        assert!(!format!("{checked:?}").contains("s3cret"), "{checked:?}");
+        (checked.code, checked.stdout)
+    };
+    let (code, said) = check(&here);
+    let would = format!("the database `{name}` does not exist: the node creates it at its start");
+    assert!(code == Some(0) && said.contains(&would), "{said}");
+    let sql = format!("SHOW DATABASES LIKE '{name}'");
+    let found: Option<String> = client.query_first(&sql).await.unwrap();
+    assert_eq!(found, None, "a check only looks");
+    // Who may look there, and not create it, is told so.
+    client.query_drop(format!("CREATE USER u_{name} IDENTIFIED BY 's3cret'")).await.unwrap();
+    client.query_drop(format!("GRANT SELECT ON {name}.* TO u_{name}")).await.unwrap();
+    let theirs = operator(&server.url_of(&format!("u_{name}"), "s3cret", &name));
+    let (code, said) = check(&theirs);
+    assert!(code == Some(1) && said.contains("has not the right"), "{said}");
+
+    client.query_drop(format!("CREATE DATABASE {name}")).await.unwrap();
+    let (code, said) = check(&here);
+    let would = "it has no table `data_table`: the node creates it at its start";
+    assert!(code == Some(0) && said.contains(would), "{said}");
+    let (code, said) = check(&theirs);
+    assert!(code == Some(1) && said.contains("has not the right"), "{said}");
+    let found: Vec<String> = client.query(format!("SHOW TABLES IN {name}")).await.unwrap();
+    assert!(found.is_empty(), "{found:?}");
+
+    client.query_drop(format!("DROP DATABASE {name}")).await.unwrap();
+    let node = here.serve();
+    for made in ["created the database of an instance", "created the table `data_table`"] {
+        eventually("the node says what it made", async || node.said().contains(made).then_some(()))
+            .await;
+    }
+    let (code, said) = check(&here);
+    assert!(code == Some(0) && !said.contains("the node creates"), "{said}");
+    // What lacks a right to what is there is found, too.
+    let (code, said) = check(&theirs);
+    assert!(code == Some(1) && said.contains("INSERT, DELETE command denied"), "{said}");
 }

@@ -47,12 +47,12 @@ async fn names_in_paths_are_percent_encoded_keys() {
     for (path, name) in [
         ("a%20b", "a b"),
         ("%C3%BC", "ü"),
-        ("a%252Fb", "a%2Fb"),
         ("a%2Fb", "a/b"),
         ("cam%3F1%3F0__5", "cam?1?0__5"),
         ("a+b", "a+b"),
         ("a//b/", "a//b/"),
         ("50%25", "50%"),
+        ("5%25off", "5%off"),
         ("a&b=c;d", "a&b=c;d"),
     ] {
         let answer = http.send(&format!("PUT /objects/{path}"), &[], name.to_owned()).await;

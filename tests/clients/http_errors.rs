@@ -1,5 +1,6 @@
 //! The HTTP door: what fails is a JSON object with `success` and `error`, whatever the status.
 
+use crate::server::RedisServer;
 use bytesize::ByteSize;
 use framedb_tests::{Answer, Describe, TestNode, arrival, misbehaving, stored};
 use std::time::Duration;
@@ -25,6 +26,9 @@ async fn requests_that_break_a_rule_are_refused_by_it() {
         ("PUT /objects/a%0Ab", "the key holds the control character '\\n'"),
         ("PUT /objects/%FF", "the key is not UTF-8"),
         ("PUT /objects/a%2F..%2Fb", "the key has a `..` segment"),
+        ("PUT /objects/a%252Fb", "the key holds `%2F`"),
+        ("PUT /objects/cam%3F", "the key ends with `?`"),
+        ("POST /streams/a%2525b", "the key holds `%25`"),
         ("GET /objects/a%00", "the key holds the control character '\\0'"),
         ("PUT /objects/k?type=queue", "unknown kind \"queue\": one of in-memory, storage, stream"),
         ("PUT /objects/k?framedbid=x", "framedbid"),
@@ -150,4 +154,30 @@ async fn verdicts_have_their_statuses() {
     }
     let later = put(r#"{"ingest":"retry","millis":5500}"#).await;
     assert_eq!((later.status.as_u16(), later.header("retry-after")), (503, "6"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_server_does_not_let_the_node_do_is_no_reason_to_try_again() {
+    let server = RedisServer::start();
+    let set = |rules: &str| {
+        let words = format!("ACL SETUSER edge reset on >s3cret ~* +@all {rules}");
+        assert_eq!(server.command(&words.split(' ').collect::<Vec<_>>()), "+OK");
+    };
+    set("+ping");
+    let url = format!("redis://edge:s3cret@127.0.0.1:{}", server.port());
+    let node = TestNode::build().instance("cache", &url).open().await;
+    let http = node.http();
+    let put = async || http.send("PUT /objects/k?framedb_id=cache", &[], "x").await;
+    assert_eq!(put().await.status.as_u16(), 200);
+    // Another client's list under the object's name is there, and is no object.
+    assert_eq!(server.command(&["DEL", "k"]), ":1");
+    assert_eq!(server.command(&["LPUSH", "k", "theirs"]), ":1");
+    refused(&http.call("GET /objects/k").await, 409, "the key holds another type");
+    set("-set -get");
+    let answer = put().await;
+    refused(&answer, 500, "its access list does not let the user run a command");
+    assert_eq!(answer.json()["class"], "denied");
+    assert_eq!(answer.header("retry-after"), "");
+    assert_eq!(node.counted("framedb_retries_total", ""), 0);
+    refused(&http.call("GET /objects/k").await, 500, "access list");
 }

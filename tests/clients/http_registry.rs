@@ -6,7 +6,7 @@ use crate::{
     routing_objects::{call, data, fails, registration as written, send},
     server::RedisServer,
 };
-use framedb_core::{Frame, unframe};
+use framedb_core::{Frame, frame, unframe};
 use framedb_host::{Address, registry::RegistryConfig};
 use framedb_tests::{
     Build, Describe, TestNode, arrival, component, eventually, failure,
@@ -108,6 +108,48 @@ async fn bytes_that_a_codec_changed_carry_its_name_themselves() {
     assert_eq!((&*found.data, found.foreign), (payload.as_bytes(), false));
     let size = data(&services.http(), "/framedb/objects/k").await["size"].clone();
     assert_eq!(size, payload.len(), "what the sender sent");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_node_that_offers_the_services_reads_what_another_nodes_codec_wrote() {
+    let lz4 = |build: Build| {
+        let component = component("serialize-lz4");
+        build.plugin("serialize-lz4", component, |_| {}).serializer("serialize-lz4")
+    };
+    let redis = RedisServer::start();
+    let services = lz4(TestNode::build()).open().await;
+    register(&services.http(), "shared", &redis.url()).await;
+    let user = lz4(at(&services.http().url())).open().await;
+    let payload = "many times the same ".repeat(1000);
+    let _ = stored(user.ingest(arrival("k").to("shared").data(payload.clone())).await);
+    assert!(matches!(unframe(&user.stored_bytes("shared", "k").await.unwrap()), Frame::Coded(..)));
+    assert_eq!(services.get("k").await, payload);
+    // What begins like a frame and was sent so comes back so, whoever stored it.
+    let like = frame(None, b"abc");
+    for node in [&services, &user] {
+        let _ = stored(node.ingest(arrival("f").to("shared").data(like.clone())).await);
+        assert_eq!(
+            (services.get("f").await, user.get("f").await),
+            (like.clone().into(), like.clone().into())
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_services_do_not_say_is_absent() {
+    let (services, user, _redis) = site().await;
+    set_well(&mut user.object_service().await, object("k", "shared", "in-memory", b"abc")).await;
+    let listed = call(&user.http(), "GET /objects").await.1["objects"][0].clone();
+    assert_eq!((&listed["key"], &listed["stored_at"]), (&json!("k"), &Value::Null));
+    assert!(call(&services.http(), "GET /objects").await.1["objects"][0]["stored_at"].is_string());
+    // To count the routes of a service, all of them would have to be listed.
+    let counted = async |node: &TestNode| {
+        let metrics = node.http().call("GET /metrics").await;
+        String::from_utf8_lossy(&metrics.body)
+            .lines()
+            .any(|line| line.starts_with("framedb_routes "))
+    };
+    assert!(counted(&services).await && !counted(&user).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,6 +13,7 @@ mod config_local;
 mod config_refusals;
 mod config_service;
 mod config_settings;
+mod config_urls;
 mod connections;
 mod edge;
 mod edge_stream;

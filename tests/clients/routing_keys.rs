@@ -18,6 +18,7 @@ async fn odd_keys_are_found_where_clients_look_for_them() {
         ("a/update", "a/update"),
         ("a/copy-exists", "a/copy-exists"),
         ("50%", "50%25"),
+        ("5%off", "5%25off"),
         ("update", "update"),
     ] {
         register(&http, key, "far").await;

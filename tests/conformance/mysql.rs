@@ -111,6 +111,58 @@ async fn a_missing_right_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_may_not_write_is_told_before_the_first_write() {
+    let (server, name, mut client) = prepared(&[]).await;
+    store(&server.url(&name)).await;
+    client.query_drop(format!("CREATE USER u_{name} IDENTIFIED BY 'secret'")).await.unwrap();
+    let url = server.url_of(&format!("u_{name}"), "secret", &name);
+    for (granted, missing) in [("SELECT", "INSERT, DELETE"), ("INSERT", "DELETE"), ("DELETE", "")] {
+        client
+            .query_drop(format!("GRANT {granted} ON {name}.data_table TO u_{name}"))
+            .await
+            .unwrap();
+        if !missing.is_empty() {
+            let error = refused(&url).await;
+            assert!(error.chain().contains(&format!("{missing} command denied")), "{error:?}");
+            assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::Denied, false));
+        }
+    }
+    let store = store(&url).await;
+    put(&store, "a", b"1").await;
+    store.health().await.unwrap();
+    client.query_drop(format!("REVOKE INSERT ON {name}.data_table FROM u_{name}")).await.unwrap();
+    let error = store.health().await.unwrap_err();
+    assert!(error.chain().contains("INSERT command denied"), "{error:?}");
+    let error = store.put(&[record("a", b"2")]).await.pop().unwrap().unwrap_err();
+    assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::Denied, false), "{error:?}");
+    assert_eq!(get(&store, "a").await.unwrap(), b"1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_column_does_not_take_is_too_large_and_not_tried_again() {
+    let table = "CREATE TABLE data_table (`key` VARCHAR(10) CHARACTER SET latin1 PRIMARY KEY, \
+        `data` LONGBLOB)";
+    let (server, name, _client) = prepared(&[table]).await;
+    let store = store(&server.url(&name)).await;
+    let records = [record("longer-than-10", b"1"), record("short", b"2"), record("中", b"3")];
+    let answers = store.put(&records).await;
+    let error = answers[0].as_ref().unwrap_err();
+    assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::TooLarge, false), "{error:?}");
+    answers[1].as_ref().unwrap();
+    let error = answers[2].as_ref().unwrap_err();
+    assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::Invalid, false), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_file_of_certificates_is_named() {
+    let file = "/no/such/authority.pem";
+    let error = refused(&format!("mysql://u:secret@h/d?ssl-mode=verify-ca&ssl-ca={file}")).await;
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains(file), "{error}");
+    assert!(error.hint().unwrap().contains("`ssl-ca`"), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_unreachable_host_is_named() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let error = refused(&format!("mysql+pymysql://u:secret@127.0.0.1:{port}/d")).await;

@@ -142,7 +142,7 @@ pub(crate) async fn lists_are_ordered_and_paged(engine: Engine) {
 
 pub(crate) async fn keys_with_unusual_characters_are_kept_apart(engine: Engine) {
     let names =
-        ["cam?1?0__5", "cam", "a b", "ü", "a%2Fb", "a/b", "a//b", "{x}", "x".repeat(255).leak()];
+        ["cam?1?0__5", "cam", "a b", "ü", "5%off", "a/b", "a//b", "{x}", "x".repeat(255).leak()];
     for name in names {
         put(&engine, &[record(name, name.as_bytes())]).await;
     }

@@ -8,7 +8,10 @@ use framedb_host::{
     Error, ErrorKind,
     store::{Element, Instance, Options, open},
 };
-use std::time::Duration;
+use std::{
+    io::{Read as _, Write as _},
+    time::Duration,
+};
 
 pub(crate) const SECRET: &str = "s3cret-word";
 
@@ -67,6 +70,41 @@ async fn a_user_of_the_access_list_is_let_in() {
     server.command(&["ACL", "SETUSER", "edge", "-set"]);
     let error = put(&instance, "a").await.unwrap_err();
     assert!(error.to_string().contains("access list") && !error.is_temporary(), "{error}");
+    assert_eq!(error.kind(), ErrorKind::Denied);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_without_a_command_is_told_before_the_first_write() {
+    let server = RedisServer::start();
+    let set = |rules: &str| {
+        let words = format!("ACL SETUSER edge reset on >{SECRET} {rules}");
+        assert_eq!(server.command(&words.split(' ').collect::<Vec<_>>()), "+OK");
+    };
+    let url = format!("redis://edge:{SECRET}@127.0.0.1:{}", server.port());
+    for (rules, missing) in [
+        ("~* +@all -set", "run SET"),
+        ("~* +@all -set -getset -del", "run SET, DEL"),
+        ("~* +@all -evalsha", "run EVALSHA"),
+        ("~* +@all -hset -hincrby", "run HINCRBY, HSET"),
+        ("~* +@all -lpush", "run LPUSH"),
+        ("~* +@read +ping +info", "run SET, DEL"),
+    ] {
+        set(rules);
+        let error = refused(&url).await;
+        assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::Denied, false), "{error:?}");
+        assert!(error.to_string().contains(missing), "`{missing}` is not in: {error}");
+    }
+    assert_eq!(server.command(&["DBSIZE"]), ":0", "asking leaves nothing");
+    // Which keys it may use is another matter: the node cannot know which will come.
+    set("~cam/* +@all");
+    let instance = open_at(&url).await.unwrap();
+    put(&instance, "cam/1").await.unwrap();
+    assert_eq!(put(&instance, "b").await.unwrap_err().kind(), ErrorKind::Denied);
+    set("~* +@all -eval");
+    assert!(instance.objects.health().await.unwrap_err().to_string().contains("run EVAL"));
+    set("~* +@all");
+    instance.objects.health().await.unwrap();
+    assert_eq!(server.command(&["DBSIZE"]), ":1");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,6 +116,31 @@ async fn an_absent_server_is_named_without_its_password() {
     assert!(error.is_temporary(), "{error}");
     let error = refused(&format!("unix:///no/such/socket?password={SECRET}")).await;
     assert!(error.to_string().contains("/no/such/socket"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_speaks_another_protocol_is_named_without_its_noise() {
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = other.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in other.incoming() {
+            let mut stream = stream.unwrap();
+            // As a web server does: it hears a request, and answers once.
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        }
+    });
+    let error = refused(&format!("redis://:{SECRET}@127.0.0.1:{port}")).await;
+    let told = format!("127.0.0.1:{port}: the server does not answer as a Redis server");
+    assert!(error.chain().ends_with(&told), "{}", error.chain());
+    assert!(!error.is_temporary() && error.hint().unwrap().contains("port"), "{error:?}");
+    let plain = RedisServer::start();
+    let error = refused(&format!("rediss://127.0.0.1:{}", plain.port())).await;
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert!(error.hint().unwrap().contains("`redis`"), "{error:?}");
+    let error = refused(&format!("rediss://127.0.0.1:{port}")).await;
+    assert!(error.chain().ends_with("the server does not answer with TLS"), "{}", error.chain());
+    assert!(!error.is_temporary() && error.hint().unwrap().contains("`redis`"), "{error:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -44,7 +44,7 @@ async fn keys_that_break_a_rule_are_refused_by_that_rule() {
 async fn unusual_keys_that_break_no_rule_are_kept() {
     let node = TestNode::build().start().await;
     let longest = "ü".repeat(127) + "x";
-    for name in ["a b", " a ", "ü", "a%2Fb", "a//b", "..a", "cam?1?0__5", "/", longest.as_str()] {
+    for name in ["a b", " a ", "ü", "5%off", "a//b", "..a", "cam?1?0__5", "/", longest.as_str()] {
         assert_eq!(&*stored(node.ingest(arrival(name)).await).key, name);
         assert_eq!(node.get(name).await, format!("payload of {name}"));
     }

@@ -9,15 +9,15 @@ use std::sync::Arc;
 /// Check a configuration and say what would run.
 ///
 /// Reads the file, holds its settings against each other and loads every plugin; nothing is
-/// opened and nothing is written, unless --connect asks for it.
+/// written, and nothing is opened unless --connect asks for it.
 #[derive(Debug, Args)]
 pub(crate) struct Check {
     #[command(flatten)]
     settings: Overrides,
 
     /// Connect to every server as the node would, and say whether it can be used: instances, the
-    /// registry, the update channel and the masters of clusters. A MySQL database and its table
-    /// are made where they are absent.
+    /// registry, the update channel and the masters of clusters. It only looks, and says which
+    /// database and which tables the node would make at its start.
     #[arg(long)]
     connect: bool,
 

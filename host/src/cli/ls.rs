@@ -75,15 +75,16 @@ impl Ls {
         }
         let size = object.get("size").and_then(Value::as_u64).unwrap_or_default();
         let size = if text("type") == "stream" { "-".to_owned() } else { output::size(size) };
-        let content_type = match text("content_type") {
+        let known = |name: &str| match text(name) {
             "" => "-",
-            content_type => content_type,
+            known => known,
         };
         format!(
-            "{:<9}  {size:>10}  {:<10}  {}  {content_type:<16}  {}",
+            "{:<9}  {size:>10}  {:<10}  {:<24}  {:<16}  {}",
             text("type"),
             text("framedb_id"),
-            text("stored_at"),
+            known("stored_at"),
+            known("content_type"),
             text("key"),
         )
     }

@@ -2,7 +2,7 @@
 
 use super::{
     Change, older,
-    tables::{encode_route, expiry_key},
+    tables::{RouteHead, expiry_key, route_row},
 };
 use crate::Result;
 use framedb_core::{Key, Route};
@@ -20,21 +20,21 @@ impl PendingRoutes {
         key: &Key,
         route: &Route,
     ) -> Result<()> {
-        let earlier = self.current(change, key)?;
-        if let Some(earlier) = &earlier
+        let earlier = self.head(change, key)?;
+        if let Some(earlier) = earlier
             && earlier.generation > route.generation
         {
             return Err(older(key, route.generation, earlier.generation));
         }
         let tables = change.tables;
-        let encoded = encode_route(key, route)?;
-        if let Some(at) = earlier.as_ref().and_then(|earlier| earlier.expires_at) {
+        let row = route_row(key, route)?;
+        if let Some(at) = earlier.and_then(|earlier| earlier.expires_at) {
             change.batch.remove(&tables.expiry, expiry_key(at, key.as_str()));
         }
         if let Some(at) = route.expires_at {
             change.batch.insert(&tables.expiry, expiry_key(at, key.as_str()), []);
         }
-        change.batch.insert(&tables.routes, key.as_str(), encoded);
+        change.batch.insert(&tables.routes, key.as_str(), row);
         change.routes += i64::from(earlier.is_none());
         self.0.insert(key.clone(), Some(route.clone()));
         Ok(())
@@ -59,10 +59,18 @@ impl PendingRoutes {
     }
 
     /// The route that a key has once the batch is committed.
-    pub(crate) fn current(&self, change: &Change<'_>, key: &Key) -> Result<Option<Route>> {
+    fn current(&self, change: &Change<'_>, key: &Key) -> Result<Option<Route>> {
         match self.0.get(key) {
             Some(pending) => Ok(pending.clone()),
             None => change.tables.route(key),
+        }
+    }
+
+    /// Its head.
+    fn head(&self, change: &Change<'_>, key: &Key) -> Result<Option<RouteHead>> {
+        match self.0.get(key) {
+            Some(pending) => Ok(pending.as_ref().map(RouteHead::of)),
+            None => change.tables.route_head(key),
         }
     }
 }

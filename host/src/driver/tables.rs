@@ -7,7 +7,10 @@ use framedb_core::{Key, Route};
 use std::path::Path;
 
 /// Grows when the layout changes in a way that older builds cannot read.
-const FORMAT: &[u8] = b"1";
+const FORMAT: &[u8] = b"2";
+
+/// The layout in which routes had no head, which is read as well.
+const HEADLESS: &[u8] = b"1";
 
 /// Values from this size on are kept outside of the tree, so that compaction does not copy them.
 const SEPARATED: u32 = 1 << 10;
@@ -29,7 +32,7 @@ pub(crate) struct Tables {
     pub(crate) objects: Keyspace,
     /// When objects expire, for those that do, by [`object_key`].
     pub(crate) mortal: Keyspace,
-    /// Routes as JSON, by key.
+    /// Routes with a [`RouteHead`] in front, by key.
     pub(crate) routes: Keyspace,
     /// Routes that expire, by [`expiry_key`].
     pub(crate) expiry: Keyspace,
@@ -78,6 +81,9 @@ impl Tables {
         };
         match tables.meta.get("format").map_err(failed)? {
             Some(format) if *format == *FORMAT => {}
+            Some(format) if *format == *HEADLESS => {
+                tables.meta.insert("format", FORMAT).map_err(failed)?;
+            }
             Some(format) => {
                 let format = String::from_utf8_lossy(&format).into_owned();
                 let own = String::from_utf8_lossy(FORMAT);
@@ -119,9 +125,66 @@ impl Tables {
 
     /// A key's registered route.
     pub(crate) fn route(&self, key: &Key) -> Result<Option<Route>> {
-        let stored = self.routes.get(key.as_str()).map_err(|cause| failed_read(key, cause))?;
-        stored.map(|stored| decode_route(key, &stored)).transpose()
+        self.route_row(key)?.map(|row| route_of(key, &row)).transpose()
     }
+
+    /// The head of a key's registered route.
+    pub(crate) fn route_head(&self, key: &Key) -> Result<Option<RouteHead>> {
+        self.route_row(key)?.map(|row| RouteHead::read(key, &row)).transpose()
+    }
+
+    fn route_row(&self, key: &Key) -> Result<Option<fjall::Slice>> {
+        self.routes.get(key.as_str()).map_err(|cause| failed_read(key, cause))
+    }
+}
+
+/// What a commit needs to know of the route that it replaces. It stands in front of the route,
+/// so that nobody has to read all of it for that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RouteHead {
+    pub(crate) generation: u64,
+    pub(crate) expires_at: Option<u64>,
+}
+
+impl RouteHead {
+    /// Two numbers: the generation, and when the route expires, 0 for never.
+    const LENGTH: usize = 16;
+
+    pub(crate) fn of(route: &Route) -> Self {
+        Self { generation: route.generation, expires_at: route.expires_at }
+    }
+
+    /// The head of a row of `routes`.
+    fn read(key: &Key, row: &[u8]) -> Result<Self> {
+        match (row.first(), number(row), row.get(8..).and_then(number)) {
+            // A row from before there were heads; no generation begins with this byte for the
+            // next two hundred thousand years.
+            (Some(b'{'), ..) => Ok(Self::of(&decode_route(key, row)?)),
+            (_, Some(generation), Some(at)) => {
+                Ok(Self { generation, expires_at: Some(at).filter(|at| *at > 0) })
+            }
+            _ => {
+                let message = format!("cannot read the route of {key}: its row is cut off");
+                Err(Error::new(ErrorKind::Corrupt, message))
+            }
+        }
+    }
+}
+
+/// A route as a row of `routes`.
+pub(crate) fn route_row(key: &Key, route: &Route) -> Result<Vec<u8>> {
+    let mut row = Vec::with_capacity(512);
+    row.extend(route.generation.to_be_bytes());
+    row.extend(route.expires_at.map_or(0, |at| at.max(1)).to_be_bytes());
+    write_route(key, route, &mut row)?;
+    Ok(row)
+}
+
+/// The route of a row of `routes`.
+pub(crate) fn route_of(key: &Key, row: &[u8]) -> Result<Route> {
+    let headless = row.first() == Some(&b'{');
+    let start = if headless { 0 } else { RouteHead::LENGTH };
+    decode_route(key, row.get(start..).unwrap_or_default())
 }
 
 /// The error of a read.
@@ -154,17 +217,42 @@ pub(crate) fn number(bytes: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(*bytes.first_chunk()?))
 }
 
-/// A route as it is stored.
+/// A route as JSON, as every registry keeps it.
 pub(crate) fn encode_route(key: &Key, route: &Route) -> Result<Vec<u8>> {
-    serde_json::to_vec(route).map_err(|cause| {
+    let mut encoded = Vec::with_capacity(512);
+    write_route(key, route, &mut encoded)?;
+    Ok(encoded)
+}
+
+fn write_route(key: &Key, route: &Route, to: &mut Vec<u8>) -> Result<()> {
+    serde_json::to_writer(to, route).map_err(|cause| {
         Error::new(ErrorKind::Invalid, format!("cannot write the route of {key}"))
             .with_source(cause)
     })
 }
 
-/// A stored route.
+/// A route that was written as JSON.
 pub(crate) fn decode_route(key: &Key, stored: &[u8]) -> Result<Route> {
     serde_json::from_slice(stored).map_err(|cause| {
         Error::new(ErrorKind::Corrupt, format!("cannot read the route of {key}")).with_source(cause)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_says_what_it_replaces_and_rows_without_a_head_are_read_too() {
+        let key = Key::new("k").unwrap();
+        let json =
+            r#"{"framedb_id":"a","kind":"storage","generation":12,"expires_at":7,"stored_at":1}"#;
+        let route: Route = serde_json::from_str(json).unwrap();
+        let head = RouteHead { generation: 12, expires_at: Some(7) };
+        for row in [route_row(&key, &route).unwrap(), json.as_bytes().to_vec()] {
+            assert_eq!(RouteHead::read(&key, &row).unwrap(), head);
+            assert_eq!(route_of(&key, &row).unwrap(), route);
+        }
+        assert!(RouteHead::read(&key, &[0; 15]).is_err());
+    }
 }

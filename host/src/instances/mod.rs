@@ -4,6 +4,7 @@
 //! registry has their records. What is inside of the node is open as long as the node; connections
 //! to servers are opened when they are first used, so that a server may be down when a node starts.
 
+mod client_url;
 mod config;
 mod connections;
 mod record;
@@ -47,6 +48,8 @@ pub struct Instances {
     /// What the registry has, and lacks.
     records: moka::future::Cache<Arc<str>, Option<Arc<InstanceRecord>>>,
     connections: Connections,
+    /// URLs for direct clients by those of instances: sentinels are not asked at each lookup.
+    client_urls: moka::future::Cache<Arc<str>, Arc<str>>,
     /// The node's own cluster.
     cluster: Arc<str>,
     arena: Arc<Arena>,
@@ -85,6 +88,10 @@ impl Instances {
                 .time_to_live(RECORD_KEPT)
                 .build(),
             connections: Connections::new(config.connections),
+            client_urls: moka::future::Cache::builder()
+                .max_capacity(RECORDS_KEPT)
+                .time_to_live(RECORD_KEPT)
+                .build(),
             cluster: config.cluster_id.as_str().into(),
             arena,
             disks,
@@ -150,6 +157,22 @@ impl Instances {
     /// What is known of the configuration's instances, whether or not the registry can be used.
     pub fn configured(&self) -> impl Iterator<Item = &Arc<InstanceRecord>> {
         self.configured.values().map(|configured| &configured.record)
+    }
+
+    /// A URL of an instance as direct clients can use it: of sentinels that of the master they
+    /// name now, of a cluster that of a primary that answers, and without what only a node reads,
+    /// such as the files of its machine.
+    ///
+    /// # Errors
+    ///
+    /// When sentinels name no master.
+    pub async fn client_url(&self, url: &str) -> Result<Arc<str>> {
+        if let Some(known) = self.client_urls.get(url).await {
+            return Ok(known);
+        }
+        let found: Arc<str> = client_url::client_url(url).await?.into();
+        self.client_urls.insert(url.into(), found.clone()).await;
+        Ok(found)
     }
 
     /// Whether an instance is one of the configuration, which services cannot change.

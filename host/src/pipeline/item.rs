@@ -1,6 +1,6 @@
 //! `Item`: an object on its way through a pipeline, with everything that ends when it ends.
 
-use super::{admission::Permit, order::Place};
+use super::{admission::Permit, order::Turn};
 use crate::{registry::Intent, retry::Backoff};
 use framedb_core::{
     Codec, Envelope, Failure, Format, Kind, Object, Outcome, Placement, Receipt, Stage, StageTimes,
@@ -82,7 +82,7 @@ pub(crate) struct InFlight {
     /// The bytes to store and their codec, once it is serialized and if they changed.
     pub(crate) encoded: Option<(Codec, bytes::Bytes)>,
     /// Its place in the line of its key.
-    pub(crate) place: Place,
+    pub(crate) place: Turn,
     /// Where it stands, for a retry.
     pub(crate) step: Step,
     pub(crate) deadline: Instant,
@@ -112,7 +112,7 @@ pub(crate) struct Written {
 impl Item {
     pub(crate) fn new(
         object: Object,
-        place: Place,
+        place: Turn,
         arrived: Instant,
         patience: Patience,
         permit: Permit,
@@ -141,7 +141,7 @@ impl Item {
     /// A part of an object that was split.
     pub(crate) fn part(
         object: Object,
-        place: Place,
+        place: Turn,
         patience: Patience,
         parent: Arc<Parent>,
     ) -> Self {
@@ -195,7 +195,7 @@ impl Item {
     }
 
     /// Gives up the item in favour of the parts it was split into.
-    pub(crate) fn into_parent(self, parts: usize) -> (Arc<Parent>, Envelope, Place, Patience) {
+    pub(crate) fn into_parent(self, parts: usize) -> (Arc<Parent>, Envelope, Turn, Patience) {
         let InFlight { object, place, times, permit, reply, deadline, unreachable, .. } = *self.0;
         let envelope = object.envelope.clone();
         let parent = Parent {

@@ -25,9 +25,9 @@ pub(crate) struct Order {
 
 type Line = HashMap<Key, Arc<Ticket>, RandomState>;
 
-/// An object's place in the line of its key, given up when dropped.
+/// An object's place in the line of its key, which is given up when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct Turn {
     order: Arc<Order>,
     key: Key,
     ticket: Arc<Ticket>,
@@ -51,10 +51,10 @@ impl Order {
     }
 
     /// Joins the line of `key` at its end.
-    pub(crate) fn enter(self: &Arc<Self>, key: &Key) -> Place {
+    pub(crate) fn enter(self: &Arc<Self>, key: &Key) -> Turn {
         let ticket = Arc::new(Ticket::default());
         let predecessor = self.line(key).insert(key.clone(), ticket.clone());
-        Place { order: self.clone(), key: key.clone(), ticket, predecessor }
+        Turn { order: self.clone(), key: key.clone(), ticket, predecessor }
     }
 
     #[allow(clippy::indexing_slicing, reason = "the index is taken modulo the length")]
@@ -70,7 +70,7 @@ impl Ticket {
     }
 }
 
-impl Place {
+impl Turn {
     /// Whether everything before it has ended.
     pub(crate) fn is_first(&self) -> bool {
         self.blocker().is_none()
@@ -82,7 +82,7 @@ impl Place {
     }
 
     /// Waits until everything before it has ended.
-    pub(crate) async fn turn(&self) {
+    pub(crate) async fn come(&self) {
         while let Some(blocker) = self.blocker() {
             let notified = blocker.waiters.notified();
             tokio::pin!(notified);
@@ -107,7 +107,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Turn {
     fn drop(&mut self) {
         let mut line = self.order.line(&self.key);
         let blocker = self.blocker().cloned();
@@ -140,9 +140,9 @@ mod tests {
         let order = Order::new();
         let (first, second) = (order.enter(&key()), order.enter(&key()));
         assert!(first.is_first() && !second.is_first() && second.follows(&first));
-        assert!(second.turn().now_or_never().is_none());
+        assert!(second.come().now_or_never().is_none());
         drop(first);
-        second.turn().await;
+        second.come().await;
         assert!(second.is_first());
     }
 
@@ -153,7 +153,7 @@ mod tests {
             (order.enter(&key()), order.enter(&key()), order.enter(&key()));
         drop(second);
         assert!(third.follows(&first));
-        let waiting = tokio::spawn(async move { third.turn().await });
+        let waiting = tokio::spawn(async move { third.come().await });
         drop(first);
         waiting.await.unwrap();
     }

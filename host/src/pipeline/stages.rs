@@ -7,7 +7,7 @@ use super::{
     Pipeline,
     item::{Item, Step},
 };
-use crate::{Error, plugin::Pool};
+use crate::{Error, ErrorKind, plugin::Pool};
 use framedb_core::{
     Attribute, Child, Encoded, Failure, FailureClass, Ingested, Key, Object, Outcome, Placement,
     Resolved, Stage, check_attributes, merge_attributes,
@@ -121,7 +121,7 @@ impl Pipeline {
                         item.encoded = Some((pool.plugin().codec(format), data));
                         next.push(item);
                     }
-                    Err(error) => self.fail(item, unavailable(Stage::Serialize, error)),
+                    Err(error) => self.fail(item, refused(Stage::Serialize, error)),
                 },
                 Ok(Encoded::Unchanged) => next.push(item),
                 Ok(Encoded::Reject(reason)) => {
@@ -187,10 +187,7 @@ impl Pipeline {
     /// Holds a placement against the instances and the key rules.
     async fn accept_placement(&self, item: &mut Item, placement: Placement) -> Result<(), Failure> {
         let found = self.instances().find(&placement.framedb_id, placement.kind).await;
-        found.map_err(|error| match error.is_temporary() {
-            true => unavailable(Stage::Resolve, &error),
-            false => Failure::new(FailureClass::Invalid, Stage::Resolve, error.to_string()),
-        })?;
+        found.map_err(|error| refused(Stage::Resolve, &error))?;
         if let Some(key) = &placement.key {
             let key = Key::new(key).map_err(|error| {
                 let message = format!("the resolve stage assigned the key {key:?}: {error}");
@@ -252,8 +249,18 @@ fn broke_contract(pool: &Pool, stage: Stage, how: &str) -> Failure {
     Failure::new(FailureClass::Trap, stage, message)
 }
 
-pub(super) fn unavailable(stage: Stage, error: &Error) -> Failure {
-    Failure::new(FailureClass::Unavailable, stage, error.chain())
+/// What an error of an engine or the registry is to the sender, who may try again only where
+/// that can help.
+pub(super) fn refused(stage: Stage, error: &Error) -> Failure {
+    let class = match error.kind() {
+        ErrorKind::TooLarge => FailureClass::TooLarge,
+        ErrorKind::Invalid => FailureClass::Invalid,
+        ErrorKind::Conflict if !error.is_temporary() => FailureClass::Invalid,
+        ErrorKind::Config | ErrorKind::Denied => FailureClass::Denied,
+        ErrorKind::Unavailable if !error.is_temporary() => FailureClass::Denied,
+        _ => FailureClass::Unavailable,
+    };
+    Failure::new(class, stage, error.chain())
 }
 
 /// A plugin's reason, cut to what a message can carry.

@@ -10,7 +10,7 @@ use super::{
     attempt::Unwritten,
     item::{Item, Step, Written},
     sink::Write,
-    stages::unavailable,
+    stages::refused,
 };
 use crate::{Error, ErrorKind, driver::steady_millis};
 use bytes::Bytes;
@@ -50,7 +50,7 @@ impl Pipeline {
             .into_iter()
             .map(|chain| async {
                 if let Some(head) = chain.first() {
-                    head.place.turn().await;
+                    head.place.come().await;
                 }
                 let settled = self.wait_settled(chain).await;
                 self.write_group(settled).await;
@@ -183,12 +183,7 @@ impl Pipeline {
             };
             return self.retry_before(end, item, error.chain(), None);
         }
-        let failure = match error.kind() {
-            ErrorKind::TooLarge => Failure::new(FailureClass::TooLarge, Stage::Sink, error.chain()),
-            ErrorKind::Invalid => Failure::new(FailureClass::Invalid, Stage::Sink, error.chain()),
-            _ => unavailable(Stage::Sink, error),
-        };
-        self.fail(item, failure);
+        self.fail(item, refused(Stage::Sink, error));
     }
 
     /// Tells the log of an engine that fails, at most once in [`COMPLAIN_EVERY`].

@@ -109,7 +109,7 @@ impl Registrar {
         let (registrar, key) = (self.clone(), key.clone());
         let change = self.tasks.spawn(async move {
             let found = async {
-                place.turn().await;
+                place.come().await;
                 registrar.reader.route(&key).await
             };
             let found = tokio::time::timeout(registrar.patience, found).await;
@@ -212,7 +212,7 @@ impl Registrar {
             && let Err(error) = instances.queue(&left.framedb_id).await?.length(key).await
         {
             // Objects and queues of a server share their names: the object took the queue's.
-            return if error.kind() == ErrorKind::Invalid { Ok(None) } else { Err(error) };
+            return if error.kind() == ErrorKind::Conflict { Ok(None) } else { Err(error) };
         }
         if new.kind == Kind::Stream || new.framedb_id == left.framedb_id {
             check_empty(instances, key, &left).await?;

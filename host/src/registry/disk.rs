@@ -5,7 +5,7 @@ use crate::{
     Error, ErrorKind, Result,
     driver::{
         Change, Disk, Domain, Effort, PendingRoutes, Tables, disk_failure, repeat,
-        tables::{decode_route, expiry_key, number},
+        tables::{expiry_key, number, route_of},
     },
 };
 use async_trait::async_trait;
@@ -225,7 +225,7 @@ fn list(tables: &Tables, query: &Query) -> Result<Vec<(Key, Route)>> {
             break;
         }
         let Ok(key) = Key::from_bytes(&key) else { continue };
-        let route = decode_route(&key, &value)?;
+        let route = route_of(&key, &value)?;
         if query.wants(&key, &route) {
             routes.push((key, route));
         }

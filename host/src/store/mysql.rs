@@ -48,10 +48,41 @@ impl MysqlObjects {
         let server = Server::connect(url, Said { max_packet, max_entry }).await?;
         let table = Table::open(&server).await?;
         let chunk_tables = chunk_tables(&server, chunks).await?;
+        server.check_rights(chunk_tables).await?;
         let rows = Arc::new(Rows { server, table, chunk_tables, chunks, max_value });
         let groups = options.grouping.then(|| Groups::new(rows.clone()));
         let chunks = chunks.then(|| Chunks::new(rows.clone())).transpose()?;
         Ok(Self { rows, groups, chunks })
+    }
+
+    /// Looks whether the database at `url` can be used, and makes nothing: the server in one
+    /// phrase, and what [`MysqlObjects::open`] would make there.
+    pub(super) async fn look(url: &str, options: &Options) -> Result<String> {
+        let Options { max_packet, max_entry, chunks, .. } = *options;
+        let (server, there) = Server::look(url, Said { max_packet, max_entry }).await?;
+        let described = server.describe();
+        if !there {
+            server.check_creation().await?;
+            let database = server.database();
+            return Ok(format!(
+                "{described}; the database `{database}` does not exist: the node creates it at \
+                 its start"
+            ));
+        }
+        if Table::look(&server).await?.is_none() {
+            server.check_creation().await?;
+            return Ok(format!(
+                "{described}; it has no table `data_table`: the node creates it at its start"
+            ));
+        }
+        let chunk_tables = chunk_tables(&server, false).await?;
+        server.health(chunk_tables).await?;
+        if chunks && !chunk_tables {
+            return Ok(format!(
+                "{described}; it has no tables for chunks: the node creates them at its start"
+            ));
+        }
+        Ok(described)
     }
 
     /// Writes rows of different keys; one answer per row, in order.
@@ -223,7 +254,7 @@ impl ObjectStore for MysqlObjects {
     }
 
     async fn health(&self) -> Result<()> {
-        self.rows.server.health().await
+        self.rows.server.health(self.rows.chunk_tables).await
     }
 
     fn limits(&self) -> Limits {

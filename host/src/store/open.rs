@@ -104,6 +104,23 @@ pub async fn open(url: &str, context: &OpenContext) -> Result<Instance> {
     opened.map_err(|error| error.within(attempt()))
 }
 
+/// Looks whether the instance at `url` can be used, as [`open`] would use it, and changes
+/// nothing: what it says of itself, and what opening it would make there.
+///
+/// # Errors
+///
+/// As [`open`], and when what is absent could not be made.
+pub(crate) async fn look(url: &str, framedb_id: &str, options: &Options) -> Result<String> {
+    let scheme = url.split(':').next().unwrap_or_default();
+    let looked = match scheme {
+        scheme if is_embedded(scheme) => Ok("inside of the node".to_owned()),
+        scheme if is_redis(scheme) => redis_objects(url, 0, options).await.map(|o| o.1.describe()),
+        "mysql" | "mysql+pymysql" => Box::pin(MysqlObjects::look(url, options)).await,
+        _ => Err(unknown(scheme)),
+    };
+    looked.map_err(|error| error.within(format_args!("cannot use the instance `{framedb_id}`")))
+}
+
 async fn open_engine(url: &str, context: &OpenContext) -> Result<Instance> {
     let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
     match scheme {
@@ -173,12 +190,22 @@ fn file(disk: Arc<Disk>, context: &OpenContext) -> Instance {
     Instance { objects: Arc::new(objects), queue: Some(Arc::new(queues)), kinds: ON_DISK }
 }
 
-async fn redis(url: &str, context: &OpenContext) -> Result<Instance> {
+/// A Redis that can be used: its connection, and the objects over it.
+async fn redis_objects(
+    url: &str,
+    max_value: u64,
+    options: &Options,
+) -> Result<(Arc<Connection>, RedisObjects)> {
     let (address, servers) = Address::parse(url)?;
-    let connection = Arc::new(Connection::new(address, servers, context.options.wait_replicas));
-    let max_value = max_value(context.max_object);
+    let connection = Arc::new(Connection::new(address, servers, options.wait_replicas));
     let objects = RedisObjects::new(connection.clone(), max_value);
     objects.health().await?;
+    Ok((connection, objects))
+}
+
+async fn redis(url: &str, context: &OpenContext) -> Result<Instance> {
+    let max_value = max_value(context.max_object);
+    let (connection, objects) = redis_objects(url, max_value, &context.options).await?;
     let queues = RedisQueues::new(connection, max_value);
     Ok(Instance { objects: Arc::new(objects), queue: Some(Arc::new(queues)), kinds: IN_MEMORY })
 }

@@ -180,7 +180,7 @@ impl ObjectStore for RedisObjects {
                 Ok(size) if there? => listed.push(Listed { key, size }),
                 Ok(_) => {}
                 // A queue took the name meanwhile.
-                Err(error) if error.kind() == ErrorKind::Invalid => {}
+                Err(error) if error.kind() == ErrorKind::Conflict => {}
                 Err(error) => return Err(error),
             }
         }
@@ -188,7 +188,8 @@ impl ObjectStore for RedisObjects {
     }
 
     async fn health(&self) -> Result<()> {
-        self.connection.health().await
+        self.connection.health().await?;
+        self.connection.check_rights().await
     }
 
     async fn configure(&self, settings: &[(String, String)]) -> Result<()> {

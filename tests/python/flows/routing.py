@@ -173,6 +173,6 @@ def keys_are_found_as_clients_paste_them(site):
     routing.create_object("a/b", "far", "in-memory", size=1)
     equal(data(routing.get_object("a%2Fb"))["_id"], "a/b")
     # Nobody could read these back.
-    for key in ("x#y", "", ".", "..", "a/../b"):
+    for key in ("x#y", "", ".", "..", "a/../b", "a%2Fb", "x?"):
         status, body = routing.create_object(key, "far", "in-memory", size=1)
         equal((status, body["success"]), (400, False), key)

@@ -65,6 +65,16 @@ impl Address {
         for (name, value) in url.query_pairs() {
             address.set(&name, &value)?;
         }
+        if let Some(file) = &address.ca {
+            // Where it is missing, connecting would fail without naming it.
+            std::fs::File::open(file).map_err(|cause| {
+                let file = file.display();
+                let message = format!("cannot read the certificates to trust from {file}");
+                Error::new(ErrorKind::Config, message)
+                    .with_source(cause)
+                    .with_hint("correct `ssl-ca` in its URL")
+            })?;
+        }
         Ok(address)
     }
 

@@ -38,14 +38,17 @@ const WITHOUT_TRANSACTIONS: &str = "SELECT t.TABLE_NAME FROM information_schema.
 pub(crate) async fn chunk_tables(server: &Server, create: bool) -> Result<bool> {
     let found = server.within("look at the tables for chunks", Instant::now() + DEADLINE, async {
         let mut session = server.session().await?;
-        if create {
+        let all = Some(TABLES.len() as u64);
+        let mut there = session.ask(COUNT).await?.first().copied() == all;
+        if create && !there {
             for table in TABLES {
                 session.query(table).await?;
             }
+            there = session.ask(COUNT).await?.first().copied() == all;
+            tracing::info!(place = server.place(), "created the tables for chunks of an instance");
         }
-        let count: Vec<u64> = session.ask(COUNT).await?;
         let without: Vec<String> = session.ask(WITHOUT_TRANSACTIONS).await?;
-        Ok((count.first() == Some(&(TABLES.len() as u64)), without))
+        Ok((there, without))
     });
     let (there, without) = found.await?;
     match without.first() {

@@ -17,6 +17,12 @@ pub(crate) enum Fault {
     Server,
 }
 
+/// The error of a user who may do nothing in a database, nor create it.
+const NO_DATABASE_RIGHT: u16 = 1044;
+
+/// The errors of a user who may not do this: for a table, a column, in general, or a routine.
+const NO_RIGHT: [u16; 4] = [1142, 1143, 1227, 1370];
+
 /// A failed piece of work.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -33,6 +39,16 @@ impl From<Failure> for Error {
 }
 
 impl Failure {
+    /// Whether the server says that the user has not the right to.
+    pub(super) fn lacks_right(&self) -> bool {
+        self.code.is_some_and(|code| code == NO_DATABASE_RIGHT || NO_RIGHT.contains(&code))
+    }
+
+    /// Whether it is the server's own answer, and no failure to get one.
+    pub(super) fn is_answer(&self) -> bool {
+        self.code.is_some()
+    }
+
     /// The work, say `write objects`, did not end in time.
     pub(super) fn late(work: &str, address: &Address) -> Self {
         let server = address.server();
@@ -117,21 +133,35 @@ fn of_server(code: u16, work: &str, address: &Address) -> (Fault, Error) {
         }
         1045 | 1698 => refused(
             format!("cannot {work}: {server} denies access to the user {user:?}"),
-            "check the user and the password in the instance's `url`",
+            "check the user and the password in its URL",
         ),
         1044 | 1049 => refused(
             format!("cannot {work}: {user:?} may neither use nor create {database:?} at {server}"),
             "create the database, or grant the user its rights",
         ),
-        1142 | 1143 | 1227 | 1370 => refused(
-            format!("cannot {work}: the user {user:?} has not the right to at {address}"),
-            "grant CREATE, SELECT, INSERT and DELETE on the database",
-        ),
+        code if NO_RIGHT.contains(&code) => {
+            let message = format!("cannot {work}: {user:?} has not the right to at {address}");
+            let error = Error::new(ErrorKind::Denied, message)
+                .with_hint("grant CREATE, SELECT, INSERT and DELETE on the database");
+            (Fault::Server, error)
+        }
         1290 | 1792 | 1836 | 8247 => {
             let message = format!("cannot {work}: {server} is read-only");
             (Fault::Server, Error::new(ErrorKind::Unavailable, message))
         }
         1153 | 8025 => (Fault::Rows, too_large(work, address)),
+        1406 => {
+            let message = format!("cannot {work} at {address}: longer than a column takes");
+            let error = Error::new(ErrorKind::TooLarge, message).with_hint(
+                "make the column `key` of `data_table` a VARCHAR(255) and `data` a LONGBLOB",
+            );
+            (Fault::Rows, error)
+        }
+        // A text that the column's character set has not, a check, a trigger.
+        1062 | 1264 | 1366 | 1644 | 3819 | 4025 => {
+            let message = format!("cannot {work} at {address}: the table does not take it");
+            (Fault::Rows, Error::new(ErrorKind::Invalid, message))
+        }
         1021 | 1114 => {
             let message = format!("cannot {work}: there is no room at {address}");
             (Fault::Server, Error::new(ErrorKind::Full, message))
@@ -157,5 +187,5 @@ fn untrusted(work: &str, address: &Address) -> Error {
     let message = format!("cannot {work}: no trusted connection to {}", address.server());
     Error::new(ErrorKind::Unavailable, message)
         .with_temporary(false)
-        .with_hint("name the certificate to trust as `ssl-ca` in the instance's `url`")
+        .with_hint("name the certificate to trust as `ssl-ca` in its URL")
 }

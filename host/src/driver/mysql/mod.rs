@@ -7,6 +7,7 @@
 mod address;
 mod chunk_tables;
 mod error;
+mod rights;
 mod server;
 mod session;
 mod table;

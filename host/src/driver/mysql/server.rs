@@ -10,7 +10,7 @@ use tokio::time::Instant;
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
 /// How long the server may take to be reached.
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
 /// Connections at once: enough for the groups under way and for readers beside them, and few
 /// enough for servers with the usual 151 for everybody.
@@ -65,6 +65,20 @@ impl Server {
     ///
     /// When the URL is wrong, the server cannot be reached, or the user may not use it.
     pub(crate) async fn connect(url: &str, said: Said) -> Result<Self> {
+        let (mut server, there) = Self::look(url, said).await?;
+        if !there {
+            server.create_database().await?;
+        }
+        Ok(server)
+    }
+
+    /// Connects to the database that a URL names, or only to its server where there is none, and
+    /// makes nothing; whether there is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Server::connect`].
+    pub(crate) async fn look(url: &str, said: Said) -> Result<(Self, bool)> {
         let address = Address::parse(url)?;
         let deadline = Instant::now() + CONNECT_WITHIN;
         let mut server = Self {
@@ -76,12 +90,12 @@ impl Server {
         };
         match server.learn(said, deadline).await {
             Err(failure) if failure.code == Some(UNKNOWN_DATABASE) => {
-                server.create_database(deadline).await?;
+                server.pool = pool(&server.address, false)?;
                 server.learn(said, deadline).await?;
+                Ok((server, false))
             }
-            result => result?,
+            result => result.map(|()| (server, true)).map_err(Error::from),
         }
-        Ok(server)
     }
 
     /// Reads what the server is and takes.
@@ -126,16 +140,22 @@ impl Server {
         Ok(())
     }
 
-    async fn create_database(&self, deadline: Instant) -> Result<(), Failure> {
-        let bare = pool(&self.address, false)?;
+    /// Creates the database of an address whose pool leads to none yet.
+    async fn create_database(&mut self) -> Result<(), Failure> {
+        let deadline = Instant::now() + CONNECT_WITHIN;
         let created = self.within("create the database", deadline, async {
-            let mut session = Session::new(bare.get_conn().await?);
-            let name = self.address.database.replace('`', "``");
-            session.query(&format!("CREATE DATABASE IF NOT EXISTS `{name}`")).await
+            let sql = format!("CREATE DATABASE IF NOT EXISTS {}", self.quoted_database());
+            self.session().await?.query(&sql).await
         });
         created.await?;
-        tracing::info!(database = self.address.database, "created the database of an instance");
+        tracing::info!(place = self.place(), "created the database of an instance");
+        self.pool = pool(&self.address, true)?;
         Ok(())
+    }
+
+    /// The database's name as statements have it.
+    pub(super) fn quoted_database(&self) -> String {
+        format!("`{}`", self.address.database.replace('`', "``"))
     }
 
     /// A connection from the pool, which may first wait for one to come back.
@@ -167,8 +187,8 @@ impl Server {
         }
     }
 
-    /// Whether the server answers and takes writes.
-    pub(crate) async fn health(&self) -> Result<()> {
+    /// Whether the server answers, takes writes, and lets the user do what a store does.
+    pub(crate) async fn health(&self, chunk_tables: bool) -> Result<()> {
         let deadline = Instant::now() + CONNECT_WITHIN;
         let asked = self.within("ask for read-only variables", deadline, async {
             let sql = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('read_only', \
@@ -181,7 +201,7 @@ impl Server {
                 let message = format!("{} is read-only: `{name}` is on", self.address.server());
                 Err(Error::new(ErrorKind::Unavailable, message))
             }
-            None => Ok(()),
+            None => self.check_rights(chunk_tables).await,
         }
     }
 
@@ -193,6 +213,11 @@ impl Server {
     /// The database's address, for messages.
     pub(crate) fn place(&self) -> String {
         self.address.to_string()
+    }
+
+    /// The database's name, for messages.
+    pub(crate) fn database(&self) -> &str {
+        &self.address.database
     }
 }
 

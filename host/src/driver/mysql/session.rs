@@ -68,6 +68,18 @@ impl Session {
         result
     }
 
+    /// Prepares a statement and forgets it, so that the server has looked at it without running it.
+    pub(crate) async fn prepare(&mut self, sql: &str) -> Result<()> {
+        self.busy = true;
+        let conn = self.conn.as_mut().ok_or(mysql_async::DriverError::ConnectionClosed)?;
+        let result = match conn.prep(sql).await {
+            Ok(statement) => conn.close(statement).await,
+            Err(error) => Err(error),
+        };
+        self.answered(&result);
+        result
+    }
+
     /// Begins a transaction, which ends with [`Session::commit`] or with the connection.
     pub(crate) async fn begin(&mut self) -> Result<()> {
         self.open = true;

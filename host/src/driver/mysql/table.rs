@@ -1,12 +1,16 @@
 //! `Table`: the table of objects, made or checked.
 
-use super::{DEADLINE, Server};
+use super::{Answer, DEADLINE, Server, Session};
 use crate::{Error, ErrorKind, Result};
 use tokio::time::Instant;
 
 /// Collations that tell every two keys apart, the best first: the last one ignores spaces at
 /// the end, and is what older servers have.
 const COLLATIONS: [&str; 3] = ["utf8mb4_nopad_bin", "utf8mb4_0900_bin", "utf8mb4_bin"];
+
+/// The table as the node creates it, but for the collation of its keys.
+pub(super) const TABLE: &str = "CREATE TABLE IF NOT EXISTS data_table (`key` VARCHAR(255) \
+    CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL PRIMARY KEY, `data` LONGBLOB)";
 
 /// What a key may have at most.
 const KEY_LENGTH: u64 = 255;
@@ -33,36 +37,63 @@ impl Table {
     ///
     /// When there is a table that cannot be used, or none and no right to create it.
     pub(crate) async fn open(server: &Server) -> Result<Self> {
+        if let Some(table) = Self::look(server).await? {
+            return Ok(table);
+        }
+        let deadline = Instant::now() + DEADLINE;
+        let created = server.within("create `data_table`", deadline, async {
+            let mut session = server.session().await?;
+            let best = best_collation(&mut session).await?;
+            session.query(&TABLE.replace("utf8mb4_bin", best)).await
+        });
+        created.await?;
+        let place = server.place();
+        tracing::info!(place, "created the table `data_table` of an instance");
+        Self::look(server).await?.ok_or_else(|| {
+            let message =
+                format!("cannot find the table `data_table` of {place} after creating it");
+            Error::new(ErrorKind::Unavailable, message)
+        })
+    }
+
+    /// Checks the table, and makes nothing; `None` when there is none.
+    ///
+    /// # Errors
+    ///
+    /// When there is a table that cannot be used.
+    pub(crate) async fn look(server: &Server) -> Result<Option<Self>> {
         let deadline = Instant::now() + DEADLINE;
         let found = server.within("look at `data_table`", deadline, async {
             let mut session = server.session().await?;
-            let sql = "SELECT COLLATION_NAME FROM information_schema.COLLATIONS \
-                WHERE COLLATION_NAME LIKE 'utf8mb4%bin'";
-            let known: Vec<String> = session.ask(sql).await?;
-            let best = COLLATIONS.into_iter().find(|name| known.iter().any(|own| own == name));
-            let best = best.unwrap_or("utf8mb4_bin");
-            let mut columns: Vec<Column> = session.ask(COLUMNS).await?;
-            if columns.is_empty() {
-                let sql = format!(
-                    "CREATE TABLE IF NOT EXISTS data_table (`key` VARCHAR(255) CHARACTER SET \
-                    utf8mb4 COLLATE {best} NOT NULL PRIMARY KEY, `data` LONGBLOB)"
-                );
-                session.query(&sql).await?;
-                columns = session.ask(COLUMNS).await?;
-            }
+            let best = best_collation(&mut session).await?;
+            let columns: Vec<Column> = session.ask(COLUMNS).await?;
             let unique: Vec<String> = session.ask(UNIQUE).await?;
-            Ok((columns, unique, best))
+            let others: Vec<String> = match columns.is_empty() {
+                true => session.ask(OTHERS).await?,
+                false => Vec::new(),
+            };
+            Ok((columns, unique, best, others))
         });
-        let (columns, unique, best) = found.await?;
-        let unique = unique.iter().any(|name| name.eq_ignore_ascii_case("key"));
+        let (columns, unique, best, others) = found.await?;
         let place = server.place();
+        if let Some(other) = others.first() {
+            tracing::warn!(
+                place,
+                other,
+                "the server tells the table apart from `data_table`, which objects are in"
+            );
+        }
+        if columns.is_empty() {
+            return Ok(None);
+        }
+        let unique = unique.iter().any(|name| name.eq_ignore_ascii_case("key"));
         match check(&columns, unique, best) {
             Ok((table, differences)) => {
                 if !differences.is_empty() {
                     let differences = differences.join("; ");
                     tracing::warn!(place, differences, "`data_table` is not as it should be");
                 }
-                Ok(table)
+                Ok(Some(table))
             }
             Err(why) => {
                 let message = format!("cannot use the table `data_table` of {place}: {why}");
@@ -73,15 +104,32 @@ impl Table {
     }
 }
 
+/// The best collation for keys that the server has.
+async fn best_collation(session: &mut Session) -> Answer<&'static str> {
+    let sql = "SELECT COLLATION_NAME FROM information_schema.COLLATIONS \
+        WHERE COLLATION_NAME LIKE 'utf8mb4%bin'";
+    let known: Vec<String> = session.ask(sql).await?;
+    let best = COLLATIONS.into_iter().find(|name| known.iter().any(|own| own == name));
+    Ok(best.unwrap_or("utf8mb4_bin"))
+}
+
 const COLUMNS: &str = "SELECT COLUMN_NAME, LOWER(DATA_TYPE), CHARACTER_MAXIMUM_LENGTH, \
     COLLATION_NAME, IS_NULLABLE = 'NO' AND COLUMN_DEFAULT IS NULL \
     AND EXTRA NOT LIKE '%auto_increment%' AND EXTRA NOT LIKE '%GENERATED%' \
     FROM information_schema.COLUMNS \
-    WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'data_table'";
+    WHERE TABLE_SCHEMA = DATABASE() AND (TABLE_NAME = 'data_table' \
+    OR @@lower_case_table_names > 0 AND LOWER(TABLE_NAME) = 'data_table')";
+
+/// Tables that differ from `data_table` in their letters' case, on a server to which they are
+/// others. TiDB is none: names keep their case there, and are found in any.
+const OTHERS: &str = "SELECT TABLE_NAME FROM information_schema.TABLES \
+    WHERE TABLE_SCHEMA = DATABASE() AND LOWER(TABLE_NAME) = 'data_table' \
+    AND BINARY TABLE_NAME <> 'data_table' AND @@lower_case_table_names = 0";
 
 /// The columns that are unique by themselves, in their whole length.
 const UNIQUE: &str = "SELECT MAX(COLUMN_NAME) FROM information_schema.STATISTICS \
-    WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'data_table' AND NON_UNIQUE = 0 \
+    WHERE TABLE_SCHEMA = DATABASE() AND (TABLE_NAME = 'data_table' \
+    OR @@lower_case_table_names > 0 AND LOWER(TABLE_NAME) = 'data_table') AND NON_UNIQUE = 0 \
     GROUP BY INDEX_NAME HAVING COUNT(*) = 1 AND MAX(SUB_PART) IS NULL";
 
 /// What the table can be used as, and what to warn of; or why it cannot be used.

@@ -21,6 +21,7 @@ const FORMS: &str = "write `redis://[user][:password]@host[:6379][/db]`, \
 pub(crate) struct Address {
     place: String,
     database: i64,
+    tls: bool,
 }
 
 /// The servers behind a URL, with what opens them.
@@ -66,12 +67,22 @@ impl Address {
     ///
     /// Says what is wrong with the URL, and shows nothing of it.
     pub(crate) fn parse(url: &str) -> Result<(Self, Servers)> {
-        parse(url).map_err(|what| Error::new(ErrorKind::Config, what).with_hint(FORMS))
+        let wrong = |what| Error::new(ErrorKind::Config, what).with_hint(FORMS);
+        let authorities = match authorities(url).map_err(wrong)? {
+            Some(file) => Some(certificates(&file)?),
+            None => None,
+        };
+        parse(url, authorities).map_err(wrong)
     }
 
     /// The number of the database.
     pub(crate) fn database(&self) -> i64 {
         self.database
+    }
+
+    /// Whether its servers are to be reached through TLS.
+    pub(super) fn wants_tls(&self) -> bool {
+        self.tls
     }
 }
 
@@ -84,8 +95,7 @@ impl fmt::Display for Address {
 /// A problem with a URL, in words that show nothing of it.
 type Parsed<T> = std::result::Result<T, String>;
 
-fn parse(url: &str) -> Parsed<(Address, Servers)> {
-    let authorities = authorities(url)?;
+fn parse(url: &str, authorities: Option<Arc<[u8]>>) -> Parsed<(Address, Servers)> {
     let (scheme, rest) = url.split_once("://").unwrap_or_default();
     let one = |url: &str| Ok::<_, String>(Endpoint::new(info(url)?, authorities.clone()));
     let (place, servers) = match scheme {
@@ -131,7 +141,21 @@ fn parse(url: &str) -> Parsed<(Address, Servers)> {
     | Servers::Sentinel { login: endpoint, .. }
     | Servers::Cluster { login: endpoint, .. }) = &servers;
     let database = endpoint.database();
-    Ok((Address { place, database }, servers))
+    Ok((Address { place, database, tls: scheme.starts_with("rediss") }, servers))
+}
+
+/// The URL of one server with the login, the database and the parameters of a URL of several.
+pub(super) fn at_server(url: &str, node: &Node) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or_default();
+    let Ok(Parts { login, path, .. }) = Parts::of(rest) else { return url.to_owned() };
+    let database = match scheme.ends_with("-sentinel") {
+        true => path.split_once('/').map_or("", |(_, database)| database),
+        false => path,
+    };
+    let slash = if database.is_empty() { "" } else { "/" };
+    let scheme = if scheme.starts_with("rediss") { "rediss" } else { "redis" };
+    let query = rest.split_once('?').map(|(_, query)| format!("?{query}")).unwrap_or_default();
+    format!("{scheme}://{login}{node}{slash}{database}{query}")
 }
 
 fn list(endpoints: &[Endpoint]) -> String {
@@ -201,17 +225,24 @@ fn info(url: &str) -> Parsed<ConnectionInfo> {
     }
 }
 
-/// The certificates that the URL names.
-fn authorities(url: &str) -> Parsed<Option<Arc<[u8]>>> {
+/// The file of certificates that the URL names.
+fn authorities(url: &str) -> Parsed<Option<String>> {
     let named = parameter(url, "ssl-ca").or_else(|| parameter(url, "ssl_ca_certs"));
-    let Some(file) = named else { return Ok(None) };
-    if !url.starts_with("rediss") {
-        return Err("`ssl-ca` is for TLS, which `rediss` asks for".to_owned());
+    match named {
+        Some(_) if !url.starts_with("rediss") => {
+            Err("`ssl-ca` is for TLS, which `rediss` asks for".to_owned())
+        }
+        named => Ok(named),
     }
-    match std::fs::read(&file) {
-        Ok(pem) => Ok(Some(pem.into())),
-        Err(cause) => Err(format!("its authorities cannot be read from {file}: {cause}")),
-    }
+}
+
+fn certificates(file: &str) -> Result<Arc<[u8]>> {
+    std::fs::read(file).map(Into::into).map_err(|cause| {
+        let message = format!("cannot read the certificates to trust from {file}");
+        Error::new(ErrorKind::Config, message)
+            .with_source(cause)
+            .with_hint("correct `ssl-ca` in its URL")
+    })
 }
 
 /// A parameter of the query. For Unix sockets other clients say `username` and `password`; this

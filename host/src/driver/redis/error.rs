@@ -112,9 +112,12 @@ pub(crate) fn failed(attempt: &str, address: &Address, fault: Fault) -> Error {
     match fault {
         Fault::Server { ref node, ref cause, sent } => {
             let server = node.as_deref().unwrap_or("the server");
-            said(at, server, address, &fault, cause)
-                .with_source(cause.clone())
-                .with_untouched(!sent)
+            let error = said(at, server, address, &fault, cause).with_untouched(!sent);
+            // A parser that reads another protocol has nothing to tell.
+            match speaks_another(cause) {
+                true => error,
+                false => error.with_source(cause.clone()),
+            }
         }
         Fault::NoSentinel(cause) => at(ErrorKind::Unavailable, "none of its sentinels answers")
             .with_source(cause)
@@ -155,6 +158,16 @@ pub(crate) fn failed(attempt: &str, address: &Address, fault: Fault) -> Error {
     }
 }
 
+/// Whether what answers speaks another protocol.
+fn speaks_another(cause: &RedisError) -> bool {
+    cause.kind() == Cause::Parse || without_tls(cause)
+}
+
+/// Whether a server that should speak TLS does not.
+fn without_tls(cause: &RedisError) -> bool {
+    cause.to_string().contains("InvalidContentType")
+}
+
 /// What the answer of a server means.
 fn said(
     at: impl Fn(ErrorKind, &str) -> Error,
@@ -164,16 +177,22 @@ fn said(
     cause: &RedisError,
 ) -> Error {
     let is = |code: &str| fault.says(code);
-    if fault.refuses_login() {
+    if speaks_another(cause) {
+        let hint = match without_tls(cause) {
+            true => "write `redis` in place of `rediss`, or name the port that has TLS",
+            false => "check host and port in its URL; a server with TLS needs `rediss`",
+        };
+        let what = if without_tls(cause) { "with TLS" } else { "as a Redis server" };
+        at(ErrorKind::Config, &format!("{server} does not answer {what}")).with_hint(hint)
+    } else if fault.refuses_login() {
         at(ErrorKind::Config, &format!("{server} refuses the password, or wants one"))
-            .with_hint("check user and password in the instance's `url`")
+            .with_hint("check user and password in its URL")
     } else if is("DB index is out of range") {
-        at(ErrorKind::Config, &format!("it has no database {}", address.database())).with_hint(
-            "correct the number at the end of the instance's `url`, or raise `databases`",
-        )
+        at(ErrorKind::Config, &format!("it has no database {}", address.database()))
+            .with_hint("correct the number at the end of its URL, or raise `databases`")
     } else if is("SELECT is not allowed in cluster mode") {
         at(ErrorKind::Config, "a cluster has no database but 0")
-            .with_hint("remove the number at the end of the instance's `url`")
+            .with_hint("remove the number at the end of its URL")
     } else if is("cluster support disabled") {
         at(ErrorKind::Config, &format!("{server} is not part of a cluster"))
             .with_hint("write `redis://` for a single server")
@@ -181,10 +200,10 @@ fn said(
         at(ErrorKind::Config, &format!("{server} is no sentinel"))
             .with_hint("name sentinels in `redis-sentinel://`, whose port is 26379 by default")
     } else if is("NOPERM") {
-        at(ErrorKind::Config, "its access list does not let the user run a command")
+        at(ErrorKind::Denied, "its access list does not let the user run a command")
             .with_hint("grant it to the user with `ACL SETUSER`")
     } else if is("WRONGTYPE") {
-        at(ErrorKind::Invalid, "the key holds another type")
+        at(ErrorKind::Conflict, "the key holds another type")
             .with_hint("objects and queues of an instance share their names: remove the other one")
     } else if is("OOM") {
         at(ErrorKind::Full, "its memory is full")
@@ -204,7 +223,16 @@ fn said(
             .with_hint("write `redis-cluster://` instead of `redis://`")
     } else if cause.is_timeout() {
         let seconds = TIMEOUT.as_secs();
-        at(ErrorKind::Timeout, &format!("no answer from {server} within {seconds} seconds"))
+        let why = format!("no answer from {server} within {seconds} seconds");
+        let error = at(ErrorKind::Timeout, &why);
+        match address.wants_tls() {
+            // Redis waits for the end of a line that no handshake has.
+            true => error.with_hint(
+                "a port without TLS is silent, too: if it has none, write `redis` in place of \
+                 `rediss`",
+            ),
+            false => error,
+        }
     } else if cause.to_string().contains("certificate") {
         at(ErrorKind::Unavailable, "its certificate is not trusted")
             .with_temporary(false)
@@ -214,6 +242,9 @@ fn said(
             )
     } else if cause.is_io_error() {
         at(ErrorKind::Unavailable, &format!("{server} cannot be reached"))
+    } else if is("max number of clients reached") {
+        at(ErrorKind::Unavailable, "it has as many clients as it takes")
+            .with_hint("raise `maxclients`")
     } else {
         // Loading, failing over, a script that runs too long: servers say so and recover.
         let temporary = !matches!(

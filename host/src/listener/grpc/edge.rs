@@ -133,7 +133,7 @@ fn status(error: &Error) -> Status {
         ErrorKind::Unavailable => Code::Unavailable,
         ErrorKind::Timeout => Code::DeadlineExceeded,
         ErrorKind::Corrupt => Code::DataLoss,
-        ErrorKind::Config | ErrorKind::Plugin => Code::Internal,
+        ErrorKind::Config | ErrorKind::Denied | ErrorKind::Plugin => Code::Internal,
     };
     let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
     Status::new(code, format!("{}{hint}", error.chain()))

@@ -75,7 +75,10 @@ pub(super) async fn metrics(State(node): State<Arc<Node>>) -> Response {
     let gauge = |name, value: u64| node.telemetry.gauge(name, &[]).set(value as f64);
     gauge("framedb_in_flight_bytes", node.ingress.admission().in_flight());
     gauge("framedb_uptime_seconds", node.started.elapsed().as_secs());
-    if let Ok(Ok(routes)) = tokio::time::timeout(PATIENCE, node.registry.count()).await {
+    // Another service would have to list its routes for that, and counts them itself.
+    if node.registry.is_own()
+        && let Ok(Ok(routes)) = tokio::time::timeout(PATIENCE, node.registry.count()).await
+    {
         gauge("framedb_routes", routes);
     }
     let text = "text/plain; version=0.0.4; charset=utf-8";

@@ -49,7 +49,7 @@ fn line(key: &Key, route: &Route) -> Value {
         "attributes": attributes(&route.attributes),
         "codec": route.codec.as_ref().map(|record| &record.codec.format),
         "expires_at": route.expires_at.map(time),
-        "stored_at": time(route.stored_at),
+        "stored_at": (route.stored_at > 0).then(|| time(route.stored_at)),
     })
 }
 

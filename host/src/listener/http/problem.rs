@@ -121,6 +121,7 @@ impl From<Error> for Problem {
             ErrorKind::Invalid => (StatusCode::BAD_REQUEST, "invalid"),
             ErrorKind::NotFound => (StatusCode::NOT_FOUND, "not-found"),
             ErrorKind::Conflict => (StatusCode::CONFLICT, "conflict"),
+            ErrorKind::Denied => (StatusCode::INTERNAL_SERVER_ERROR, "denied"),
             ErrorKind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
             ErrorKind::Full => (StatusCode::INSUFFICIENT_STORAGE, "full"),
             ErrorKind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),

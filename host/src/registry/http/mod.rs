@@ -16,12 +16,16 @@ use crate::{
 use async_trait::async_trait;
 use framedb_core::{Key, Kind, Route};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use reqwest::{Method, StatusCode};
+use http::{Method, StatusCode};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 /// Requests that one call has under way at once.
 const AT_ONCE: usize = 16;
+
+/// Time between words in the log on queues that cannot be looked up: every new key asks for one.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 
 /// A key that health is asked with: no sender may use it.
 const PROBE: &str = "framedb-edge-health";
@@ -31,6 +35,8 @@ const PROBE: &str = "framedb-edge-health";
 pub struct HttpRegistry {
     routing: Service,
     config: Service,
+    /// When the log was last told of questions for queues that fail. Held for one look.
+    complained: Mutex<Option<Instant>>,
 }
 
 impl HttpRegistry {
@@ -51,6 +57,7 @@ impl HttpRegistry {
         Ok(Self {
             routing: Service::new(routing, "the routing service")?,
             config: Service::new(config.unwrap_or(routing), "the config service")?,
+            complained: Mutex::default(),
         })
     }
 
@@ -63,9 +70,25 @@ impl HttpRegistry {
             answer if answer.status == StatusCode::NOT_FOUND => Ok(None),
             // The reference answers so to every question for a queue, because it has none
             // (defect D3). Objects of a service in trouble are asked for first, and fail.
-            answer if is_stream && answer.status == StatusCode::INTERNAL_SERVER_ERROR => Ok(None),
+            answer if is_stream && answer.status == StatusCode::INTERNAL_SERVER_ERROR => {
+                self.complain(&answer.refused(&format!("look up the queue {key}")));
+                Ok(None)
+            }
             answer => Err(answer.refused(&format!("look up {key}"))),
         }
+    }
+
+    /// Tells the log of a service that cannot be asked for queues, at most once in
+    /// [`COMPLAIN_EVERY`].
+    fn complain(&self, error: &Error) {
+        let mut last = self.complained.lock();
+        if last.is_some_and(|last| last.elapsed() < COMPLAIN_EVERY) {
+            return;
+        }
+        *last = Some(Instant::now());
+        drop(last);
+        let error = error.chain();
+        tracing::warn!(error, "the routing service fails to look for queues: they count as absent");
     }
 
     /// Objects first, then streams, as clients look.

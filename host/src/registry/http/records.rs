@@ -2,7 +2,7 @@
 
 use super::super::{Document, Table};
 use crate::{Result, driver::http::Service};
-use reqwest::{Method, StatusCode};
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 /// The families, as paths and as records name them.

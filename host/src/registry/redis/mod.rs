@@ -67,7 +67,7 @@ impl RedisRegistry {
     /// An error of the driver, which speaks of instances.
     fn failed(&self, attempt: &str, cause: Fault) -> Error {
         let error = failed(attempt, self.connection.address(), cause);
-        let hint = error.hint().map(|hint| hint.replace("the instance's `url`", "`registry.url`"));
+        let hint = error.hint().map(|hint| hint.replace("its URL", "`registry.url`"));
         match hint {
             Some(hint) => error.with_hint(hint),
             None => error,

@@ -76,3 +76,16 @@ fn wrong_urls_are_refused_without_being_shown() {
         assert!(!format!("{error:?}").contains("s3cret"), "{url}");
     }
 }
+
+#[test]
+fn one_server_of_several_has_a_url_of_its_own() {
+    let node = Node::parse("::1:7002").unwrap();
+    for (url, expected) in [
+        ("redis-sentinel://me:p%40w@a,b:7/m/3", "redis://me:p%40w@[::1]:7002/3"),
+        ("rediss-sentinel://a/m?x=1", "rediss://[::1]:7002?x=1"),
+        ("redis-cluster://:pw@a,b", "redis://:pw@[::1]:7002"),
+        ("rediss-cluster://a/0", "rediss://[::1]:7002/0"),
+    ] {
+        assert_eq!(at_server(url, &node), expected);
+    }
+}

@@ -9,16 +9,16 @@ use axum::{
 use serde_json::{Map, Value, json};
 use url::Url;
 
-/// A record with every field of contract 5.1: clients index `cluster_id` and both URLs.
-pub(super) fn record(record: &InstanceRecord) -> Value {
+/// A record with every field of contract 5.1: clients index `cluster_id` and both URLs, which
+/// are `public` and `local`.
+pub(super) fn record(record: &InstanceRecord, public: &str, local: &str) -> Value {
     let mut fields = record.more.clone();
-    let public = record.public_url.as_str();
     fields.insert("framedb_id".into(), (*record.framedb_id).into());
     fields.insert("node_id".into(), record.node_id.as_str().into());
     fields.insert("cluster_id".into(), record.cluster_id.as_str().into());
     fields.insert("metadata".into(), record.metadata.clone());
     fields.insert("public_url".into(), public.into());
-    fields.insert("local_url".into(), record.local_url.as_deref().unwrap_or(public).into());
+    fields.insert("local_url".into(), local.into());
     fields.entry("status").or_insert("Running".into());
     if !fields.contains_key("port") {
         let port = Url::parse(public).ok().and_then(|url| url.port());

@@ -1,9 +1,6 @@
 //! `/global/framedb/…`: the instances of the whole site (contract 5.1).
 
-use super::{
-    Subject, answer, fields, filter, find, list, refused, registration, remove as remove_instance,
-    subject,
-};
+use super::{Subject, answer, fields, filter, found, list, refused, registration, subject};
 use crate::{listener::http::problem::Problem, node::Node};
 use axum::{
     body::Body,
@@ -37,10 +34,7 @@ pub(super) async fn get(State(node): State<Arc<Node>>, uri: Uri) -> Result<Respo
             let fits = |r: &Value| is(r, "cluster_id", cluster) && is(r, "node_id", machine);
             list(&node, family, fits).await
         }
-        _ => match find(&node, family, &segments.join("/")).await? {
-            Some(record) => Ok(answer::data(answer::record(&record))),
-            None => Err(Problem::not_found("No document found")),
-        },
+        _ => found(&node, family, &segments.join("/")).await,
     }
 }
 
@@ -50,16 +44,12 @@ pub(super) async fn remove(
     uri: Uri,
     body: Body,
 ) -> Result<Response, Problem> {
-    let Subject { family, segments } = subject(&uri);
     // Documented as 404; clients meet 400.
-    let unknown = || {
+    let unknown = |_: &str| {
         let status = StatusCode::BAD_REQUEST;
         Problem::new(status, "not-found", "Instance not found in global registry")
     };
-    match remove_instance(&node, &uri, family, &segments.join("/"), body).await? {
-        true => Ok(answer::message("Removed from global registry", Map::new())),
-        false => Err(unknown()),
-    }
+    super::remove(&node, &uri, body, "Removed from global registry", unknown).await
 }
 
 /// The records that a filter matches, at `…/query`.

@@ -1,8 +1,8 @@
 //! `/framedb/…`: the instances of the node's own cluster (contract 5.2).
 
 use super::{
-    Subject, answer, directives, fields, filter, find, list as list_records, refused, registration,
-    subject,
+    Subject, answer, directives, fields, filter, find, found, list as list_records, refused,
+    registration, subject,
 };
 use crate::{Family, listener::http::problem::Problem, node::Node};
 use axum::{
@@ -52,10 +52,7 @@ pub(super) async fn list(
 /// One record.
 pub(super) async fn get(State(node): State<Arc<Node>>, uri: Uri) -> Result<Response, Problem> {
     let Subject { family, segments } = subject(&uri);
-    match find(&node, family, &segments.join("/")).await? {
-        Some(record) => Ok(answer::data(answer::record(&record))),
-        None => Err(Problem::not_found("No document found")),
-    }
+    found(&node, family, &segments.join("/")).await
 }
 
 /// Removes an instance from the registry; its server goes on running.
@@ -64,12 +61,7 @@ pub(super) async fn remove(
     uri: Uri,
     body: Body,
 ) -> Result<Response, Problem> {
-    let Subject { family, segments } = subject(&uri);
-    let id = segments.join("/");
-    match super::remove(&node, &uri, family, &id, body).await? {
-        true => Ok(answer::message("Instance removed", Map::new())),
-        false => Err(unknown(&id)),
-    }
+    super::remove(&node, &uri, body, "Instance removed", unknown).await
 }
 
 /// `…/update` changes fields of a record, `…/config` settings of its server.

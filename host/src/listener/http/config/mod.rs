@@ -19,6 +19,7 @@ use axum::{
     response::Response,
     routing::{MethodRouter, get, post},
 };
+use futures::future::join_all;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -78,8 +79,35 @@ async fn list(
 ) -> Result<Response, Problem> {
     let records = node.instances.records().await?;
     let records = records.iter().filter(|r| r.family == family && !r.is_embedded());
-    let shown: Vec<Value> = records.map(|record| answer::record(record)).filter(fits).collect();
+    let shown = join_all(records.map(async |record| match shown(node, record).await {
+        Ok(shown) => shown,
+        Err(error) => {
+            // One whose servers cannot be found hides none of the others.
+            let (framedb_id, error) = (&*record.framedb_id, error.chain());
+            tracing::warn!(framedb_id, error, "an instance is listed without its URLs");
+            answer::record(record, "", "")
+        }
+    }));
+    let shown: Vec<Value> = shown.await.into_iter().filter(fits).collect();
     Ok(answer::data(shown))
+}
+
+/// One record as clients see it.
+async fn found(node: &Node, family: Family, id: &str) -> Result<Response, Problem> {
+    match find(node, family, id).await? {
+        Some(record) => Ok(answer::data(shown(node, &record).await?)),
+        None => Err(Problem::not_found("No document found")),
+    }
+}
+
+/// A record with URLs that clients can use.
+async fn shown(node: &Node, record: &InstanceRecord) -> crate::Result<Value> {
+    let public = node.instances.client_url(&record.public_url).await?;
+    let local = match &record.local_url {
+        Some(local) => node.instances.client_url(local).await?,
+        None => public.clone(),
+    };
+    Ok(answer::record(record, &public, &local))
 }
 
 /// The fields of a body, which there must be.
@@ -97,7 +125,24 @@ async fn filter(node: &Node, body: Body) -> Result<Filter, Problem> {
 }
 
 /// Removes an instance that no route leads to any more, or any if `force` says so.
+///
+/// Its server goes on running. The answer is `removed`, or that of `unknown` where there is none.
 async fn remove(
+    node: &Node,
+    uri: &Uri,
+    body: Body,
+    removed: &str,
+    unknown: impl FnOnce(&str) -> Problem,
+) -> Result<Response, Problem> {
+    let Subject { family, segments } = subject(uri);
+    let id = segments.join("/");
+    match remove_instance(node, uri, family, &id, body).await? {
+        true => Ok(answer::message(removed, Map::new())),
+        false => Err(unknown(&id)),
+    }
+}
+
+async fn remove_instance(
     node: &Node,
     uri: &Uri,
     family: Family,

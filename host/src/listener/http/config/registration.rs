@@ -139,7 +139,7 @@ fn not_created(
 
 /// The record as an answer: shared by both services.
 pub(super) fn created(record: &InstanceRecord) -> Map<String, Value> {
-    let shown = answer::record(record);
+    let shown = answer::record(record, &record.public_url, &record.public_url);
     let port = shown.get("port").cloned().unwrap_or_default();
     [("port".to_owned(), port)].into_iter().collect()
 }
