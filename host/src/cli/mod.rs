@@ -25,6 +25,7 @@ mod sink;
 mod volatile;
 
 mod codecs;
+mod grants;
 mod plugin;
 
 mod check;

@@ -1,12 +1,12 @@
 //! `framedb plugin`: components, without a node.
 
-use super::output;
+use super::{grants::Grants, output};
 use anyhow::Result;
 use bytes::Bytes;
 use clap::Subcommand;
 use framedb_host::{
     Error, ErrorKind, builtin,
-    plugin::{Engine, Environment, Inspection, Plugin as Loaded, PluginConfig, digest},
+    plugin::{Engine, Environment, Inspection, Offered, Plugin as Loaded, PluginConfig, digest},
 };
 use std::path::Path;
 
@@ -21,23 +21,39 @@ pub(crate) enum Plugin {
         #[arg(value_name = "FILE|BUILTIN")]
         plugin: String,
     },
+    Grants(Grants),
 }
 
 impl Plugin {
     pub(super) async fn run(self) -> Result<()> {
-        let Self::Inspect { plugin } = self;
-        inspect(&plugin).await
+        match self {
+            Self::Inspect { plugin } => inspect(&plugin).await,
+            Self::Grants(grants) => grants.run().await,
+        }
     }
+}
+
+/// What a configuration would call a plugin.
+pub(super) fn name_of(plugin: &str) -> &str {
+    Path::new(plugin).file_stem().and_then(|stem| stem.to_str()).unwrap_or(plugin)
 }
 
 async fn inspect(plugin: &str) -> Result<()> {
     let bytes = read(plugin)?;
     let engine = Engine::new(None)?;
-    // A configuration would name it so.
-    let name = Path::new(plugin).file_stem().and_then(|stem| stem.to_str()).unwrap_or(plugin);
+    let name = name_of(plugin);
     let inspection = Inspection::load(&engine, name, bytes.clone()).await?;
     let loaded = match inspection.check(name) {
-        Ok(()) => Loaded::load(&engine, &Environment::default(), name, bytes.clone(), &PluginConfig::default()).await,
+        Ok(()) => {
+            Loaded::load(
+                &engine,
+                &Environment::default(),
+                name,
+                bytes.clone(),
+                &PluginConfig::default(),
+            )
+            .await
+        }
         Err(error) => Err(error),
     };
     output::data(&format!("component  {plugin}"))?;
@@ -66,7 +82,11 @@ async fn inspect(plugin: &str) -> Result<()> {
         }
     }
     for (import, offered) in &inspection.imports {
-        let mark = if *offered { "" } else { "   NOT OFFERED" };
+        let mark = match offered {
+            Offered::Freely => String::new(),
+            Offered::Granted(section) => format!("   to be granted: {section}"),
+            Offered::No => "   NOT OFFERED".to_owned(),
+        };
         output::data(&format!("import     {import}{mark}"))?;
     }
     for export in &inspection.exports {
@@ -85,7 +105,7 @@ async fn inspect(plugin: &str) -> Result<()> {
 }
 
 /// The bytes of a file, else of a built-in plugin with this name.
-fn read(plugin: &str) -> Result<Bytes> {
+pub(super) fn read(plugin: &str) -> Result<Bytes> {
     let path = Path::new(plugin);
     if !path.exists()
         && let Some(component) = builtin::component(plugin)

@@ -236,6 +236,28 @@ pub(crate) struct Instances<'a> {
 }
 
 impl GrantsConfig {
+    /// What is granted: the kinds, as their sections are called, and the labels of those that
+    /// have labels.
+    #[must_use]
+    pub fn granted(&self) -> Vec<(&'static str, Option<&str>)> {
+        fn labels<'a, T>(
+            kind: &'static str,
+            grants: &'a BTreeMap<String, T>,
+        ) -> impl Iterator<Item = (&'static str, Option<&'a str>)> {
+            grants.keys().map(move |label| (kind, Some(label.as_str())))
+        }
+        let switch = |kind, on: bool| on.then_some((kind, None));
+        labels("redis", &self.redis)
+            .chain(labels("mysql", &self.mysql))
+            .chain(labels("http", &self.http))
+            .chain(labels("key-value", &self.key_value))
+            .chain(labels("objects", &self.objects))
+            .chain(labels("streams", &self.streams))
+            .chain(switch("routing", self.routing))
+            .chain(switch("clusters", self.clusters))
+            .collect()
+    }
+
     /// What is wrong with it, each with the key it is about, which begins with a dot.
     pub(crate) fn problems(&self, instances: &Instances<'_>) -> Vec<String> {
         let mut problems = Vec::new();

@@ -1,13 +1,13 @@
 //! `Plugin`: a component, compiled, linked and checked once.
 
 use super::{
-    bindings as wit,
     access::Access,
-    caps::{self, OFFERS},
+    bindings as wit,
+    caps::{self, OFFERS, Offer},
     config::{Limits, PluginConfig},
     engine::Engine,
-    inspect::{Inspection, STAGES},
     environment::Environment,
+    inspect::{Inspection, STAGES},
     instance::{Exports, IngestExports, Instance, ResolveExports, SerializeExports},
     state::{Budget, State},
 };
@@ -313,5 +313,6 @@ pub(super) async fn compile(
 
 /// The imports on offer, for messages.
 pub(super) fn offered() -> String {
-    OFFERS.iter().map(|offer| offer.import.trim_end_matches('/')).collect::<Vec<_>>().join(", ")
+    let one = |offer: &Offer| format!("{} ({})", offer.import.trim_end_matches('/'), offer.what);
+    OFFERS.iter().map(one).collect::<Vec<_>>().join(", ")
 }

@@ -3,6 +3,7 @@
 use super::{caps::Offer, component, engine::Engine};
 use crate::{Error, ErrorKind, Result, grants::Grants};
 use framedb_core::Stage;
+use std::collections::BTreeMap;
 use wasmtime::component::{Component, types::ComponentItem};
 
 /// The interfaces of the contract, in the order of the stages.
@@ -14,10 +15,22 @@ const VERSION: &str = "@0.1.0";
 /// What a component imports and exports.
 #[derive(Debug, Clone)]
 pub struct Inspection {
-    /// Every import, and whether the node offers it.
-    pub imports: Vec<(String, bool)>,
+    /// Every import, and what becomes of it.
+    pub imports: Vec<(String, Offered)>,
     /// Every export.
     pub exports: Vec<String>,
+}
+
+/// What becomes of an import.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offered {
+    /// The node offers it to every plugin.
+    Freely,
+    /// The node offers it to plugins that have something in this section of
+    /// `[plugins.NAME.grants]`.
+    Granted(&'static str),
+    /// The node does not have it.
+    No,
 }
 
 impl Inspection {
@@ -52,26 +65,33 @@ impl Inspection {
         )
     }
 
+    /// What it reaches for, by the section of `[plugins.NAME.grants]` that allows it, with the
+    /// imports that say so.
+    #[must_use]
+    pub fn wanted(&self) -> BTreeMap<&'static str, Vec<&str>> {
+        let mut wanted: BTreeMap<_, Vec<&str>> = BTreeMap::new();
+        for (import, offered) in &self.imports {
+            if let Offered::Granted(section) = offered {
+                wanted.entry(*section).or_default().push(import);
+            }
+        }
+        wanted
+    }
+
     /// Refuses a component that imports what reaches out, where nothing of it is granted.
     ///
     /// # Errors
     ///
     /// Names every such import, with the lines to add.
     pub(super) fn check_grants(&self, name: &str, grants: &Grants) -> Result<()> {
-        let mut lines: Vec<&str> = Vec::new();
-        let mut imports = Vec::new();
-        let refusals: Vec<_> = self
-            .imports
-            .iter()
-            .filter_map(|(import, _)| {
-                let grant = Offer::of(import)?.grant?;
-                Some((import, grants.any(grant).err()?))
-            })
+        let refused: Vec<_> = self
+            .wanted()
+            .into_iter()
+            .filter_map(|(kind, imports)| Some((imports, grants.any(kind).err()?)))
             .collect();
-        for (import, refusal) in &refusals {
-            imports.push(format!("`{import}`"));
-            lines.extend(refusal.add().filter(|line| !lines.contains(line)));
-        }
+        let imports: Vec<_> =
+            refused.iter().flat_map(|(imports, _)| imports).map(|i| format!("`{i}`")).collect();
+        let lines: Vec<_> = refused.iter().filter_map(|(_, refusal)| refusal.add()).collect();
         if imports.is_empty() {
             return Ok(());
         }
@@ -90,7 +110,8 @@ impl Inspection {
         let missing: Vec<_> = self
             .imports
             .iter()
-            .filter_map(|(import, offered)| (!offered).then_some(import.as_str()))
+            .filter(|(_, offered)| *offered == Offered::No)
+            .map(|(import, _)| import.as_str())
             .collect();
         if !missing.is_empty() {
             let message = format!(
@@ -125,8 +146,13 @@ impl Inspection {
     }
 }
 
-/// Whether the node offers an import.
-fn offered(import: &str) -> bool {
-    // Interfaces that carry only types are part of whatever uses them.
-    import == "framedb:edge/types@0.1.0" || Offer::of(import).is_some()
+/// What becomes of an import.
+fn offered(import: &str) -> Offered {
+    match Offer::of(import) {
+        Some(Offer { grant: Some(section), .. }) => Offered::Granted(section),
+        Some(_) => Offered::Freely,
+        // Interfaces that carry only types are part of whatever uses them.
+        None if import == "framedb:edge/types@0.1.0" => Offered::Freely,
+        None => Offered::No,
+    }
 }

@@ -25,5 +25,5 @@ pub use component::{Plugin, digest};
 pub use config::{Isolation, Limits, PluginConfig};
 pub use engine::Engine;
 pub use environment::Environment;
-pub use inspect::Inspection;
+pub use inspect::{Inspection, Offered};
 pub(crate) use pool::Pool;
