@@ -21,6 +21,8 @@ fn limited() -> Build {
             plugin.limits.cpu = Duration::from_millis(50);
             plugin.limits.batch_cpu = Duration::from_millis(100);
             plugin.limits.memory = ByteSize::mib(16);
+            // The objects of these tests are small.
+            plugin.limits.output_ratio = 0;
         },
     )
 }
@@ -199,20 +201,40 @@ async fn an_answer_that_is_too_large_to_lift_exceeds_the_output() {
 #[tokio::test]
 async fn an_answer_over_the_objects_limit_is_refused_by_its_size() {
     let node = limited().start().await;
-    for (stage, bytes, most) in
-        [(Stage::Ingest, 1_048_577, 1_048_576), (Stage::Serialize, 2_097_153, 2_097_152)]
-    {
+    for (stage, bytes, most, settings) in [
+        (Stage::Ingest, 1_048_577, 1_048_576, "limits.max-object"),
+        (
+            Stage::Serialize,
+            2_097_153,
+            2_097_152,
+            "plugins.misbehave.limits.output, limits.max-object",
+        ),
+    ] {
         let order = format!("{{\"STAGE\":\"huge\",\"bytes\":{bytes}}}");
         let failure = in_a_batch(&node, stage, &order).await;
         assert_eq!(failure.class, FailureClass::Limit, "{failure:?}");
         assert_eq!(
             failure.message,
             format!(
-                "plugin `misbehave` answered {bytes} bytes in {stage}, more than {most} \
-                 (plugins.misbehave.limits.output, limits.max-object)"
+                "plugin `misbehave` answered {bytes} bytes in {stage}, more than {most} ({settings})"
             )
         );
     }
+}
+
+#[tokio::test]
+async fn an_answer_far_larger_than_its_object_is_refused() {
+    let node = limited()
+        .configure("misbehave", |plugin| {
+            plugin.limits.memory = ByteSize::mib(16);
+            plugin.limits.output_ratio = 100;
+        })
+        .start()
+        .await;
+    let failure = in_a_batch(&node, Stage::Serialize, r#"{"STAGE":"huge","bytes":1048577}"#).await;
+    assert_eq!(failure.class, FailureClass::Limit, "{failure:?}");
+    let settings = "more than 1048576 (plugins.misbehave.limits.output-ratio)";
+    assert!(failure.message.ends_with(settings), "{failure:?}");
 }
 
 #[tokio::test]

@@ -63,6 +63,9 @@ pub struct Limits {
     /// Bytes that a plugin may answer for an object; `0` allows `max-object` and 1 MiB.
     #[schemars(with = "String")]
     pub output: ByteSize,
+    /// How many times its own size an ingest or serialize plugin may answer for an object, where
+    /// that is more than a mebibyte; `0` leaves it to `output`.
+    pub output_ratio: u32,
     /// Calls into capabilities for an object: Redis, SQL, HTTP, FrameDB, settings by name.
     pub host_calls: u64,
     /// Calls into capabilities for a batch.
@@ -99,6 +102,8 @@ impl Default for Limits {
             memory: ByteSize::mib(256),
             table_elements: 100_000,
             output: ByteSize::b(0),
+            // A decoded picture has some fifty times the bytes of its file.
+            output_ratio: 100,
             // A lookup or two an object is usual; a loop around one is a mistake.
             host_calls: 1_000,
             batch_host_calls: 20_000,
@@ -120,6 +125,20 @@ impl Limits {
             // Room for what an envelope around the largest object needs.
             0 => max_object.saturating_add(1 << 20),
             bytes => bytes,
+        }
+    }
+
+    /// Bytes that may be answered for an object of `input` bytes, given the node's `max_object`,
+    /// with the settings that say so.
+    #[must_use]
+    pub(super) fn answer_for(&self, input: u64, max_object: u64) -> (u64, &'static str) {
+        let most = self.output_for(max_object);
+        // Below that, envelopes and headers count for more than the payload.
+        let by_ratio = input.saturating_mul(u64::from(self.output_ratio)).max(1 << 20);
+        if self.output_ratio > 0 && by_ratio < most {
+            (by_ratio, "output-ratio")
+        } else {
+            (most, "output")
         }
     }
 

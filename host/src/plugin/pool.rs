@@ -118,22 +118,29 @@ impl Pool {
     pub(crate) async fn ingest(&self, batch: &[&Object]) -> Verdicts<Ingested> {
         let input = |group| wit::Objects::pack(part(batch, group));
         let verdicts = self.judge::<Process>(batch.len(), input).await;
-        let most = self.plugin.limits().output_for(self.max_object);
-        let check = |verdict: Ingested| match &verdict {
-            Ingested::Changed { data, .. } if data.len() as u64 > self.max_object.min(most) => {
-                Err(self.too_large(Stage::Ingest, data.len(), self.max_object.min(most)))
-            }
-            Ingested::Split(children) => {
-                match children.iter().find(|child| child.data.len() as u64 > self.max_object) {
-                    Some(child) => {
-                        Err(self.too_large(Stage::Ingest, child.data.len(), self.max_object))
-                    }
-                    None => Ok(verdict),
+        let check = |verdict: Ingested, object: &Object| {
+            let answered = match &verdict {
+                Ingested::Changed { data, .. } => data.len(),
+                Ingested::Split(children) => children.iter().map(|child| child.data.len()).sum(),
+                _ => return Ok(verdict),
+            };
+            self.check_answer(Stage::Ingest, answered, object)?;
+            let sizes = match &verdict {
+                Ingested::Split(children) => children.iter().map(|c| c.data.len()).collect(),
+                _ => vec![answered],
+            };
+            match sizes.into_iter().find(|size| *size as u64 > self.max_object) {
+                Some(size) => {
+                    Err(self.too_large(Stage::Ingest, size, self.max_object, "limits.max-object"))
                 }
+                None => Ok(verdict),
             }
-            _ => Ok(verdict),
         };
-        verdicts.into_iter().map(|verdict| verdict.map(Into::into).and_then(check)).collect()
+        verdicts
+            .into_iter()
+            .zip(batch)
+            .map(|(verdict, object)| check(verdict?.into(), object))
+            .collect()
     }
 
     /// The resolve stage over a batch, of which it sees the envelopes.
@@ -151,8 +158,7 @@ impl Pool {
     pub(crate) async fn encode(&self, batch: &[&Object]) -> Verdicts<Encoded> {
         let input = |group| wit::Objects::pack(part(batch, group));
         let verdicts = self.judge::<Encode>(batch.len(), input).await;
-        let most = self.plugin.limits().output_for(self.max_object);
-        let check = |verdict: wit::SerializeVerdict| {
+        let check = |verdict: wit::SerializeVerdict, object: &Object| {
             let encoded = verdict.declared(self.plugin.writes()).map_err(|format| {
                 let format: String = format.chars().take(80).collect();
                 self.broke_contract(
@@ -160,14 +166,12 @@ impl Pool {
                     &format!("it answered in the format {format:?}, which it does not declare"),
                 )
             })?;
-            match &encoded {
-                Encoded::Bytes { data, .. } if data.len() as u64 > most => {
-                    Err(self.too_large(Stage::Serialize, data.len(), most))
-                }
-                _ => Ok(encoded),
+            if let Encoded::Bytes { data, .. } = &encoded {
+                self.check_answer(Stage::Serialize, data.len(), object)?;
             }
+            Ok(encoded)
         };
-        verdicts.into_iter().map(|verdict| verdict.and_then(check)).collect()
+        verdicts.into_iter().zip(batch).map(|(verdict, object)| check(verdict?, object)).collect()
     }
 
     /// Decodes one stored object.
@@ -332,16 +336,27 @@ impl Pool {
         )
     }
 
-    fn too_large(&self, stage: Stage, size: usize, most: u64) -> Failure {
+    /// Refuses an answer that is larger than the plugin may give for an object.
+    fn check_answer(&self, stage: Stage, answered: usize, object: &Object) -> Result<(), Failure> {
+        let limits = self.plugin.limits();
+        let (most, setting) = limits.answer_for(object.data.len() as u64, self.max_object);
+        if answered as u64 <= most {
+            return Ok(());
+        }
         let name = self.plugin.name();
-        Failure::new(
-            FailureClass::Limit,
-            stage,
-            format!(
-                "plugin `{name}` answered {size} bytes in {stage}, more than {most} \
-                 (plugins.{name}.limits.output, limits.max-object)"
-            ),
-        )
+        let settings = match setting {
+            "output" => format!("plugins.{name}.limits.output, limits.max-object"),
+            setting => format!("plugins.{name}.limits.{setting}"),
+        };
+        Err(self.too_large(stage, answered, most, &settings))
+    }
+
+    fn too_large(&self, stage: Stage, size: usize, most: u64, settings: &str) -> Failure {
+        let name = self.plugin.name();
+        let message = format!(
+            "plugin `{name}` answered {size} bytes in {stage}, more than {most} ({settings})"
+        );
+        Failure::new(FailureClass::Limit, stage, message)
     }
 }
 
