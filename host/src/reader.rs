@@ -59,6 +59,8 @@ pub struct Reader {
     pub(crate) codecs: Arc<Codecs>,
     pub(crate) order: Arc<Order>,
     pub(crate) recovery: Arc<Recovery>,
+    /// How long to wait for a write whose outcome is unclear to be settled.
+    pub(crate) patience: Duration,
 }
 
 impl Reader {
@@ -66,9 +68,10 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// When the registry fails.
+    /// When the registry fails; a [`Timeout`](ErrorKind::Timeout) while the outcome of an earlier
+    /// write of the key is unclear, because its engine does not answer.
     pub async fn route(&self, key: &Key) -> Result<Option<Route>> {
-        self.recovery.wait(key).await;
+        self.settled(key).await?;
         let route = self.registry.lookup(std::slice::from_ref(key)).await?.pop().flatten();
         match route {
             Some(route) if route.expired(SystemTime::now()) => {
@@ -234,6 +237,21 @@ impl Reader {
             Some((_, queue)) => queue.length(key).await,
             None => Ok(QueueLength::default()),
         }
+    }
+
+    /// Waits until no write of a key is unsettled.
+    async fn settled(&self, key: &Key) -> Result<()> {
+        if !self.recovery.holds(key) {
+            return Ok(());
+        }
+        let settled = tokio::time::timeout(self.patience, self.recovery.wait(key)).await;
+        settled.map_err(|_| {
+            let message = format!(
+                "it is not known yet what became of the last write of `{key}`: its engine does not \
+                 answer"
+            );
+            Error::new(ErrorKind::Timeout, message).with_hint("try again when the engine is back")
+        })
     }
 
     async fn queue(&self, key: &Key) -> Result<Option<(Route, Arc<dyn Queue>)>> {

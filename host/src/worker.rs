@@ -14,7 +14,7 @@ use crate::{
     plugin::{Engine, Environment, Plugin, PluginConfig, Pool},
     reader::Reader,
     registrar::Registrar,
-    registry::{self, Generations, Intents, NodeRegistry, Recovery, Registry, sweep},
+    registry::{self, Generations, Intents, NodeRegistry, Recovered, Recovery, Registry, sweep},
     sources::Sources,
     telemetry::Telemetry,
 };
@@ -269,7 +269,7 @@ impl Builder {
         let instances = Arc::new(instances);
         let intents = Arc::new(Intents::new(disk));
         let pending = intents.pending().await?;
-        let recovery = Arc::new(Recovery::new(&pending));
+        let recovery = Arc::new(Recovery::new(pending));
         let max_object = config.limits.max_object.as_u64();
         let codecs = Arc::new(Codecs::new(
             engine,
@@ -281,7 +281,7 @@ impl Builder {
         let order = Order::new();
         let tasks = TaskTracker::new();
         let background = CancellationToken::new();
-        spawn_background(&background, &recovery, pending, &intents, &registry, &instances, &order);
+        spawn_background(&background, &recovery, &intents, &registry, &instances, &order);
         let generations = Arc::new(Generations::new());
         let shared = Arc::new(Shared {
             order: order.clone(),
@@ -304,6 +304,7 @@ impl Builder {
             codecs: codecs.clone(),
             order: order.clone(),
             recovery,
+            patience: config.limits.deadline,
         };
         let node = Arc::new(Node {
             ingress: Ingress {
@@ -431,11 +432,11 @@ fn start_pipelines(
     chains.into_iter().map(start).collect()
 }
 
-/// Recovery of interrupted writes and the removal of what has expired, beside new traffic.
+/// Recovery of writes whose outcome is unclear and the removal of what has expired, beside new
+/// traffic.
 fn spawn_background(
     ended: &CancellationToken,
     recovery: &Arc<Recovery>,
-    pending: Vec<crate::registry::Intent>,
     intents: &Arc<Intents>,
     registry: &Arc<dyn Registry>,
     instances: &Arc<Instances>,
@@ -454,11 +455,17 @@ fn spawn_background(
             }
         };
         let recover = async {
-            if pending.is_empty() {
-                return;
+            loop {
+                recovery.wanted().await;
+                let Recovered { registered, left } =
+                    recovery.run(&intents, registry.as_ref(), &*instances).await;
+                tracing::info!(
+                    stored = registered,
+                    not_stored = left,
+                    "every write whose outcome was unclear is settled: objects that were found \
+                     stored are readable, the keys of the others are as they were before the write"
+                );
             }
-            let recovered = recovery.run(pending, &intents, registry.as_ref(), &*instances).await;
-            tracing::info!(?recovered, "settled the writes that a crash interrupted");
         };
         let sweeping = async {
             loop {
@@ -478,7 +485,8 @@ fn spawn_background(
         };
         tokio::select! {
             () = ended.cancelled() => {}
-            ((), ()) = async { tokio::join!(recover, sweeping) } => {}
+            () = recover => {}
+            () = sweeping => {}
         }
     });
 }

@@ -103,8 +103,8 @@ impl Node {
 
     async fn recover(&self) -> Recovered {
         let pending = self.intents.pending().await.unwrap();
-        let recovery = Recovery::new(&pending);
-        let recovered = recovery.run(pending, &self.intents, &*self.engine.registry, self).await;
+        let recovery = Recovery::new(pending);
+        let recovered = recovery.run(&self.intents, &*self.engine.registry, self).await;
         assert!(self.intents.pending().await.unwrap().is_empty());
         assert!(!recovery.holds(&key("a")));
         recovered
@@ -231,16 +231,13 @@ async fn only_the_keys_concerned_wait_and_until_the_engine_is_back() {
     node.store("remote", b"new").await;
     node.remote.down.store(true, Ordering::Relaxed);
     let pending = node.intents.pending().await.unwrap();
-    let recovery = Arc::new(Recovery::new(&pending));
+    let recovery = Arc::new(Recovery::new(pending));
     recovery.wait(&key("b")).await;
     assert!(recovery.holds(&key("a")));
 
     let (running, intents) = (recovery.clone(), node.intents.clone());
     let (registry, remote) = (node.engine.registry.clone(), node.remote.clone());
-    let run =
-        tokio::spawn(
-            async move { running.run(pending, &intents, &*registry, &Only(remote)).await },
-        );
+    let run = tokio::spawn(async move { running.run(&intents, &*registry, &Only(remote)).await });
     let wait = tokio::time::timeout(Duration::from_millis(50), recovery.wait(&key("a"))).await;
     assert!(wait.is_err());
     node.remote.down.store(false, Ordering::Relaxed);

@@ -21,4 +21,5 @@ mod moving;
 mod order;
 mod shutdown;
 mod splitting;
+mod unclear;
 mod verdicts;

@@ -22,7 +22,8 @@ async fn listed(node: &TestNode) -> Vec<(String, Kind, String)> {
     routes.into_iter().map(line).collect()
 }
 
-async fn intents_left(data_dir: &Path) -> usize {
+/// How many writes the log of a node that has stopped still has.
+pub(crate) async fn intents_left(data_dir: &Path) -> usize {
     let disk =
         framedb_tests::eventually("the directory is free", async || Disk::open(data_dir).ok())
             .await;

@@ -1,7 +1,7 @@
 //! `Item`: an object on its way through a pipeline, with everything that ends when it ends.
 
 use super::{admission::Permit, order::Place};
-use crate::retry::Backoff;
+use crate::{registry::Intent, retry::Backoff};
 use framedb_core::{
     Codec, Envelope, Failure, Format, Kind, Object, Outcome, Placement, Receipt, Stage, StageTimes,
 };
@@ -80,6 +80,8 @@ pub(crate) struct InFlight {
     pub(crate) times: StageTimes,
     /// Whether a write may have happened whose answer is unknown.
     pub(crate) written: bool,
+    /// The intent of that write, until the next attempt goes on with it.
+    pub(crate) unclear: Option<Box<Intent>>,
     /// Why it is tried again, for a sender whose deadline passes meanwhile.
     pub(crate) reason: Option<String>,
     /// When it came through the door.
@@ -114,6 +116,7 @@ impl Item {
             backoff: Backoff::until(deadline),
             times: StageTimes::default(),
             written: false,
+            unclear: None,
             reason: None,
             arrived,
             permit,
@@ -148,6 +151,11 @@ impl Item {
 
     pub(crate) fn spend(&mut self, stage: Stage, time: Duration) {
         self.times.add(stage, time);
+    }
+
+    /// The room that the item takes, which is then not given back when it ends.
+    pub(crate) fn take_permit(&mut self) -> Permit {
+        std::mem::take(&mut self.permit)
     }
 
     /// Ends the item: its successors in line may go on, and its sender learns what became of it.

@@ -7,6 +7,7 @@
 
 mod admission;
 mod arrival;
+mod attempt;
 mod config;
 mod defaults;
 mod item;
@@ -250,7 +251,11 @@ impl Pipeline {
         self.end(item, Outcome::Failed(failure), None);
     }
 
-    fn end(&self, item: Item, outcome: Outcome, written: Option<Written>) {
+    fn end(&self, mut item: Item, outcome: Outcome, written: Option<Written>) {
+        if let Some(unclear) = item.unclear.take() {
+            // Before the item gives up its place: the next one in line waits for recovery.
+            self.sink().recovery.hand_over(*unclear);
+        }
         let outcome = item.end(outcome, written);
         self.metrics.ended(&outcome);
     }

@@ -2,11 +2,15 @@
 //! findable.
 //!
 //! Where data and route share a transaction that is all. Elsewhere an intent is written first,
-//! and cleared when both are in place: what a crash leaves half done is finished or forgotten by
-//! recovery. A key that moves to another instance or kind is registered there first; then its
-//! old copy is deleted.
+//! and cleared when both are in place or the write is refused for certain. A write whose outcome
+//! is unclear keeps its intent: the next attempt goes on with it, and when there is none, recovery
+//! finishes or forgets what is half done, in the running node as after a crash. A key that moves
+//! to another instance or kind is registered there first; then its old copy is deleted.
 
-use super::item::Written;
+use super::{
+    attempt::{Attempt, Unwritten, moves, not_begun},
+    item::Written,
+};
 use crate::{
     Error, ErrorKind, Result,
     driver::repeat,
@@ -41,11 +45,14 @@ pub(crate) struct Write {
     pub(crate) codec: Option<Codec>,
     pub(crate) unframed: bool,
     pub(crate) time_to_live: Option<Duration>,
+    /// The intent of an earlier attempt whose outcome is unclear.
+    pub(crate) begun: Option<Box<Intent>>,
 }
 
 /// Writes that have begun: their places in the group, and their intents.
 #[derive(Debug, Default)]
 struct Begun {
+    declared: Declared,
     places: Vec<usize>,
     intents: Vec<Intent>,
 }
@@ -62,16 +69,18 @@ pub(crate) struct Sink {
 
 impl Sink {
     /// Writes objects of one instance, or successive elements of one queue; one answer each, in
-    /// order, and the time that data and routes took.
-    pub(crate) async fn write(&self, writes: Vec<Write>) -> (Vec<Result<Written>>, StageTimes) {
+    /// order, and the time that data and routes took. No key may be held by recovery.
+    pub(super) async fn write(
+        &self,
+        writes: Vec<Write>,
+    ) -> (Vec<Result<Written, Unwritten>>, StageTimes) {
         let mut times = StageTimes::default();
-        for write in &writes {
-            self.recovery.wait(&write.key).await;
-        }
         let results = match writes.first() {
             None => Vec::new(),
             Some(first) if first.kind == Kind::Stream => {
-                self.push(first, &writes, &mut times).await
+                let pushed = self.push(first, &writes, &mut times).await;
+                let unwritten = |error| Unwritten { error, unclear: None };
+                pushed.into_iter().map(|result| result.map_err(unwritten)).collect()
             }
             Some(first) => {
                 let framedb_id = first.framedb_id.clone();
@@ -84,28 +93,36 @@ impl Sink {
     async fn put(
         &self,
         framedb_id: &str,
-        writes: Vec<Write>,
+        mut writes: Vec<Write>,
         times: &mut StageTimes,
-    ) -> Vec<Result<Written>> {
-        let store = match self.instances.store(framedb_id).await {
-            Ok(store) => store,
-            Err(error) => return repeat(&error.with_untouched(true), writes.len()),
-        };
+    ) -> Vec<Result<Written, Unwritten>> {
+        let begun: Vec<_> = writes.iter_mut().map(|write| write.begun.take()).collect();
         let keys: Vec<_> = writes.iter().map(|write| write.key.clone()).collect();
-        let previous = match self.registry.lookup(&keys).await {
-            Ok(previous) => previous,
-            Err(error) => return repeat(&error.with_untouched(true), writes.len()),
+        let (store, previous) = match self.look(framedb_id, &keys).await {
+            Ok(found) => found,
+            Err(error) => return not_begun(&error, begun),
         };
-        // Another node's clock may be ahead of ours.
-        for previous in previous.iter().flatten() {
-            self.generations.observe(previous.generation);
-        }
         let now = SystemTime::now();
-        let pairs: Vec<_> = writes.into_iter().map(|write| self.pair(write, now)).collect();
+        let mut pairs = Vec::with_capacity(writes.len());
+        let mut attempts = Vec::with_capacity(writes.len());
+        for ((write, previous), begun) in writes.into_iter().zip(&previous).zip(begun) {
+            let attempt = Attempt::new(&write, previous.as_ref(), begun);
+            let (record, mut route) = self.pair(write, now);
+            if let Some(resumed) = &attempt.resumed {
+                // Both attempts have one intent.
+                route.generation = resumed.route.generation;
+            }
+            pairs.push((record, route));
+            attempts.push(attempt);
+        }
         let shared = store.domain().is_some_and(|domain| self.registry.shares(&domain));
-        let declared = match self.declare(store.as_ref(), &pairs, &previous, shared).await {
-            Ok(declared) => declared,
-            Err(error) => return repeat(&error.with_untouched(true), pairs.len()),
+        let begun = match self.declare(framedb_id, store.as_ref(), &pairs, &attempts, shared).await
+        {
+            Ok(begun) => begun,
+            Err(error) => {
+                let earlier = |attempt: Attempt| attempt.resumed.or(attempt.overtaken);
+                return not_begun(&error, attempts.into_iter().map(earlier));
+            }
         };
         let results = if shared {
             let started = Instant::now();
@@ -116,19 +133,34 @@ impl Sink {
             self.put_then_register(store.as_ref(), &pairs, &previous, times).await
         };
         let synced = store.synced();
-        let moved = self.delete_moved(&pairs, &previous, &results).await;
-        if let Some((declared, intents)) = declared {
-            self.settle(declared, intents, &results).await;
-        }
+        let moved = self.delete_moved(&pairs, &attempts, &results).await;
+        let results: Vec<_> =
+            results.into_iter().zip(moved).map(|(put, moved)| put.and(moved)).collect();
+        let unclear = self.settle(begun, attempts, &results).await;
         results
             .into_iter()
+            .zip(unclear)
             .zip(pairs)
-            .zip(moved)
-            .map(|((result, (record, _)), moved)| {
-                result.and(moved)?;
-                Ok(Written { size: record.data.len() as u64, synced })
+            .map(|((result, unclear), (record, _))| match result {
+                Ok(()) => Ok(Written { size: record.data.len() as u64, synced }),
+                Err(error) => Err(Unwritten { error, unclear }),
             })
             .collect()
+    }
+
+    /// The store of an instance, and the routes that the keys have.
+    async fn look(
+        &self,
+        framedb_id: &str,
+        keys: &[Key],
+    ) -> Result<(Arc<dyn ObjectStore>, Vec<Option<Route>>)> {
+        let store = self.instances.store(framedb_id).await?;
+        let previous = self.registry.lookup(keys).await?;
+        // Another node's clock may be ahead of ours.
+        for previous in previous.iter().flatten() {
+            self.generations.observe(previous.generation);
+        }
+        Ok((store, previous))
     }
 
     /// Data first, then routes, for engines that share no transaction with the registry.
@@ -160,12 +192,19 @@ impl Sink {
             && let Some(Err(error)) =
                 self.registry.register(&announced).await.into_iter().find(Result::is_err)
         {
-            return repeat(&error, pairs.len());
+            return repeat(&error.with_untouched(true), pairs.len());
         }
         times.add(Stage::Registration, started.elapsed());
         let started = Instant::now();
         let records: Vec<_> = pairs.iter().map(|(record, _)| record.clone()).collect();
         let mut results = store.put(&records).await;
+        for result in &mut results {
+            // A full engine has not taken it.
+            *result = std::mem::replace(result, Ok(())).map_err(|error| {
+                let full = error.kind() == ErrorKind::Full;
+                if full { error.with_untouched(true) } else { error }
+            });
+        }
         times.add(Stage::Sink, started.elapsed());
         let started = Instant::now();
         let stored: Vec<_> = pairs
@@ -176,7 +215,9 @@ impl Sink {
             .collect();
         let mut registered = self.registry.register(&stored).await.into_iter();
         for result in results.iter_mut().filter(|result| result.is_ok()) {
-            *result = registered.next().unwrap_or(Ok(()));
+            // The data is stored.
+            let registered = registered.next().unwrap_or(Ok(()));
+            *result = registered.map_err(|error| error.with_untouched(false));
         }
         times.add(Stage::Registration, started.elapsed());
         results
@@ -294,17 +335,21 @@ impl Sink {
     /// with the process, so that nothing half done outlives it.
     async fn declare(
         &self,
+        framedb_id: &str,
         store: &dyn ObjectStore,
         pairs: &[(Record, Route)],
-        previous: &[Option<Route>],
+        attempts: &[Attempt],
         shared: bool,
-    ) -> Result<Option<(Declared, Begun)>> {
-        if !store.durable() {
-            return Ok(None);
-        }
+    ) -> Result<Begun> {
         let mut begun = Begun::default();
-        for (n, ((record, route), previous)) in pairs.iter().zip(previous).enumerate() {
-            let moved = match previous {
+        if !store.durable() {
+            return Ok(begun);
+        }
+        for (n, ((record, route), attempt)) in pairs.iter().zip(attempts).enumerate() {
+            if attempt.resumed.is_some() {
+                continue;
+            }
+            let moved = match &attempt.before {
                 Some(old) if moves(old, route) => {
                     let old = self.instances.store(&old.framedb_id).await;
                     old.is_ok_and(|store| store.durable())
@@ -314,29 +359,49 @@ impl Sink {
             if !shared || moved {
                 let (key, data) = (record.key.clone(), &record.data);
                 begun.places.push(n);
-                begun.intents.push(Intent::new(key, route.clone(), data, previous.clone()));
+                begun.intents.push(Intent::new(key, route.clone(), data, attempt.before.clone()));
             }
         }
-        if begun.places.is_empty() {
-            return Ok(None);
+        if !begun.places.is_empty() {
+            self.recovery.check_room(framedb_id)?;
+            begun.declared = self.intents.write(&begun.intents).await?;
         }
-        let declared = self.intents.write(&begun.intents).await?;
-        Ok(Some((declared, begun)))
+        Ok(begun)
     }
 
-    /// Clears the intents of what is in place, or was refused for good. One whose write may
-    /// have happened stays for recovery.
-    async fn settle(&self, declared: Declared, begun: Begun, results: &[Result<()>]) {
-        let Begun { places, intents } = begun;
-        let unclear = |n: usize| {
-            results.get(n).is_none_or(|result| result.as_ref().is_err_and(Error::is_temporary))
-        };
-        let left = places.into_iter().zip(intents).filter(|(n, _)| unclear(*n));
-        let left: Vec<_> = left.map(|(_, intent)| intent).collect();
-        if let Err(error) = self.intents.settle(declared, &left).await {
+    /// Clears the intents of what is in place, or was refused for good; answers those of writes
+    /// that may have happened.
+    async fn settle(
+        &self,
+        begun: Begun,
+        attempts: Vec<Attempt>,
+        results: &[Result<()>],
+    ) -> Vec<Option<Box<Intent>>> {
+        let Begun { mut declared, places, intents } = begun;
+        let failed = |n: usize| results.get(n).and_then(|result| result.as_ref().err());
+        let mut unclear: Vec<Option<Box<Intent>>> = Vec::with_capacity(attempts.len());
+        for (n, Attempt { resumed, overtaken, .. }) in attempts.into_iter().enumerate() {
+            for earlier in resumed.iter().chain(&overtaken) {
+                declared.include(earlier);
+            }
+            // The first attempt may have stored it, whatever became of this one.
+            unclear.push(resumed.or(overtaken).filter(|_| failed(n).is_some()));
+        }
+        for (n, intent) in places.into_iter().zip(intents) {
+            let may_be =
+                failed(n).is_some_and(|error| error.is_temporary() && !error.is_untouched());
+            if may_be && let Some(slot) = unclear.get_mut(n) {
+                *slot = Some(Box::new(intent));
+            }
+        }
+        let left = unclear.iter().flatten().map(AsRef::as_ref);
+        if !declared.is_empty()
+            && let Err(error) = self.intents.settle(declared, left).await
+        {
             // They are looked at again at the next start, and found to be in place.
             tracing::warn!(error = error.chain(), "could not clear write intents");
         }
+        unclear
     }
 
     /// Deletes what keys had at other places before: where they moved from, and copies of bytes
@@ -344,14 +409,15 @@ impl Sink {
     async fn delete_moved(
         &self,
         pairs: &[(Record, Route)],
-        previous: &[Option<Route>],
+        attempts: &[Attempt],
         results: &[Result<()>],
     ) -> Vec<Result<()>> {
         let mut outcome = Vec::with_capacity(pairs.len());
         // Of a key that is twice in a group, both have the same previous place.
         let mut done = HashSet::new();
-        for (((record, route), previous), result) in pairs.iter().zip(previous).zip(results) {
-            let old = previous.as_ref().filter(|_| result.is_ok() && done.insert(&record.key));
+        for (((record, route), attempt), result) in pairs.iter().zip(attempts).zip(results) {
+            let old =
+                attempt.before.as_ref().filter(|_| result.is_ok() && done.insert(&record.key));
             let Some(old) = old else {
                 outcome.push(Ok(()));
                 continue;
@@ -361,7 +427,8 @@ impl Sink {
             }
             outcome.push(if moves(old, route) {
                 tracing::debug!(key = %record.key, from = %old.framedb_id, to = %route.framedb_id, "moved");
-                self.delete_copy(&record.key, old).await
+                let deleted = self.delete_copy(&record.key, old).await;
+                deleted.map_err(|error| error.with_untouched(false))
             } else {
                 Ok(())
             });
@@ -409,9 +476,4 @@ pub(crate) async fn check_empty(instances: &Instances, key: &Key, old: &Route) -
     );
     Err(Error::new(ErrorKind::Invalid, message)
         .with_hint("push to that instance, or take the elements out first"))
-}
-
-/// Whether storing `new` moves its key away from `old`.
-fn moves(old: &Route, new: &Route) -> bool {
-    old.framedb_id != new.framedb_id || old.kind != new.kind
 }

@@ -2,11 +2,13 @@
 //!
 //! Items that are first in their line are written at once, grouped by instance or queue. The
 //! rest wait in chains: items of one key that stand right behind each other and go to the same
-//! place form one chain, so that successive pushes to a queue stay one group.
+//! place form one chain, so that successive pushes to a queue stay one group. Those whose key has
+//! an unsettled write wait for recovery, up to their deadline.
 
 use super::{
     Pipeline,
-    item::{Item, Step},
+    attempt::Unwritten,
+    item::{Item, Step, Written},
     sink::Write,
     stages::unavailable,
 };
@@ -36,8 +38,10 @@ impl Pipeline {
         } else {
             chains(items)
         };
-        let (ready, waiting): (Vec<_>, Vec<_>) =
-            chains.into_iter().partition(|chain| chain.first().is_some_and(|i| i.place.is_first()));
+        let recovery = &self.sink().recovery;
+        let (ready, waiting): (Vec<_>, Vec<_>) = chains.into_iter().partition(|chain| {
+            chain.first().is_some_and(|i| i.place.is_first() && !recovery.holds(&i.envelope().key))
+        });
         let mut writes: FuturesUnordered<_> = groups(ready.into_iter().flatten())
             .into_iter()
             .map(|group| self.write_group(group))
@@ -48,7 +52,8 @@ impl Pipeline {
                 if let Some(head) = chain.first() {
                     head.place.turn().await;
                 }
-                self.write_group(chain).await;
+                let settled = self.wait_settled(chain).await;
+                self.write_group(settled).await;
             })
             .collect();
         // Those that wait may wait for those that are ready: both advance together.
@@ -61,20 +66,46 @@ impl Pipeline {
         }
     }
 
-    /// Writes items of one instance, or of one queue, together.
-    async fn write_group(self: &Arc<Self>, items: Vec<Item>) {
+    /// Waits until no earlier write of a chain's key is unsettled; answers those items whose
+    /// deadline has not passed by then.
+    async fn wait_settled(self: &Arc<Self>, mut chain: Vec<Item>) -> Vec<Item> {
+        let recovery = &self.sink().recovery;
+        while let Some(key) = chain.first().map(|item| item.envelope().key.clone())
+            && let Some(deadline) = chain.iter().map(|item| item.deadline).min()
+        {
+            if tokio::time::timeout_at(deadline, recovery.wait(&key)).await.is_ok() {
+                break;
+            }
+            let reason = "an earlier write of the key has no known outcome yet, because its engine \
+                          does not answer";
+            for item in &mut chain {
+                item.reason.get_or_insert_with(|| reason.to_owned());
+            }
+            chain = self.fail_late(chain);
+        }
+        chain
+    }
+
+    /// Fails the items whose deadline has passed; answers the others.
+    fn fail_late(&self, items: Vec<Item>) -> Vec<Item> {
         let now = Instant::now();
-        let (mut items, late): (Vec<_>, Vec<_>) =
+        let (items, late): (Vec<_>, Vec<_>) =
             items.into_iter().partition(|item| item.deadline > now);
         for item in late {
             let failure = if item.written { unknown() } else { too_late() };
             let failure = because(failure, item.reason.as_deref());
             self.fail(item, failure);
         }
+        items
+    }
+
+    /// Writes items of one instance, or of one queue, together.
+    async fn write_group(self: &Arc<Self>, items: Vec<Item>) {
+        let mut items = self.fail_late(items);
         let Some(deadline) = items.iter().map(|item| item.deadline).max() else { return };
         // A write that has begun is waited for: its outcome is worth more than the deadline.
-        let deadline = deadline.max(now + WRITE_WITHIN);
-        let writes: Vec<_> = items.iter().filter_map(|item| self.to_write(item)).collect();
+        let deadline = deadline.max(Instant::now() + WRITE_WITHIN);
+        let writes: Vec<_> = items.iter_mut().filter_map(|item| self.to_write(item)).collect();
         if writes.len() != items.len() {
             // Unreachable: only resolved items get here.
             for item in items {
@@ -86,12 +117,10 @@ impl Pipeline {
         for item in &mut items {
             item.step = Step::Write;
         }
-        let written = tokio::time::timeout_at(deadline, self.sink().write(writes)).await;
-        let Ok((results, times)) = written else {
-            for item in items {
-                self.fail(item, unknown());
-            }
-            return;
+        let pipeline = self.clone();
+        let mut write = Box::pin(async move { pipeline.sink().write(writes).await });
+        let Ok((results, times)) = tokio::time::timeout_at(deadline, &mut write).await else {
+            return self.give_up(items, async { write.await.0 });
         };
         for (stage, time) in times.iter().filter(|(_, time)| !time.is_zero()) {
             self.metrics().stage(stage, time);
@@ -105,9 +134,39 @@ impl Pipeline {
                     self.metrics().stored(written.size);
                     self.end(item, Outcome::Stored, Some(written));
                 }
-                Err(error) => self.failed_write(item, &error),
+                Err(Unwritten { error, unclear }) => {
+                    item.unclear = unclear;
+                    self.failed_write(item, &error);
+                }
             }
         }
+    }
+
+    /// Tells senders that the outcome of their write is unknown. The write goes on to its end,
+    /// because what was given to an engine cannot be taken back; until then it holds its keys, and
+    /// the room of its objects.
+    fn give_up(
+        self: &Arc<Self>,
+        items: Vec<Item>,
+        write: impl Future<Output = Vec<Result<Written, Unwritten>>> + Send + 'static,
+    ) {
+        let recovery = self.sink().recovery.clone();
+        let keys = items.iter().map(|item| item.envelope().key.clone()).collect();
+        let hold = recovery.hold(keys);
+        let take_permit = |mut item: Item| {
+            let permit = item.take_permit();
+            self.fail(item, unknown());
+            permit
+        };
+        let permits: Vec<_> = items.into_iter().map(take_permit).collect();
+        self.shared.tasks.spawn(async move {
+            for unwritten in write.await.into_iter().filter_map(Result::err) {
+                if let Some(unclear) = unwritten.unclear {
+                    recovery.hand_over(*unclear);
+                }
+            }
+            drop((hold, permits));
+        });
     }
 
     fn failed_write(self: &Arc<Self>, mut item: Item, error: &Error) {
@@ -140,7 +199,8 @@ impl Pipeline {
         }
     }
 
-    fn to_write(&self, item: &Item) -> Option<Write> {
+    fn to_write(&self, item: &mut Item) -> Option<Write> {
+        let begun = item.unclear.take();
         let placement = item.placement.as_ref()?;
         let envelope = item.envelope();
         let codec = item.encoded.as_ref().map(|(codec, _)| codec);
@@ -165,6 +225,7 @@ impl Pipeline {
             codec: codec.cloned(),
             unframed: placement.kind == Kind::Stream && !framed,
             time_to_live: placement.time_to_live,
+            begun,
         })
     }
 }

@@ -157,16 +157,21 @@ impl Registrar {
             left => left,
         };
         let Some(left) = left else { return self.write(key, route).await };
-        let declared = self.declare(key, &route, &left).await?;
-        self.write(key, route).await?;
+        let begun = self.declare(key, &route, &left).await?;
+        if let Err(error) = self.write(key, route).await {
+            if let Some((declared, intent)) = begun {
+                self.leave(declared, intent, &error).await;
+            }
+            return Err(error);
+        }
         if let Err(error) = self.reader.delete_data(key, &left).await {
             // The client wrote to another instance because this one is gone, perhaps for good:
             // it is told of what is true now, and the key waits for nobody.
             let (framedb_id, error) = (&*left.framedb_id, error.chain());
             tracing::warn!(%key, framedb_id, error, "what a moved key left stays behind");
         }
-        if let Some(declared) = declared
-            && let Err(error) = self.intents.settle(declared, &[]).await
+        if let Some((declared, _)) = begun
+            && let Err(error) = self.intents.settle(declared, []).await
         {
             tracing::warn!(error = error.chain(), "could not clear the intent to move a key");
         }
@@ -216,7 +221,12 @@ impl Registrar {
     }
 
     /// Writes down that a key moves, where what it leaves would outlive a crash.
-    async fn declare(&self, key: &Key, route: &Route, left: &Route) -> Result<Option<Declared>> {
+    async fn declare(
+        &self,
+        key: &Key,
+        route: &Route,
+        left: &Route,
+    ) -> Result<Option<(Declared, Intent)>> {
         let store = self.reader.instances.objects(&left.framedb_id).await;
         // Where it cannot be reached nothing will be deleted.
         if !store.is_ok_and(|store| store.is_some_and(|store| store.durable())) {
@@ -231,7 +241,20 @@ impl Registrar {
             crc32c: 0,
             previous: Some(left.clone()),
         };
-        self.intents.write(&[intent]).await.map(Some)
+        let declared = self.intents.write(std::slice::from_ref(&intent)).await?;
+        Ok(Some((declared, intent)))
+    }
+
+    /// Ends a move whose route was not registered: where that may have happened all the same,
+    /// recovery finds out.
+    async fn leave(&self, declared: Declared, intent: Intent, error: &Error) {
+        let unclear = error.is_temporary() && !error.is_untouched();
+        if let Err(error) = self.intents.settle(declared, unclear.then_some(&intent)).await {
+            tracing::warn!(error = error.chain(), "could not clear the intent to move a key");
+        }
+        if unclear {
+            self.reader.recovery.hand_over(intent);
+        }
     }
 
     /// A generation after that of the present route; another node's clock may be ahead of ours.

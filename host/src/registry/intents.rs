@@ -47,10 +47,24 @@ impl Intent {
 /// What the row of a group ends with: no key has such a byte.
 const GROUP: u8 = 0xff;
 
-/// Intents that were written together, and are settled together.
-#[derive(Debug)]
+/// Intents that are settled together: those that were written together, and those of earlier
+/// attempts at the same writes.
+#[derive(Debug, Default)]
 pub struct Declared {
-    row: Vec<u8>,
+    rows: Vec<Vec<u8>>,
+}
+
+impl Declared {
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Settles an intent of an earlier attempt with these.
+    pub fn include(&mut self, earlier: &Intent) {
+        self.rows.push(earlier.row());
+    }
 }
 
 /// The log of writes under way, in the node's data directory.
@@ -77,7 +91,7 @@ impl Intents {
     ///
     /// When the data directory cannot be written; then none is written.
     pub async fn write(&self, intents: &[Intent]) -> Result<Declared> {
-        let Some(first) = intents.first() else { return Ok(Declared { row: Vec::new() }) };
+        let Some(first) = intents.first() else { return Ok(Declared::default()) };
         let mut row = first.row();
         row.push(GROUP);
         let value = encode(first, intents)?;
@@ -93,21 +107,28 @@ impl Intents {
                 Ok(())
             })
             .await?;
-        Ok(Declared { row })
+        Ok(Declared { rows: vec![row] })
     }
 
-    /// Forgets intents that were written together, but for those that are `left` for the next
-    /// start. It need not reach the disk: one that comes back finds its route registered.
+    /// Forgets intents, but for those that are `left` to be settled later: these have rows of
+    /// their own from here on. It need not reach the disk: an intent that comes back finds its
+    /// route registered.
     ///
     /// # Errors
     ///
     /// When the data directory cannot be written.
-    pub async fn settle(&self, declared: Declared, left: &[Intent]) -> Result<()> {
+    pub async fn settle<'a>(
+        &self,
+        declared: Declared,
+        left: impl IntoIterator<Item = &'a Intent>,
+    ) -> Result<()> {
         let left = rows(left)?;
+        let mut ended = declared.rows;
+        ended.retain(|row| left.iter().all(|(kept, _)| kept != row));
         self.disk
             .write(RELEASE, move |change| {
-                if !declared.row.is_empty() {
-                    change.batch.remove(&change.tables.intents, declared.row);
+                for row in ended {
+                    change.batch.remove(&change.tables.intents, row);
                 }
                 for (row, value) in left {
                     change.batch.insert(&change.tables.intents, row, value);
@@ -117,7 +138,7 @@ impl Intents {
             .await
     }
 
-    /// Forgets an intent of [`Intents::pending`].
+    /// Forgets an intent that has a row of its own.
     ///
     /// # Errors
     ///
@@ -182,8 +203,8 @@ fn read(tables: &Tables) -> Result<(Vec<Vec<u8>>, Vec<Intent>)> {
 }
 
 /// A row for each intent.
-fn rows(intents: &[Intent]) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
-    intents.iter().map(|intent| Ok((intent.row(), encode(intent, intent)?))).collect()
+fn rows<'a>(intents: impl IntoIterator<Item = &'a Intent>) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    intents.into_iter().map(|intent| Ok((intent.row(), encode(intent, intent)?))).collect()
 }
 
 /// One or more intents as they are written; `first` is named when that fails.

@@ -13,7 +13,9 @@ mod node;
 mod open;
 mod recovery;
 mod redis;
+mod settle;
 mod sweep;
+mod unsettled;
 
 pub use disk::DiskRegistry;
 pub use documents::{Document, Documents, Table};
@@ -23,9 +25,9 @@ pub use http::HttpRegistry;
 pub use intents::{Declared, Intent, Intents};
 pub use node::NodeRegistry;
 pub use open::{RegistryConfig, connect, open};
-pub(crate) use recovery::same_place;
 pub use recovery::{Recovered, Recovery};
 pub use redis::RedisRegistry;
+pub(crate) use settle::same_place;
 pub use sweep::sweep;
 
 use crate::{Result, driver::Domain};

@@ -87,6 +87,11 @@ impl Server {
         format!("mysql://{user}:{password}@127.0.0.1:{}/{database}", self.port)
     }
 
+    /// Lets the process stand still, so that it answers nobody, or go on.
+    pub fn pause(&self, paused: bool) {
+        process::pause(&self.child, paused);
+    }
+
     /// A connection of a client, as root.
     pub async fn client(&self) -> mysql_async::Conn {
         mysql_async::Conn::new(self.options()).await.unwrap()

@@ -33,6 +33,13 @@ pub fn spawn(command: Command) -> Child {
     child.recv().unwrap().expect("the servers are installed by `cargo xtask test`")
 }
 
+/// Lets a process stand still, or go on.
+pub fn pause(child: &Child, paused: bool) {
+    let signal = if paused { "-STOP" } else { "-CONT" };
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+}
+
 /// A scratch directory whose name tells which process made it.
 #[must_use]
 pub fn scratch(prefix: &str) -> tempfile::TempDir {

@@ -6,7 +6,7 @@ use std::{
     io::{Read, Write},
     net::{TcpListener, TcpStream},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     time::{Duration, Instant},
 };
 
@@ -87,9 +87,7 @@ impl RedisServer {
 
     /// Lets the process stand still, so that it answers nobody, or go on.
     pub fn pause(&self, paused: bool) {
-        let signal = if paused { "-STOP" } else { "-CONT" };
-        let id = self.child.as_ref().unwrap().id().to_string();
-        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+        process::pause(self.child.as_ref().unwrap(), paused);
     }
 
     /// Ends the process; the port stays its own.
