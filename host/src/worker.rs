@@ -5,13 +5,14 @@ use crate::{
     codecs::Codecs,
     config::{Address, Config, DEFAULT_PIPELINE},
     driver::{Arena, Disks},
+    framedb::OwnFrameDb,
     instances::{InstanceConfig, Instances},
     listener::Doors,
     node::Node,
     pipeline::{
         Admission, Ingress, Pipeline, PipelineConfig, Shared, Stages, order::Order, sink::Sink,
     },
-    plugin::{Engine, Environment, Plugin, PluginConfig, Pool},
+    plugin::{Engine, Environment, Plugin, PluginConfig, Pool, framedb::FrameDb},
     reader::Reader,
     registrar::Registrar,
     registry::{self, Generations, Intents, NodeRegistry, Recovered, Recovery, Registry, sweep},
@@ -84,7 +85,10 @@ impl Worker {
         // A look at a configuration makes no folders.
         let cache = Some(config.cache_dir()).filter(|folder| folder.is_dir());
         let engine = Engine::new(cache.as_deref())?;
-        Ok(load(&engine, &Environment::default(), config, &HashMap::new()).await?.into_values().collect())
+        Ok(load(&engine, &Environment::default(), config, &HashMap::new())
+            .await?
+            .into_values()
+            .collect())
     }
 
     /// The way in: ingests objects from code.
@@ -306,6 +310,16 @@ impl Builder {
             recovery,
             patience: config.limits.deadline,
         };
+        let sources = Sources::new(&config, registry.clone(), tasks.clone())?;
+        let framedb = Arc::new(OwnFrameDb {
+            shared,
+            reader: reader.clone(),
+            sources: sources.clone(),
+            writes: Admission::new(config.limits.plugin_writes.as_u64(), max_object),
+            reads: Admission::new(config.limits.plugin_reads.as_u64(), max_object),
+        });
+        let lent: Arc<dyn FrameDb> = framedb.clone();
+        environment.lend(Arc::downgrade(&lent));
         let node = Arc::new(Node {
             ingress: Ingress {
                 pipelines: pipelines.clone(),
@@ -315,7 +329,8 @@ impl Builder {
                 order: order.clone(),
                 deadline: config.limits.deadline,
             },
-            sources: Sources::new(&config, registry.clone(), tasks.clone())?,
+            sources,
+            _framedb: framedb,
             registrar: Registrar {
                 reader: reader.clone(),
                 order,
