@@ -147,6 +147,9 @@ async fn a_plugin_reads_objects_as_they_were_sent() {
         let found = call(&node, json!({ "call": "get", "key": "a" })).await;
         assert_eq!(found["ok"]["data"], "abc");
     }
+    let _ = stored(node.ingest(arrival("jobs").kind(Kind::Stream).data("abc")).await);
+    let leased = call(&node, json!({ "call": "lease", "key": "jobs" })).await;
+    assert_eq!(leased["ok"]["data"], "abc");
     // What it writes itself is kept as it is, also over bytes of a codec.
     let put = json!({ "call": "put", "key": "a", "data": "abc", "to": "disk", "storage": true });
     assert_eq!(call(&node, put).await, json!({ "ok": null }));
@@ -206,7 +209,10 @@ async fn routes_sources_and_instances_are_known_without_their_addresses() {
     assert_eq!(answers[1], json!({ "ok": [["site-1", "c-1"]] }));
     assert_eq!(answers[2], json!({ "ok": [] }));
     assert_eq!(answers[3], json!({ "ok": [["disk", true], ["hot", false], ["memory", false]] }));
-    assert_eq!((&answers[4], &answers[5]), (&json!({ "ok": "usable" }), &json!({ "ok": "unknown" })));
+    assert_eq!(
+        (&answers[4], &answers[5]),
+        (&json!({ "ok": "usable" }), &json!({ "ok": "unknown" }))
+    );
     redis.stop();
     let down = calls(
         &node,

@@ -158,7 +158,7 @@ async fn what_cannot_be_is_invalid() {
             { "call": "put", "key": "bad\nkey", "data": "x" },
             { "call": "put", "key": "a", "data": "x", "to": "nowhere" },
             { "call": "put", "key": "a", "data": "x", "to": "memory", "storage": true },
-            { "call": "put", "key": "a", "data": "x", "metadata": "x".repeat(65_537) },
+            { "call": "put", "key": "a", "data": "x", "metadata-bytes": 65_537 },
             { "call": "put", "key": "jobs", "data": "x" },
             { "call": "get", "key": "jobs" },
             { "call": "delete", "key": "jobs" },

@@ -66,8 +66,14 @@ async fn plugins_that_write_each_others_keys_both_go_on() {
     };
     let both = async { tokio::join!(crossed("l", "left", "r"), crossed("r", "right", "l")) };
     let (left, right) = within("both", both).await;
-    let _ = (refused(&left[0], "busy"), refused(&right[0], "busy"));
-    assert_eq!((&*node.get("l").await, &*node.get("r").await), (&b"payload of l"[..], &b"payload of r"[..]));
+    // When the first one has given up, the second one may have its turn.
+    let is_busy = |answers: &[serde_json::Value]| answers[0]["busy"].is_string();
+    assert!(is_busy(&left) || is_busy(&right), "{left:?} {right:?}");
+    for (key, answer) in [("l", &right[0]), ("r", &left[0])] {
+        let own = format!("payload of {key}");
+        let last = if answer["busy"].is_string() { own.as_str() } else { "of the other one" };
+        assert_eq!(node.get(key).await, last);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -78,9 +84,8 @@ async fn writes_beyond_the_reservation_are_busy_and_those_that_began_end() {
         .instance("hot", &redis.url())
         .start()
         .await;
-    let put = |key: &str, to: &str| {
-        json!({ "call": "put", "key": key, "bytes": 8 << 10, "to": to })
-    };
+    let put =
+        |key: &str, to: &str| json!({ "call": "put", "key": key, "bytes": 8 << 10, "to": to });
     assert_eq!(call(&node, put("warm", "hot")).await, json!({ "ok": null }));
     redis.pause(true);
     // It takes all the room, and is still under way when its caller is answered.

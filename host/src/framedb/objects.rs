@@ -9,6 +9,7 @@ use crate::{
 use framedb_core::{Key, Kind, Route, check_metadata};
 use std::{sync::Arc, time::SystemTime};
 use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 
 /// Objects on a page at most.
 const LONGEST_PAGE: usize = 1000;
@@ -25,15 +26,22 @@ impl OwnFrameDb {
         };
         caller.permission.ask(&route.framedb_id)?;
         check_is_object(key, &route)?;
-        let read = async {
-            let size = route.size.unwrap_or(self.reads.max_object());
-            let room = self.reads.admit(size).await.map_err(of_admission)?;
-            let found = self.reader.get(key).await;
-            let found = found.map_err(|error| because(&error, key.as_str()))?;
-            Ok((found, room))
+        let size = route.size.unwrap_or(self.reads.max_object());
+        let (reads, reader, wanted) = (self.reads.clone(), self.reader.clone(), key.clone());
+        // In a task of its own, because a codec is a plugin, and a call into one cannot run
+        // inside of another's.
+        let read = AbortOnDropHandle::new(tokio::spawn(async move {
+            let room = reads.admit(size).await.map_err(of_admission)?;
+            let found = reader.get(&wanted).await;
+            let found = found.map_err(|error| because(&error, wanted.as_str()))?;
+            Ok::<_, Unserved>(found.map(|found| (found, room)))
+        }));
+        let read = match timeout(caller.patience, read).await {
+            Ok(Ok(read)) => read?,
+            Ok(Err(_)) => return Err(Unserved::Other(format!("`{key}` could not be read"))),
+            Err(_) => return Err(late(key)),
         };
-        let read = timeout(caller.patience, read).await.unwrap_or_else(|_| Err(late(key)));
-        let (Some(found), _room) = read? else { return Ok(None) };
+        let Some((found, _room)) = read else { return Ok(None) };
         // It may have moved meanwhile.
         caller.permission.ask(&found.route.framedb_id)?;
         check_is_object(key, &found.route)?;

@@ -3,13 +3,14 @@
 use super::{MAX_NAME, OwnFrameDb, because, check_name, checked, late, of_admission};
 use crate::{
     Result,
-    pipeline::sink::Write,
+    pipeline::{Admission, Permit, sink::Write},
     plugin::framedb::{Caller, Push, Settle, Unserved},
+    reader::{Element, Reader},
     store::Leased,
 };
 use framedb_core::{Key, Kind, Route};
 use std::{sync::Arc, time::Duration};
-use tokio::time::timeout;
+use tokio::{sync::oneshot, time::timeout};
 
 /// The longest lease; a plugin that needs more extends it.
 const LONGEST_LEASE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -71,23 +72,25 @@ impl OwnFrameDb {
     ) -> Result<Option<Leased>, Unserved> {
         check_period(period)?;
         self.ask_for_queue(caller, queue).await?;
-        let leased = async {
-            let most = self.reads.max_object();
-            let mut room = self.reads.admit(USUAL_ELEMENT.min(most)).await.map_err(of_admission)?;
-            let most = usize::try_from(most).unwrap_or(usize::MAX);
-            let leased = self.reader.lease(queue, period, Some(most)).await;
-            let Some(element) = leased.map_err(|error| because(&error, queue.as_str()))? else {
-                return Ok(None);
-            };
-            if let Err(full) = self.reads.try_grow(&mut room, element.data.len() as u64) {
-                let back = self.reader.nack(queue, &element.token).await;
-                back.map_err(|error| because(&error, queue.as_str()))?;
-                return Err(of_admission(full));
+        let most = self.reads.max_object();
+        let (reads, reader, name) = (self.reads.clone(), self.reader.clone(), queue.clone());
+        let (answer, leased) = oneshot::channel();
+        // In a task of its own, because a codec is a plugin, and a call into one cannot run
+        // inside of another's; and to the end, because nobody else gives the element back.
+        self.shared.tasks.spawn(async move {
+            let leased = take(&reads, &reader, &name, period, most).await;
+            if let Err(Ok(Some((element, _)))) = answer.send(leased)
+                && let Err(error) = reader.nack(&name, &element.token).await
+            {
+                tracing::debug!(queue = %name, error = error.chain(), "an element is not given back");
             }
-            Ok(Some((element, room)))
+        });
+        let leased = match timeout(caller.patience, leased).await {
+            Ok(Ok(leased)) => leased?,
+            Ok(Err(_)) => return Err(Unserved::Other(format!("`{queue}` could not be read"))),
+            Err(_) => return Err(late(queue)),
         };
-        let leased = timeout(caller.patience, leased).await.unwrap_or_else(|_| Err(late(queue)));
-        let Some((element, _room)) = leased? else { return Ok(None) };
+        let Some((element, _room)) = leased else { return Ok(None) };
         let (data, token, deliveries) = (element.data, element.token, element.deliveries);
         Ok(Some(Leased { data, token, deliveries }))
     }
@@ -135,6 +138,27 @@ impl OwnFrameDb {
         caller.permission.ask(&route.framedb_id)?;
         check_is_queue(queue, &route)
     }
+}
+
+/// Takes the oldest element, with room for it.
+async fn take(
+    reads: &Admission,
+    reader: &Reader,
+    queue: &Key,
+    period: Duration,
+    most: u64,
+) -> Result<Option<(Element, Permit)>, Unserved> {
+    let failed = |error| because(&error, queue.as_str());
+    let mut room = reads.admit(USUAL_ELEMENT.min(most)).await.map_err(of_admission)?;
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    let Some(element) = reader.lease(queue, period, Some(most)).await.map_err(failed)? else {
+        return Ok(None);
+    };
+    if let Err(full) = reads.try_grow(&mut room, element.data.len() as u64) {
+        reader.nack(queue, &element.token).await.map_err(failed)?;
+        return Err(of_admission(full));
+    }
+    Ok(Some((element, room)))
 }
 
 async fn answered<T>(
