@@ -92,6 +92,21 @@ async fn queues_are_pushed_to_leased_from_and_acknowledged_on_every_engine() {
 }
 
 #[tokio::test]
+async fn a_push_changes_nothing_that_is_known_of_a_queue() {
+    let node = using_framedb(&everything()).start().await;
+    let sent = arrival("jobs").kind(Kind::Stream).to("disk").content_type("text/plain");
+    let orders = json!({ "steps": [] }).to_string();
+    let _ = stored(node.ingest(sent.meta(orders.clone())).await);
+    let push = json!({ "call": "push", "key": "jobs", "id": "1", "data": "x", "to": "memory" });
+    assert_eq!(call(&node, push).await, json!({ "ok": null }));
+    let element = node.pop("jobs").await.unwrap();
+    let (metadata, content_type) =
+        (&*element.route.metadata, element.route.content_type.as_deref());
+    assert_eq!((metadata, content_type), (orders.as_str(), Some("text/plain")));
+    assert_eq!(node.queue_length("disk", "jobs").await, 1, "it stays where it is");
+}
+
+#[tokio::test]
 async fn an_expired_lease_gives_the_element_back() {
     let node = using_framedb(&everything()).start().await;
     let answers = calls(

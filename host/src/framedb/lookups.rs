@@ -5,17 +5,17 @@ use crate::{
     ErrorKind, InstanceRecord,
     plugin::framedb::{Condition, Target, Unserved},
 };
-use std::{sync::Arc, time::Duration};
-use tokio::time::timeout;
+use std::sync::Arc;
+use tokio::time::{Instant, timeout_at};
 
 impl OwnFrameDb {
     pub(super) async fn targets(
         &self,
-        patience: Duration,
+        deadline: Instant,
         source: &str,
     ) -> Result<Vec<Target>, Unserved> {
         check_name("source", source)?;
-        let targets = match timeout(patience, self.sources.targets(source)).await {
+        let targets = match timeout_at(deadline, self.sources.targets(source)).await {
             Ok(targets) => targets.map_err(|error| because(&error, source))?,
             Err(_) => return Err(late(source)),
         };
@@ -25,9 +25,9 @@ impl OwnFrameDb {
 
     pub(super) async fn records(
         &self,
-        patience: Duration,
+        deadline: Instant,
     ) -> Result<Vec<Arc<InstanceRecord>>, Unserved> {
-        match timeout(patience, self.shared.instances.records()).await {
+        match timeout_at(deadline, self.shared.instances.records()).await {
             Ok(records) => records.map_err(|error| because(&error, "the instances")),
             Err(_) => Err(late("the instances")),
         }
@@ -35,12 +35,12 @@ impl OwnFrameDb {
 
     pub(super) async fn condition(
         &self,
-        patience: Duration,
+        deadline: Instant,
         framedb_id: &str,
     ) -> Result<Condition, Unserved> {
         check_name("instance's id", framedb_id)?;
         let instances = &self.shared.instances;
-        let known = match timeout(patience, instances.record(framedb_id)).await {
+        let known = match timeout_at(deadline, instances.record(framedb_id)).await {
             Ok(known) => known.map_err(|error| because(&error, framedb_id))?,
             Err(_) => return Err(late(framedb_id)),
         };
@@ -48,7 +48,7 @@ impl OwnFrameDb {
             return Ok(Condition::Unknown);
         }
         let asked = async { instances.get(framedb_id).await?.objects.health().await };
-        let why = match timeout(patience, asked).await {
+        let why = match timeout_at(deadline, asked).await {
             Ok(Ok(())) => return Ok(Condition::Usable),
             Ok(Err(error)) => {
                 tracing::debug!(framedb_id, error = error.chain(), "an instance cannot be used");

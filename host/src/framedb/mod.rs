@@ -24,7 +24,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use framedb_core::{Key, Kind, Route, frame, needs_frame};
 use std::{fmt, sync::Arc, time::Duration};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use unserved::{because, late, of_admission};
 
 /// How long a write waits for those of its key that came before it. They take much less, unless
@@ -41,7 +41,7 @@ pub(crate) struct OwnFrameDb {
     pub(crate) sources: Sources,
     /// Room for what plugins are writing; taken at once, or the write is refused.
     pub(crate) writes: Admission,
-    /// Room for what plugins are reading; reads wait for it, because none holds up another.
+    /// Room for what plugins are reading; reads wait for it.
     pub(crate) reads: Admission,
 }
 
@@ -60,7 +60,7 @@ impl FrameDb for OwnFrameDb {
     }
 
     async fn list(&self, caller: &Caller<'_>, listing: Listing) -> Result<Page, Unserved> {
-        let listed = timeout(caller.patience, self.list_objects(caller, listing));
+        let listed = timeout_at(caller.deadline, self.list_objects(caller, listing));
         listed.await.unwrap_or_else(|_| Err(late("the registry")))
     }
 
@@ -91,30 +91,30 @@ impl FrameDb for OwnFrameDb {
         self.queue_length(caller, &checked(queue)?).await
     }
 
-    async fn lookup(&self, patience: Duration, key: &str) -> Result<Option<Route>, Unserved> {
-        self.route(patience, &checked(key)?).await
+    async fn lookup(&self, deadline: Instant, key: &str) -> Result<Option<Route>, Unserved> {
+        self.route(deadline, &checked(key)?).await
     }
 
-    async fn sources(&self, patience: Duration, source: &str) -> Result<Vec<Target>, Unserved> {
-        self.targets(patience, source).await
+    async fn sources(&self, deadline: Instant, source: &str) -> Result<Vec<Target>, Unserved> {
+        self.targets(deadline, source).await
     }
 
     async fn instances(
         &self,
-        patience: Duration,
+        deadline: Instant,
     ) -> Result<Vec<Arc<crate::InstanceRecord>>, Unserved> {
-        self.records(patience).await
+        self.records(deadline).await
     }
 
-    async fn health(&self, patience: Duration, framedb_id: &str) -> Result<Condition, Unserved> {
-        self.condition(patience, framedb_id).await
+    async fn health(&self, deadline: Instant, framedb_id: &str) -> Result<Condition, Unserved> {
+        self.condition(deadline, framedb_id).await
     }
 }
 
 impl OwnFrameDb {
     /// The route of a key that is not gone.
-    async fn route(&self, patience: Duration, key: &Key) -> Result<Option<Route>, Unserved> {
-        match timeout(patience, self.reader.route(key)).await {
+    async fn route(&self, deadline: Instant, key: &Key) -> Result<Option<Route>, Unserved> {
+        match timeout_at(deadline, self.reader.route(key)).await {
             Ok(route) => route.map_err(|error| because(&error, key.as_str())),
             Err(_) => Err(late(key)),
         }
@@ -148,7 +148,7 @@ impl OwnFrameDb {
                 return Ok(granted);
             }
         }
-        for record in self.records(caller.patience).await? {
+        for record in self.records(caller.deadline).await? {
             if !instances.is_configured(&record.framedb_id) && ask(&record.framedb_id)? {
                 return Ok(granted);
             }
@@ -186,7 +186,7 @@ impl OwnFrameDb {
             place.turn().await;
             self.shared.sink.recovery.wait(key).await;
         };
-        match timeout(TURN_WITHIN.min(caller.patience), waited).await {
+        match timeout_at(caller.deadline.min(Instant::now() + TURN_WITHIN), waited).await {
             Ok(()) => Ok(place),
             Err(_) => Err(Unserved::Busy(format!("an earlier write of `{key}` is not done yet"))),
         }
@@ -219,7 +219,7 @@ impl OwnFrameDb {
             drop(held);
             done
         });
-        match timeout(caller.patience, change).await {
+        match timeout_at(caller.deadline, change).await {
             Ok(Ok(done)) => done.map_err(|error| because(&error, key.as_str())),
             Ok(Err(_)) => Err(Unserved::Other(format!("the change of `{key}` did not end"))),
             Err(_) => Err(Unserved::Unavailable(format!(
@@ -257,7 +257,7 @@ impl OwnFrameDb {
                 false => Unserved::Invalid(format!("`{framedb_id}` keeps no {kind} objects")),
             })
         };
-        timeout(caller.patience, known).await.unwrap_or_else(|_| Err(late(framedb_id)))
+        timeout_at(caller.deadline, known).await.unwrap_or_else(|_| Err(late(framedb_id)))
     }
 }
 

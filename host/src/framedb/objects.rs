@@ -6,9 +6,9 @@ use crate::{
     plugin::framedb::{Caller, Listing, Object, Page, Put, Unserved},
     registry::Query,
 };
-use framedb_core::{Key, Kind, Route, check_metadata};
+use framedb_core::{Key, Kind, Route, check_metadata, declared};
 use std::{sync::Arc, time::SystemTime};
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 use tokio_util::task::AbortOnDropHandle;
 
 /// Objects on a page at most.
@@ -20,7 +20,7 @@ impl OwnFrameDb {
         caller: &Caller<'_>,
         key: &Key,
     ) -> Result<Option<Object>, Unserved> {
-        let Some(route) = self.route(caller.patience, key).await? else {
+        let Some(route) = self.route(caller.deadline, key).await? else {
             self.ask_anywhere(caller).await?;
             return Ok(None);
         };
@@ -36,7 +36,7 @@ impl OwnFrameDb {
             let found = found.map_err(|error| because(&error, wanted.as_str()))?;
             Ok::<_, Unserved>(found.map(|found| (found, room)))
         }));
-        let read = match timeout(caller.patience, read).await {
+        let read = match timeout_at(caller.deadline, read).await {
             Ok(Ok(read)) => read?,
             Ok(Err(_)) => return Err(Unserved::Other(format!("`{key}` could not be read"))),
             Err(_) => return Err(late(key)),
@@ -61,7 +61,7 @@ impl OwnFrameDb {
         self.check_keeps(caller, &put.framedb_id, put.kind).await?;
         let place = self.turn(caller, &key).await?;
         // A write deletes what its key had elsewhere.
-        if let Some(route) = self.route(caller.patience, &key).await? {
+        if let Some(route) = self.route(caller.deadline, &key).await? {
             check_is_object(&key, &route)?;
             Self::ask_everywhere(caller, &route)?;
         }
@@ -73,7 +73,7 @@ impl OwnFrameDb {
             size: put.data.len() as u64,
             data: self.framed(put.kind, put.data),
             metadata: put.metadata.into(),
-            content_type: put.content_type.map(Into::into),
+            content_type: put.content_type.as_deref().and_then(declared).map(Into::into),
             attributes: Arc::default(),
             codec: None,
             unframed: false,
@@ -88,14 +88,14 @@ impl OwnFrameDb {
         caller: &Caller<'_>,
         key: &Key,
     ) -> Result<bool, Unserved> {
-        let found = self.route(caller.patience, key).await?;
+        let found = self.route(caller.deadline, key).await?;
         match &found {
             Some(route) => Self::ask_everywhere(caller, route)?,
             None => self.ask_anywhere(caller).await?,
         }
         let permit = self.room(0)?;
         let place = self.turn(caller, key).await?;
-        let Some(route) = self.route(caller.patience, key).await? else { return Ok(false) };
+        let Some(route) = self.route(caller.deadline, key).await? else { return Ok(false) };
         Self::ask_everywhere(caller, &route)?;
         check_is_object(key, &route)?;
         let (reader, deleted) = (self.reader.clone(), key.clone());

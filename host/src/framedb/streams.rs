@@ -10,7 +10,7 @@ use crate::{
 };
 use framedb_core::{Key, Kind, Route};
 use std::{sync::Arc, time::Duration};
-use tokio::{sync::oneshot, time::timeout};
+use tokio::{sync::oneshot, time::timeout_at};
 
 /// The longest lease; a plugin that needs more extends it.
 const LONGEST_LEASE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -31,11 +31,11 @@ impl OwnFrameDb {
         let named: Arc<str> = push.framedb_id.as_deref().unwrap_or(default).into();
         check_name("instance's id", &named)?;
         let at = |route: &Option<Route>| route.as_ref().map_or(&named, |r| &r.framedb_id).clone();
-        let route = self.route(caller.patience, &key).await?;
+        let route = self.route(caller.deadline, &key).await?;
         caller.permission.ask(&at(&route))?;
         let permit = self.room(push.data.len())?;
         let place = self.turn(caller, &key).await?;
-        let route = self.route(caller.patience, &key).await?;
+        let route = self.route(caller.deadline, &key).await?;
         let framedb_id = at(&route);
         caller.permission.ask(&framedb_id)?;
         match &route {
@@ -85,7 +85,7 @@ impl OwnFrameDb {
                 tracing::debug!(queue = %name, error = error.chain(), "an element is not given back");
             }
         });
-        let leased = match timeout(caller.patience, leased).await {
+        let leased = match timeout_at(caller.deadline, leased).await {
             Ok(Ok(leased)) => leased?,
             Ok(Err(_)) => return Err(Unserved::Other(format!("`{queue}` could not be read"))),
             Err(_) => return Err(late(queue)),
@@ -131,7 +131,7 @@ impl OwnFrameDb {
 
     /// Asks for the instance of a queue, which there must be.
     async fn ask_for_queue(&self, caller: &Caller<'_>, queue: &Key) -> Result<(), Unserved> {
-        let Some(route) = self.route(caller.patience, queue).await? else {
+        let Some(route) = self.route(caller.deadline, queue).await? else {
             self.ask_anywhere(caller).await?;
             return Err(Unserved::NotFound(format!("there is no queue `{queue}`")));
         };
@@ -166,7 +166,7 @@ async fn answered<T>(
     queue: &Key,
     asked: impl Future<Output = Result<T>>,
 ) -> Result<T, Unserved> {
-    match timeout(caller.patience, asked).await {
+    match timeout_at(caller.deadline, asked).await {
         Ok(answer) => answer.map_err(|error| because(&error, queue.as_str())),
         Err(_) => Err(late(queue)),
     }

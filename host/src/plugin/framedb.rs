@@ -8,11 +8,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use framedb_core::{Key, Kind, Route};
 use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
 
 /// Reads, writes and lookups of plugins.
 ///
-/// - Nothing waits for longer than the caller's patience, but a write that has begun: that goes
-///   on to its end, and its caller is told that its outcome is not known yet.
+/// - Nothing is waited for beyond the caller's deadline. A write that has begun goes on to its end
+///   all the same, and its caller is told that its outcome is not known yet.
 /// - Whatever depends on where a key is asks the caller's [`Permission`] for that instance,
 ///   before anything is read or written there.
 /// - A key that is nowhere is answered as absent only to those who may use it somewhere.
@@ -54,22 +55,22 @@ pub(crate) trait FrameDb: Send + Sync {
     async fn length(&self, caller: &Caller<'_>, queue: &str) -> Result<u64, Unserved>;
 
     /// Where a key is; `None` when nobody knows it.
-    async fn lookup(&self, patience: Duration, key: &str) -> Result<Option<Route>, Unserved>;
+    async fn lookup(&self, deadline: Instant, key: &str) -> Result<Option<Route>, Unserved>;
 
     /// Where a source is written to; nowhere when it is not mapped.
-    async fn sources(&self, patience: Duration, source: &str) -> Result<Vec<Target>, Unserved>;
+    async fn sources(&self, deadline: Instant, source: &str) -> Result<Vec<Target>, Unserved>;
 
     /// The instances that there are, by id.
-    async fn instances(&self, patience: Duration) -> Result<Vec<Arc<InstanceRecord>>, Unserved>;
+    async fn instances(&self, deadline: Instant) -> Result<Vec<Arc<InstanceRecord>>, Unserved>;
 
     /// How an instance is.
-    async fn health(&self, patience: Duration, framedb_id: &str) -> Result<Condition, Unserved>;
+    async fn health(&self, deadline: Instant, framedb_id: &str) -> Result<Condition, Unserved>;
 }
 
 /// Who asks: what its grants cover, and how long it can wait.
 pub(crate) struct Caller<'a> {
     pub(crate) permission: &'a dyn Permission,
-    pub(crate) patience: Duration,
+    pub(crate) deadline: Instant,
     /// Keys of the batch that the plugin is called with: they are written after the call, so
     /// that it must not wait for their turn.
     pub(crate) judging: &'a [Key],

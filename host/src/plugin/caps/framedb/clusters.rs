@@ -18,7 +18,7 @@ impl wit::HostWithStore<State> for HasSelf<State> {
         let call = Call::begin("clusters", accessor)?;
         let served = async {
             call.access.grants().clusters()?;
-            let records = call.framedb()?.instances(call.patience).await?;
+            let records = call.framedb()?.instances(call.deadline).await?;
             Ok(records.iter().map(|record| instance(record)).collect())
         };
         Ok(call.told(served.await))
@@ -31,7 +31,7 @@ impl wit::HostWithStore<State> for HasSelf<State> {
         let call = Call::begin("clusters", accessor)?;
         let served = async {
             call.access.grants().clusters()?;
-            Ok(match call.framedb()?.health(call.patience, &framedb_id).await? {
+            Ok(match call.framedb()?.health(call.deadline, &framedb_id).await? {
                 Condition::Usable => wit::Condition::Usable,
                 Condition::Unusable(why) => wit::Condition::Unusable(why),
                 Condition::Unknown => wit::Condition::Unknown,

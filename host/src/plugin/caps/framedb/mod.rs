@@ -20,8 +20,9 @@ use crate::{
 use framedb_core::Key;
 use std::{
     sync::{Arc, OnceLock},
-    time::{Duration, Instant},
+    time::Instant,
 };
+use tokio::time::Instant as Deadline;
 use wasmtime::component::{Accessor, HasSelf, Linker};
 
 /// The interfaces whose calls write keys.
@@ -41,7 +42,7 @@ struct Call {
     capability: &'static str,
     access: Arc<Access>,
     judging: Arc<[Key]>,
-    patience: Duration,
+    deadline: Deadline,
 }
 
 /// The error of an interface.
@@ -74,7 +75,7 @@ impl Call {
             let state = access.get();
             state.begin()?;
             let (access, judging) = (state.access.clone(), state.judging.clone());
-            Ok(Self { capability, access, judging, patience: state.patience })
+            Ok(Self { capability, access, judging, deadline: Deadline::now() + state.patience })
         })
     }
 
@@ -85,7 +86,7 @@ impl Call {
     }
 
     fn caller<'a>(&'a self, permission: &'a dyn Permission) -> Caller<'a> {
-        Caller { permission, patience: self.patience, judging: &self.judging }
+        Caller { permission, deadline: self.deadline, judging: &self.judging }
     }
 
     /// What the guest is told.

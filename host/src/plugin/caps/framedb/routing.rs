@@ -17,7 +17,7 @@ impl wit::HostWithStore<State> for HasSelf<State> {
         let call = Call::begin("routing", accessor)?;
         let served = async {
             call.access.grants().routing()?;
-            call.framedb()?.lookup(call.patience, &key).await
+            call.framedb()?.lookup(call.deadline, &key).await
         };
         Ok(call.told(served.await.map(|route| route.map(Into::into))))
     }
@@ -29,7 +29,7 @@ impl wit::HostWithStore<State> for HasSelf<State> {
         let call = Call::begin("routing", accessor)?;
         let served = async {
             call.access.grants().routing()?;
-            let targets = call.framedb()?.sources(call.patience, &source).await?;
+            let targets = call.framedb()?.sources(call.deadline, &source).await?;
             Ok(targets.into_iter().map(Into::into).collect())
         };
         Ok(call.told(served.await))
