@@ -1,7 +1,7 @@
 //! FrameDB from inside a plugin: objects, queues, routes and instances of a real node.
 
 use framedb_core::Kind;
-use framedb_host::registry::{Documents as _, Table};
+use framedb_host::registry::Table;
 use framedb_tests::{
     Describe, arrival, eventually, failure,
     framedb::{call, calls, everything, using_framedb},
