@@ -13,20 +13,14 @@ fn load(criterion: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let component = builtin::component("serialize-lz4").unwrap();
-    let config = PluginConfig::default();
+    let (environment, config) = (Environment::default(), PluginConfig::default());
     let mut group = criterion.benchmark_group("load");
     group.sample_size(20);
     for (name, cache) in [("compiled", None), ("cached", Some(folder.path().join("cache")))] {
         let engine = Engine::new(cache.as_deref()).unwrap();
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
-                let load = Plugin::load(
-                    &engine,
-                    &Environment::default(),
-                    "lz4",
-                    component.clone(),
-                    &config,
-                );
+                let load = Plugin::load(&engine, &environment, "lz4", component.clone(), &config);
                 runtime.block_on(load).unwrap()
             });
         });

@@ -110,6 +110,13 @@ pub struct NodeLimits {
     /// Bytes of objects in flight; a node with more says "try later".
     #[schemars(with = "String")]
     pub in_flight: ByteSize,
+    /// Bytes that plugins may be writing to FrameDB themselves; a write that finds no room is
+    /// refused at once.
+    #[schemars(with = "String")]
+    pub plugin_writes: ByteSize,
+    /// Bytes that plugins may be reading from FrameDB; reads wait for room.
+    #[schemars(with = "String")]
+    pub plugin_reads: ByteSize,
     /// How long an object may take, retries included.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
@@ -157,6 +164,10 @@ impl Default for NodeLimits {
             max_object: ByteSize::b(DEFAULT_MAX_OBJECT),
             // Four of the largest objects, or a quarter of a million of 1 KiB.
             in_flight: ByteSize::mib(256),
+            // Thousands of small objects. A larger one than this takes all of it.
+            plugin_writes: ByteSize::mib(8),
+            // One of the largest objects at a time.
+            plugin_reads: ByteSize::mib(64),
             deadline: Duration::from_secs(30),
             // A server that is started again by its supervisor is back by then, and clients
             // without a time limit of their own are not left to think that the node hangs.
@@ -330,6 +341,14 @@ impl Config {
                 "limits.in-flight ({in_flight}) is less than limits.max-object ({max_object}): \
                  the largest object would never be admitted"
             ));
+        }
+        for (name, room) in [
+            ("plugin-writes", self.limits.plugin_writes),
+            ("plugin-reads", self.limits.plugin_reads),
+        ] {
+            if room.as_u64() == 0 {
+                problems.push(format!("limits.{name} is 0: no plugin could ever do it"));
+            }
         }
         // The page limit of a 32-bit memory, which guests have.
         let least = least_guest_memory(max_object.as_u64());

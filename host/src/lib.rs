@@ -24,6 +24,7 @@ mod codecs;
 mod config;
 pub mod driver;
 mod error;
+mod framedb;
 pub mod grants;
 mod health;
 mod instances;

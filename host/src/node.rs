@@ -3,6 +3,7 @@
 use crate::{
     codecs::Codecs,
     config::Config,
+    framedb::OwnFrameDb,
     health::Health,
     instances::Instances,
     pipeline::{Ingress, Pipeline},
@@ -32,6 +33,8 @@ pub struct Node {
     pub reader: Reader,
     /// The routes that clients register themselves.
     pub(crate) registrar: Registrar,
+    /// What plugins use of it; they have a weak hold on it.
+    pub(crate) _framedb: Arc<OwnFrameDb>,
     /// Where sources are written.
     pub(crate) sources: Sources,
     /// Where objects can be kept.

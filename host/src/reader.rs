@@ -136,10 +136,16 @@ impl Reader {
         let place = self.order.enter(key);
         place.come().await;
         let Some(route) = self.route(key).await? else { return Ok(false) };
-        self.delete_data(key, &route).await?;
-        self.registry.remove(key, Some(route.generation)).await?;
+        self.delete_route(key, &route).await?;
         drop(place);
         Ok(true)
+    }
+
+    /// Deletes what is under a route, and the route, in the turn of its key.
+    pub(crate) async fn delete_route(&self, key: &Key, route: &Route) -> Result<()> {
+        self.delete_data(key, route).await?;
+        self.registry.remove(key, Some(route.generation)).await?;
+        Ok(())
     }
 
     /// Takes the oldest element out of a queue for `period`; `None` when none waits. An

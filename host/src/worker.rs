@@ -5,6 +5,7 @@ use crate::{
     codecs::Codecs,
     config::{Address, Config, DEFAULT_PIPELINE},
     driver::{Arena, Disks},
+    framedb::OwnFrameDb,
     health::Health,
     instances::{InstanceConfig, Instances},
     listener::Doors,
@@ -12,7 +13,7 @@ use crate::{
     pipeline::{
         Admission, Ingress, Pipeline, PipelineConfig, Shared, Stages, order::Order, sink::Sink,
     },
-    plugin::{Engine, Environment, Plugin, PluginConfig, Pool},
+    plugin::{Engine, Environment, Plugin, PluginConfig, Pool, framedb::FrameDb},
     reader::Reader,
     registrar::Registrar,
     registry::{self, Generations, Intents, NodeRegistry, Recovered, Recovery, Registry, sweep},
@@ -316,6 +317,16 @@ impl Builder {
             recovery,
             patience: config.limits.deadline,
         };
+        let sources = Sources::new(&config, registry.clone(), tasks.clone())?;
+        let framedb = Arc::new(OwnFrameDb {
+            shared,
+            reader: reader.clone(),
+            sources: sources.clone(),
+            writes: Admission::new(config.limits.plugin_writes.as_u64(), max_object),
+            reads: Admission::new(config.limits.plugin_reads.as_u64(), max_object),
+        });
+        let lent: Arc<dyn FrameDb> = framedb.clone();
+        environment.lend(Arc::downgrade(&lent));
         let node = Arc::new(Node {
             ingress: Ingress {
                 pipelines: pipelines.clone(),
@@ -326,7 +337,8 @@ impl Builder {
                 deadline: config.limits.deadline,
                 unreachable: config.limits.unreachable,
             },
-            sources: Sources::new(&config, registry.clone(), tasks.clone())?,
+            sources,
+            _framedb: framedb,
             registrar: Registrar {
                 reader: reader.clone(),
                 order,

@@ -23,7 +23,7 @@ fn every_fixture_is_used() {
             fixtures += 1;
         }
     }
-    assert!(fixtures >= 9, "{fixtures}");
+    assert!(fixtures >= 10, "{fixtures}");
 }
 
 #[test]

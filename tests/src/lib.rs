@@ -14,6 +14,7 @@
 mod arrival;
 mod build;
 mod component;
+pub mod framedb;
 mod http;
 mod node;
 mod process;

@@ -28,7 +28,7 @@ pub const PLUGINS: [&str; 6] = [
 ];
 
 /// The guests that the tests run, by package.
-pub const FIXTURES: [&str; 9] = [
+pub const FIXTURES: [&str; 10] = [
     "fixture-misbehave",
     "fixture-reverse-v1",
     "fixture-reverse-v2",
@@ -38,6 +38,7 @@ pub const FIXTURES: [&str; 9] = [
     "fixture-wants-sockets",
     "fixture-bad-settings",
     "fixture-other-version",
+    "fixture-uses-framedb",
 ];
 
 /// Builds guests of the workspace at `root`, and returns where their components are: the same

@@ -74,3 +74,39 @@ pub mod serialize {
         pub_export_macro: true,
     });
 }
+
+/// Objects of FrameDB.
+#[cfg(feature = "objects")]
+pub mod objects {
+    wit_bindgen::generate!({
+        path: "../../wit/capabilities/objects",
+        additional_derives: [PartialEq, Clone],
+    });
+}
+
+/// Queues of FrameDB.
+#[cfg(feature = "streams")]
+pub mod streams {
+    wit_bindgen::generate!({
+        path: "../../wit/capabilities/streams",
+        additional_derives: [PartialEq, Clone],
+    });
+}
+
+/// Where keys and sources are.
+#[cfg(feature = "routing")]
+pub mod routing {
+    wit_bindgen::generate!({
+        path: "../../wit/capabilities/routing",
+        additional_derives: [PartialEq, Clone],
+    });
+}
+
+/// Instances of FrameDB.
+#[cfg(feature = "clusters")]
+pub mod clusters {
+    wit_bindgen::generate!({
+        path: "../../wit/capabilities/clusters",
+        additional_derives: [PartialEq, Clone],
+    });
+}

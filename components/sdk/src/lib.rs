@@ -43,6 +43,8 @@ pub mod ingest;
 pub mod resolve;
 pub mod serialize;
 
+#[cfg(any(feature = "objects", feature = "streams", feature = "routing", feature = "clusters"))]
+pub mod framedb;
 pub mod log;
 pub mod settings;
 pub mod types;

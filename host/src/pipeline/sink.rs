@@ -90,6 +90,25 @@ impl Sink {
         (results, times)
     }
 
+    /// Writes what nobody tries again, in the turn of its key. A write of unclear outcome is
+    /// recovery's when this answers.
+    ///
+    /// # Errors
+    ///
+    /// When it is not known to be stored.
+    pub(crate) async fn write_alone(&self, write: Write) -> Result<()> {
+        let (mut results, _) = self.write(vec![write]).await;
+        match results.pop() {
+            Some(Err(Unwritten { error, unclear })) => {
+                if let Some(unclear) = unclear {
+                    self.recovery.hand_over(*unclear);
+                }
+                Err(error)
+            }
+            Some(Ok(_)) | None => Ok(()),
+        }
+    }
+
     async fn put(
         &self,
         framedb_id: &str,

@@ -30,6 +30,7 @@ pub struct Plugin {
     descriptions: Vec<(Stage, wit::Description)>,
     writes: Vec<Format>,
     reads: Vec<Format>,
+    writes_keys: bool,
 }
 
 /// Where the stages' functions are in the component's exports.
@@ -81,6 +82,7 @@ impl Plugin {
             descriptions: Vec::new(),
             writes: Vec::new(),
             reads: Vec::new(),
+            writes_keys: inspection.writes_keys(),
         };
         plugin.describe().await?;
         Ok(plugin)
@@ -143,6 +145,11 @@ impl Plugin {
 
     pub(crate) fn settings(&self) -> Arc<BTreeMap<String, String>> {
         self.settings.clone()
+    }
+
+    /// Whether it can write objects or queues itself.
+    pub(super) fn writes_keys(&self) -> bool {
+        self.writes_keys
     }
 
     pub(super) fn access(&self) -> &Arc<Access> {

@@ -1,6 +1,10 @@
 //! `Inspection`: what a component imports and exports, held against what the node offers.
 
-use super::{caps::Offer, component, engine::Engine};
+use super::{
+    caps::{Offer, framedb::WRITING},
+    component,
+    engine::Engine,
+};
 use crate::{Error, ErrorKind, Result, grants::Grants};
 use framedb_core::Stage;
 use std::collections::BTreeMap;
@@ -76,6 +80,11 @@ impl Inspection {
             }
         }
         wanted
+    }
+
+    /// Whether it imports what writes keys.
+    pub(super) fn writes_keys(&self) -> bool {
+        self.imports.iter().any(|(import, _)| WRITING.contains(&import.as_str()))
     }
 
     /// Refuses a component that imports what reaches out, where nothing of it is granted.

@@ -6,8 +6,10 @@ use super::{
     failure::{Broken, Exceeded},
     state::{Budget, State},
 };
+use framedb_core::Key;
 use std::{
     future::poll_fn,
+    sync::Arc,
     task::Poll,
     time::{Duration, Instant},
 };
@@ -75,6 +77,11 @@ impl Instance {
             Ok(Err(error)) => Err(broken(&mut store, &error, budget)),
             Err(_) => Err(late(budget)),
         }
+    }
+
+    /// Says which keys are written after the next call.
+    pub(crate) fn judges(&mut self, keys: Arc<[Key]>) {
+        self.store.data_mut().judging = keys;
     }
 
     /// Calls a function of the guest, within its budget.

@@ -15,6 +15,7 @@ mod bindings;
 mod caps;
 mod environment;
 mod failure;
+pub(crate) mod framedb;
 mod instance;
 mod state;
 mod usage;

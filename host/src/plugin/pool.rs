@@ -11,7 +11,8 @@ use super::{
 };
 use crate::telemetry::PoolMetrics;
 use framedb_core::{
-    Decoded, Encoded, Failure, FailureClass, Format, Ingested, Object, Resolved, Stage, allowance,
+    Decoded, Encoded, Failure, FailureClass, Format, Ingested, Key, Object, Resolved, Stage,
+    allowance,
 };
 use futures::{StreamExt, stream};
 use std::{
@@ -117,7 +118,7 @@ impl Pool {
     /// The ingest stage over a batch.
     pub(crate) async fn ingest(&self, batch: &[&Object]) -> Verdicts<Ingested> {
         let input = |group| wit::Objects::pack(part(batch, group));
-        let verdicts = self.judge::<Process>(batch.len(), input).await;
+        let verdicts = self.judge::<Process>(batch.len(), self.keys(batch), input).await;
         let check = |verdict: Ingested, object: &Object| {
             let answered = match &verdict {
                 Ingested::Changed { data, .. } => data.len(),
@@ -146,7 +147,7 @@ impl Pool {
     /// The resolve stage over a batch, of which it sees the envelopes.
     pub(crate) async fn resolve(&self, batch: &[&Object]) -> Verdicts<Resolved> {
         let input = |group| wit::Envelopes::pack(part(batch, group));
-        let verdicts = self.judge::<Place>(batch.len(), input).await;
+        let verdicts = self.judge::<Place>(batch.len(), self.keys(batch), input).await;
         let named = batch.iter().map(|object| object.envelope.framedb_id.as_ref());
         let resolved = |(verdict, named): (Result<wit::ResolveVerdict, _>, _)| {
             verdict.map(|verdict| verdict.into_resolved(named))
@@ -157,7 +158,7 @@ impl Pool {
     /// The serialize stage over a batch.
     pub(crate) async fn encode(&self, batch: &[&Object]) -> Verdicts<Encoded> {
         let input = |group| wit::Objects::pack(part(batch, group));
-        let verdicts = self.judge::<Encode>(batch.len(), input).await;
+        let verdicts = self.judge::<Encode>(batch.len(), self.keys(batch), input).await;
         let check = |verdict: wit::SerializeVerdict, object: &Object| {
             let encoded = verdict.declared(self.plugin.writes()).map_err(|format| {
                 let format: String = format.chars().take(80).collect();
@@ -182,7 +183,7 @@ impl Pool {
         data: bytes::Bytes,
     ) -> Result<Decoded, Failure> {
         let stored = wit::Stored { key, format: format.to_string(), data };
-        match self.judge::<Decode>(1, |_| vec![stored.clone()]).await.pop() {
+        match self.judge::<Decode>(1, Arc::default(), |_| vec![stored.clone()]).await.pop() {
             Some(verdict) => verdict.map(Into::into),
             None => Err(self.broke_contract(Stage::Serialize, "it answered nothing")),
         }
@@ -192,18 +193,19 @@ impl Pool {
     /// objects that make calls fail were found.
     ///
     /// `input` makes the input of a part of the batch; it is asked again in a replay, so that
-    /// a batch that does not fail is packed once.
+    /// a batch that does not fail is packed once. `keys` are those that wait for the whole batch.
     async fn judge<C: Call>(
         &self,
         count: usize,
+        keys: Arc<[Key]>,
         input: impl Fn(Range<usize>) -> C::In + Sync,
     ) -> Verdicts<C::Out> {
         match self.isolation {
-            Isolation::Pipeline => self.judge_group::<C>(&input, 0..count, count).await,
+            Isolation::Pipeline => self.judge_group::<C>(&input, &keys, 0..count, count).await,
             Isolation::Object => {
                 let at_once = self.plugin.limits().instances();
                 stream::iter(0..count)
-                    .map(|n| self.judge_group::<C>(&input, n..n + 1, 1))
+                    .map(|n| self.judge_group::<C>(&input, &keys, n..n + 1, 1))
                     .buffered(at_once)
                     .concat()
                     .await
@@ -215,12 +217,15 @@ impl Pool {
     async fn judge_group<C: Call>(
         &self,
         input: &(impl Fn(Range<usize>) -> C::In + Sync),
+        keys: &Arc<[Key]>,
         group: Range<usize>,
         whole: usize,
     ) -> Verdicts<C::Out> {
         let fresh = group.len() < whole || self.isolation == Isolation::Object;
         let budget = self.budget(group.len(), whole);
-        let broken = match self.call::<C>(input(group.clone()), group.len(), budget, fresh).await {
+        let batch = input(group.clone());
+        let called = self.call::<C>(batch, group.len(), keys.clone(), budget, fresh).await;
+        let broken = match called {
             Ok(verdicts) => return verdicts.into_iter().map(Ok).collect(),
             Err(broken) => broken,
         };
@@ -242,7 +247,7 @@ impl Pool {
         stream::iter(group.clone().step_by(step))
             .map(|start| {
                 let part = start..(start + step).min(group.end);
-                Box::pin(self.judge_group::<C>(input, part, whole))
+                Box::pin(self.judge_group::<C>(input, keys, part, whole))
             })
             .buffered(self.plugin.limits().instances().max(2))
             .concat()
@@ -254,10 +259,12 @@ impl Pool {
         &self,
         batch: C::In,
         expected: usize,
+        keys: Arc<[Key]>,
         budget: Budget,
         fresh: bool,
     ) -> Result<Vec<C::Out>, Broken> {
         let mut lease = self.lease(budget, fresh).await?;
+        lease.instance.judges(keys);
         let (verdicts,) = lease.instance.call(C::function, (batch,), budget).await?;
         if verdicts.len() != expected {
             return Err(Broken::Trap(format!(
@@ -326,6 +333,14 @@ impl Pool {
             host_calls: allowance(limits.host_calls, limits.batch_host_calls, group, batch),
             log: allowance(limits.log.as_u64(), limits.batch_log.as_u64(), group, batch),
         }
+    }
+
+    /// The keys of a batch, for a plugin that could write them itself.
+    fn keys(&self, batch: &[&Object]) -> Arc<[Key]> {
+        if !self.plugin.writes_keys() {
+            return Arc::default();
+        }
+        batch.iter().map(|object| object.envelope.key.clone()).collect()
     }
 
     fn broke_contract(&self, stage: Stage, how: &str) -> Failure {

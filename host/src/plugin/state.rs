@@ -8,6 +8,7 @@ use super::{
     failure::Exceeded,
     usage::{CpuLimit, HostCallLimit, MemoryLimit},
 };
+use framedb_core::Key;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use wasmtime::{ResourceLimiter, UpdateDeadline, component::ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -31,6 +32,10 @@ pub(crate) struct State {
     pub(crate) table: ResourceTable,
     pub(crate) settings: Arc<BTreeMap<String, String>>,
     pub(crate) access: Arc<Access>,
+    /// Keys that are written after the present call, if the plugin could write them, too.
+    pub(crate) judging: Arc<[Key]>,
+    /// How long a capability may wait, so that the guest can still answer.
+    pub(crate) patience: Duration,
     lines: Lines,
     memory: MemoryLimit,
     cpu: CpuLimit,
@@ -48,6 +53,8 @@ impl State {
             table,
             settings: plugin.settings(),
             access: plugin.access().clone(),
+            judging: Arc::default(),
+            patience: limits.time / 2,
             lines,
             memory: MemoryLimit::new(limits.memory.as_u64(), limits.table_elements),
             cpu: CpuLimit::default(),

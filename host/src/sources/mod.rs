@@ -85,6 +85,18 @@ impl Sources {
         Ok(self.mapped(source).await?.record(source))
     }
 
+    /// The node tags that a source is written on, each with its cluster; none when it is not
+    /// mapped.
+    ///
+    /// # Errors
+    ///
+    /// When the registry fails.
+    pub(crate) async fn targets(&self, source: &str) -> Result<Vec<(String, String)>> {
+        let (mapping, _) = self.load(source).await?;
+        let targets = mapping.targets.into_iter();
+        Ok(targets.map(|target| (target.node_tag, target.cluster_name)).collect())
+    }
+
     /// The metadata of a source on the nodes of a tag.
     ///
     /// # Errors

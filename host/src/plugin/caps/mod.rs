@@ -2,6 +2,7 @@
 
 pub(crate) mod bindings;
 pub(crate) mod config;
+pub(crate) mod framedb;
 pub(crate) mod stdio;
 mod variables;
 
@@ -33,10 +34,18 @@ pub(crate) const OFFERS: &[Offer] = &[
     free("wasi:io/", "streams and polling"),
     free("wasi:random/", "random numbers"),
     free("spin:variables/variables@3.0.0", "the plugin's settings"),
+    granted("framedb:objects/objects@0.1.0", "objects of FrameDB", "objects"),
+    granted("framedb:streams/streams@0.1.0", "queues of FrameDB", "streams"),
+    granted("framedb:routing/routing@0.1.0", "where objects and sources are", "routing"),
+    granted("framedb:clusters/clusters@0.1.0", "instances and their health", "clusters"),
 ];
 
 const fn free(import: &'static str, what: &'static str) -> Offer {
     Offer { import, what, grant: None }
+}
+
+const fn granted(import: &'static str, what: &'static str, grant: &'static str) -> Offer {
+    Offer { import, what, grant: Some(grant) }
 }
 
 impl Offer {
@@ -54,5 +63,6 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     wasmtime_wasi::p3::add_to_linker(linker)?;
     config::add_to_linker(linker)?;
-    wit::spin::variables::variables::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+    wit::spin::variables::variables::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    framedb::add_to_linker(linker)
 }
