@@ -1,10 +1,11 @@
 //! What the disk promises beside the suites: that it is all there again, and fsyncs shared.
 
 use crate::engines::{Engine, eventually, expiring, file_at, key, keys, record, route};
-use framedb_core::Kind;
+use framedb_core::{Kind, Route};
 use framedb_host::{
     ErrorKind,
     driver::{Arena, Disk, Disks},
+    registry::{DiskRegistry, Registry as _},
     store::{Element, OpenContext, Options, Pushed, Record, SyncMode, open},
 };
 use std::{
@@ -130,11 +131,43 @@ async fn a_directory_of_another_format_is_refused() {
     {
         let database = fjall::Database::builder(directory.path().join("db")).open().unwrap();
         let meta = database.keyspace("meta", Default::default).unwrap();
-        meta.insert("format", "2").unwrap();
+        meta.insert("format", "3").unwrap();
     }
     let error = Disk::open(directory.path()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(error.to_string().contains("format is 2"), "{error}");
+    assert!(error.to_string().contains("format is 3"), "{error}");
+}
+
+#[tokio::test]
+async fn routes_of_the_first_format_are_read_and_replaced() {
+    let directory = tempfile::tempdir().unwrap();
+    let key = key("old");
+    let keys = std::slice::from_ref(&key);
+    let route = |generation: u64| -> Route {
+        let text = format!(
+            r#"{{"framedb_id":"a","kind":"storage","generation":{generation},"stored_at":1}}"#
+        );
+        serde_json::from_str(&text).unwrap()
+    };
+    drop(Disk::open(directory.path()).unwrap());
+    {
+        let database = fjall::Database::builder(directory.path().join("db")).open().unwrap();
+        let meta = database.keyspace("meta", Default::default).unwrap();
+        meta.insert("format", "1").unwrap();
+        meta.insert("routes", 1_u64.to_be_bytes()).unwrap();
+        let routes = database.keyspace("routes", Default::default).unwrap();
+        routes.insert("old", serde_json::to_vec(&route(7)).unwrap()).unwrap();
+    }
+    for opened in 0..2 {
+        let disk = Arc::new(Disk::open(directory.path()).unwrap());
+        let registry = DiskRegistry::new(disk);
+        let found = registry.lookup(keys).await.unwrap().remove(0).unwrap();
+        assert_eq!(found, route(7 + opened));
+        let refused = registry.register(&[(key.clone(), route(6))]).await.remove(0).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Conflict);
+        registry.register(&[(key.clone(), route(8))]).await.remove(0).unwrap();
+        assert_eq!(registry.count().await.unwrap(), 1);
+    }
 }
 
 #[tokio::test]
