@@ -86,7 +86,10 @@ impl Worker {
         // A look at a configuration makes no folders.
         let cache = Some(config.cache_dir()).filter(|folder| folder.is_dir());
         let engine = Engine::new(cache.as_deref())?;
-        Ok(load(&engine, &Environment::default(), config, &HashMap::new()).await?.into_values().collect())
+        Ok(load(&engine, &Environment::default(), config, &HashMap::new())
+            .await?
+            .into_values()
+            .collect())
     }
 
     /// The way in: ingests objects from code.
@@ -258,7 +261,7 @@ impl Builder {
         });
         // The engine and the data directory take their time side by side.
         let engine = Engine::new(Some(&config.cache_dir()))?;
-        let environment = Environment::new(&config.instances, telemetry.clone());
+        let environment = Environment::new(&config.instances, telemetry.clone(), disks.clone());
         let plugins = load(&engine, &environment, &config, &components).await?;
         let disk = disk.await.map_err(|source| {
             Error::new(ErrorKind::Unavailable, "cannot open the data directory").with_source(source)

@@ -139,7 +139,9 @@ impl Bucket for RedisBucket {
             }
             Err(fault) if fault.says("overflow") => {
                 let shown = shown(key);
-                Err(BucketError::refused(format!("the sum under {shown} does not fit into 64 bits")))
+                Err(BucketError::refused(format!(
+                    "the sum under {shown} does not fit into 64 bits"
+                )))
             }
             answer => answer.map_err(|fault| self.failed("write a bucket", fault)),
         }

@@ -16,6 +16,7 @@ mod caps;
 mod environment;
 mod failure;
 mod instance;
+mod servers;
 mod state;
 mod usage;
 

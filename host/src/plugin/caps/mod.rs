@@ -1,7 +1,11 @@
 //! What plugins may import, one capability a file.
 
 pub(crate) mod bindings;
+pub(crate) mod buckets;
 pub(crate) mod config;
+mod key_stream;
+pub(crate) mod keyvalue;
+mod spin_key_value;
 pub(crate) mod stdio;
 mod variables;
 
@@ -33,10 +37,18 @@ pub(crate) const OFFERS: &[Offer] = &[
     free("wasi:io/", "streams and polling"),
     free("wasi:random/", "random numbers"),
     free("spin:variables/variables@3.0.0", "the plugin's settings"),
+    granted("wasi:keyvalue/store@0.2.0-draft2", "buckets of its own state", "key-value"),
+    granted("wasi:keyvalue/atomics@0.2.0-draft2", "buckets of its own state", "key-value"),
+    granted("wasi:keyvalue/batch@0.2.0-draft2", "buckets of its own state", "key-value"),
+    granted("spin:key-value/key-value@3.0.0", "buckets of its own state", "key-value"),
 ];
 
 const fn free(import: &'static str, what: &'static str) -> Offer {
     Offer { import, what, grant: None }
+}
+
+const fn granted(import: &'static str, what: &'static str, grant: &'static str) -> Offer {
+    Offer { import, what, grant: Some(grant) }
 }
 
 impl Offer {
@@ -54,5 +66,9 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     wasmtime_wasi::p3::add_to_linker(linker)?;
     config::add_to_linker(linker)?;
-    wit::spin::variables::variables::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+    wit::spin::variables::variables::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    wit::wasi::keyvalue::store::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    wit::wasi::keyvalue::atomics::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    wit::wasi::keyvalue::batch::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    wit::spin::key_value::key_value::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
 }
