@@ -11,10 +11,12 @@
 mod admission;
 mod codecs;
 mod coverage;
+mod dedup;
 mod door;
 mod failing;
 mod framing;
 mod isolation;
+mod keyvalue;
 mod loading;
 mod matching;
 mod moving;
