@@ -167,7 +167,7 @@ async fn marks_that_no_longer_count_are_removed() {
     let node = set(build, "dedup_window", "50ms").start().await;
     let marks = || {
         let name = "#framedb:bucket:own/12/ingest-dedup/default";
-        server.command(&["hlen", name]).trim().parse::<usize>().unwrap()
+        server.command(&["hlen", name]).trim_start_matches(':').parse::<usize>().unwrap()
     };
     let n = std::cell::Cell::new(0);
     let batch = async || {
