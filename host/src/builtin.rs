@@ -12,6 +12,7 @@ macro_rules! builtin {
 }
 
 builtin!(
+    "ingest-dedup",
     "ingest-inspect",
     "pass-through",
     "resolve-rules",

@@ -19,6 +19,7 @@
 //! ```
 
 pub mod bench;
+pub mod bucket;
 pub mod builtin;
 mod codecs;
 mod config;

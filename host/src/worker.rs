@@ -262,7 +262,7 @@ impl Builder {
         });
         // The engine and the data directory take their time side by side.
         let engine = Engine::new(Some(&config.cache_dir()))?;
-        let environment = Environment::new(&config.instances, telemetry.clone());
+        let environment = Environment::new(&config.instances, telemetry.clone(), disks.clone());
         let plugins = load(&engine, &environment, &config, &components).await?;
         let disk = disk.await.map_err(|source| {
             Error::new(ErrorKind::Unavailable, "cannot open the data directory").with_source(source)

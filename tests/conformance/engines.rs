@@ -1,5 +1,8 @@
 //! The engines, each opened afresh for a test.
 
+pub(crate) use crate::buckets::{
+    in_cluster as bucket_in_cluster, in_redis as bucket_in_redis, on_disk as bucket_on_disk,
+};
 use crate::{
     replicated::{Cluster, Replicated, Tls},
     server::RedisServer,

@@ -9,6 +9,7 @@
     reason = "tests fail loudly, their helpers too"
 )]
 
+mod buckets;
 mod crash;
 mod engines;
 mod etcd;
@@ -119,6 +120,21 @@ mod suites {
         names_that_begin_alike_are_apart,
         consumers_at_once_get_each_element_once,
         a_random_history_agrees_with_the_model,
+    });
+    suite!(buckets on
+        on_disk = bucket_on_disk, on_redis = bucket_in_redis,
+        on_redis_cluster = bucket_in_cluster: {
+        a_value_is_read_as_it_was_set,
+        many_values_are_answered_in_the_order_of_the_keys,
+        of_several_values_for_a_key_the_last_counts,
+        deleted_keys_are_gone_and_absent_ones_are_no_error,
+        buckets_are_apart,
+        keys_are_listed_page_by_page,
+        numbers_are_added_to_in_one_step,
+        a_swap_minds_what_is_there,
+        of_swaps_at_once_one_is_done,
+        what_is_too_much_is_refused,
+        a_cursor_of_nobody_does_no_harm,
     });
     suite!(registry on
         in_memory = memory, on_disk = file, on_etcd = etcd_registry,

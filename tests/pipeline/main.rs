@@ -11,6 +11,7 @@
 mod admission;
 mod codecs;
 mod coverage;
+mod dedup;
 mod door;
 mod failing;
 mod framedb;
@@ -18,6 +19,7 @@ mod framedb_grants;
 mod framedb_waits;
 mod framing;
 mod isolation;
+mod keyvalue;
 mod loading;
 mod matching;
 mod moving;

@@ -18,7 +18,8 @@ use std::{fs, path::Path, path::PathBuf};
 pub use paths::{components_dir, watched};
 
 /// The plugins that the node brings along, by package; each becomes `<package>.wasm`.
-pub const PLUGINS: [&str; 6] = [
+pub const PLUGINS: [&str; 7] = [
+    "ingest-dedup",
     "ingest-inspect",
     "resolve-rules",
     "serialize-raw",
@@ -28,7 +29,8 @@ pub const PLUGINS: [&str; 6] = [
 ];
 
 /// The guests that the tests run, by package.
-pub const FIXTURES: [&str; 10] = [
+pub const FIXTURES: [&str; 11] = [
+    "fixture-keyvalue",
     "fixture-misbehave",
     "fixture-reverse-v1",
     "fixture-reverse-v2",

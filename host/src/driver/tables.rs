@@ -40,11 +40,13 @@ pub(crate) struct Tables {
     pub(crate) queues: Keyspace,
     /// Bytes of elements.
     pub(crate) payloads: Keyspace,
+    /// Values that plugins keep, by the bucket's name and the key.
+    pub(crate) buckets: Keyspace,
     /// Writes that have begun.
     pub(crate) intents: Keyspace,
     /// Documents of the registry, by table and id.
     pub(crate) documents: Keyspace,
-    /// The format, and the number of routes.
+    /// The format, the number of routes, and the bytes of each bucket.
     pub(crate) meta: Keyspace,
 }
 
@@ -74,6 +76,7 @@ impl Tables {
             expiry: small("expiry")?,
             queues: small("queues")?,
             payloads: large("payloads")?,
+            buckets: large("buckets")?,
             intents: small("intents")?,
             documents: small("documents")?,
             meta: small("meta")?,
@@ -115,7 +118,8 @@ impl Tables {
     /// Keyspaces with large values: writers wait here for flushes, not inside of a commit, where
     /// a flush that never comes would keep them.
     pub(super) fn sealed(&self) -> usize {
-        self.objects.sealed_memtable_count().max(self.payloads.sealed_memtable_count())
+        let large = [&self.objects, &self.payloads, &self.buckets];
+        large.into_iter().map(Keyspace::sealed_memtable_count).max().unwrap_or_default()
     }
 
     /// When an object of this key expires; `None` keeps it.

@@ -1,8 +1,15 @@
 //! `Environment`: what a node lends to its plugins. The worker fills it; plugins get at it
 //! through their grants only.
 
-use super::framedb::FrameDb;
-use crate::{instances::InstanceConfig, telemetry::Telemetry};
+use super::{framedb::FrameDb, servers::Servers};
+use crate::{
+    Error, ErrorKind, Result,
+    bucket::{Bounded, Bucket, DEFAULT_MAX_BYTES, FileBucket, RedisBucket},
+    driver::{Disk, Disks, redis::Connection},
+    grants::{KeyValueGrant, ServerUrl},
+    instances::InstanceConfig,
+    telemetry::Telemetry,
+};
 use std::{
     collections::BTreeMap,
     fmt,
@@ -19,13 +26,25 @@ struct Parts {
     telemetry: Telemetry,
     /// Set once, when the parts of the node are built. Weak, because they hold the plugins.
     framedb: OnceLock<Weak<dyn FrameDb>>,
+    servers: Servers,
+    disks: Option<Arc<Disks>>,
 }
 
 impl Environment {
-    /// The environment of a node with these instances.
+    /// The environment of a node with these instances; what plugins keep on the disk is in its
+    /// data directory.
     #[must_use]
-    pub fn new(instances: &BTreeMap<String, InstanceConfig>, telemetry: Telemetry) -> Self {
-        Self(Arc::new(Parts { instances: instances.clone(), telemetry, framedb: OnceLock::new() }))
+    pub fn new(
+        instances: &BTreeMap<String, InstanceConfig>,
+        telemetry: Telemetry,
+        disks: Arc<Disks>,
+    ) -> Self {
+        Self(Arc::new(Parts {
+            instances: instances.clone(),
+            telemetry,
+            disks: Some(disks),
+            ..Parts::default()
+        }))
     }
 
     /// The URL of a configured instance; it may hold a password.
@@ -41,6 +60,49 @@ impl Environment {
     /// FrameDB, while the node runs.
     pub(crate) fn framedb(&self) -> Option<Arc<dyn FrameDb>> {
         self.0.framedb.get()?.upgrade()
+    }
+
+    /// The connection to the Redis of an instance, or at a URL, that all plugins share.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such instance, or the URL is wrong.
+    pub(crate) fn redis(
+        &self,
+        instance: Option<&str>,
+        url: Option<&ServerUrl>,
+    ) -> Result<Arc<Connection>> {
+        let configured = instance.and_then(|id| self.instance_url(id));
+        let place = configured.or(url.map(ServerUrl::expose)).ok_or_else(|| {
+            Error::new(ErrorKind::Config, "a grant leads to no configured instance")
+        })?;
+        self.0.servers.redis(place)
+    }
+
+    /// The bucket of this name, where the grant says that it is kept.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such instance, or the data directory cannot be opened.
+    pub(crate) async fn bucket(
+        &self,
+        name: &str,
+        grant: &KeyValueGrant,
+    ) -> Result<Arc<dyn Bucket>> {
+        if let Some(instance) = &grant.instance {
+            let connection = self.redis(Some(instance), None)?;
+            return Ok(Arc::new(Bounded(RedisBucket::new(connection, name))));
+        }
+        let max_bytes = grant.max_bytes.map_or(DEFAULT_MAX_BYTES, |bytes| bytes.as_u64());
+        Ok(Arc::new(Bounded(FileBucket::new(self.disk().await?, name, max_bytes))))
+    }
+
+    /// The node's data directory. Plugins may be loaded before it is open.
+    async fn disk(&self) -> Result<Arc<Disk>> {
+        let failed = || Error::new(ErrorKind::Unavailable, "there is no data directory to lend");
+        let disks = self.0.disks.clone().ok_or_else(failed)?;
+        let opened = tokio::task::spawn_blocking(move || disks.home()).await;
+        opened.map_err(|cause| failed().with_source(cause))?
     }
 
     pub(crate) fn telemetry(&self) -> &Telemetry {

@@ -17,6 +17,7 @@ mod environment;
 mod failure;
 pub(crate) mod framedb;
 mod instance;
+mod servers;
 mod state;
 mod usage;
 

@@ -32,5 +32,10 @@ wasmtime::component::bindgen!({
         "../wit/capabilities/clusters",
     ],
     imports: { default: async | trappable },
+    with: {
+        "wasi:keyvalue/store.bucket": crate::plugin::caps::buckets::Opened,
+        "wasi:keyvalue/atomics.cas": crate::plugin::caps::keyvalue::Seen,
+        "spin:key-value/key-value.store": crate::plugin::caps::buckets::Opened,
+    },
     require_store_data_send: true,
 });

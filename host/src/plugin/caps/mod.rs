@@ -1,8 +1,12 @@
 //! What plugins may import, one capability a file.
 
 pub(crate) mod bindings;
+pub(crate) mod buckets;
 pub(crate) mod config;
 pub(crate) mod framedb;
+mod key_stream;
+pub(crate) mod keyvalue;
+mod spin_key_value;
 pub(crate) mod stdio;
 mod variables;
 
@@ -38,6 +42,10 @@ pub(crate) const OFFERS: &[Offer] = &[
     granted("framedb:streams/streams@0.1.0", "queues of FrameDB", "streams"),
     granted("framedb:routing/routing@0.1.0", "where objects and sources are", "routing"),
     granted("framedb:clusters/clusters@0.1.0", "instances and their health", "clusters"),
+    granted("wasi:keyvalue/store@0.2.0-draft2", "buckets of its own state", "key-value"),
+    granted("wasi:keyvalue/atomics@0.2.0-draft2", "buckets of its own state", "key-value"),
+    granted("wasi:keyvalue/batch@0.2.0-draft2", "buckets of its own state", "key-value"),
+    granted("spin:key-value/key-value@3.0.0", "buckets of its own state", "key-value"),
 ];
 
 const fn free(import: &'static str, what: &'static str) -> Offer {
@@ -64,5 +72,9 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     wasmtime_wasi::p3::add_to_linker(linker)?;
     config::add_to_linker(linker)?;
     wit::spin::variables::variables::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    wit::wasi::keyvalue::store::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    wit::wasi::keyvalue::atomics::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    wit::wasi::keyvalue::batch::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    wit::spin::key_value::key_value::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
     framedb::add_to_linker(linker)
 }
