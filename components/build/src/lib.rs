@@ -28,7 +28,9 @@ pub const PLUGINS: [&str; 6] = [
 ];
 
 /// The guests that the tests run, by package.
-pub const FIXTURES: [&str; 9] = [
+pub const FIXTURES: [&str; 11] = [
+    "fixture-asks-redis",
+    "fixture-asks-sql",
     "fixture-misbehave",
     "fixture-reverse-v1",
     "fixture-reverse-v2",

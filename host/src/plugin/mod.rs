@@ -14,6 +14,7 @@ mod access;
 mod bindings;
 mod caps;
 mod environment;
+mod servers;
 mod failure;
 mod instance;
 mod state;

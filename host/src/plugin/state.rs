@@ -9,8 +9,12 @@ use super::{
     usage::{CpuLimit, HostCallLimit, MemoryLimit},
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::time::Instant;
 use wasmtime::{ResourceLimiter, UpdateDeadline, component::ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+/// How long a call into a capability may wait where the guest's own time has no end.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// What one call may use.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +39,8 @@ pub(crate) struct State {
     memory: MemoryLimit,
     cpu: CpuLimit,
     host_calls: HostCallLimit,
+    /// When calls into capabilities are given up.
+    wait_until: Instant,
 }
 
 impl State {
@@ -52,6 +58,7 @@ impl State {
             memory: MemoryLimit::new(limits.memory.as_u64(), limits.table_elements),
             cpu: CpuLimit::default(),
             host_calls: HostCallLimit::default(),
+            wait_until: Instant::now(),
         }
     }
 
@@ -64,11 +71,19 @@ impl State {
         self.host_calls.count()
     }
 
+    /// Until when a call into a capability may wait: early enough for the guest to read what
+    /// failed, and to answer, before its own time is up.
+    pub(crate) fn wait_until(&self) -> Instant {
+        self.wait_until
+    }
+
     /// Begins another call with a budget of its own.
     pub(super) fn arm(&mut self, budget: Budget) {
         self.cpu = CpuLimit::new(budget.cpu);
         self.host_calls = HostCallLimit::new(budget.host_calls);
         self.lines.arm(budget.log);
+        let now = Instant::now();
+        self.wait_until = now.checked_add(budget.time / 4 * 3).unwrap_or(now + LONGEST_WAIT);
     }
 
     pub(super) fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {

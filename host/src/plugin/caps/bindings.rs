@@ -32,5 +32,10 @@ wasmtime::component::bindgen!({
         "../wit/capabilities/clusters",
     ],
     imports: { default: async | trappable },
+    with: {
+        "spin:redis/redis.connection": crate::plugin::caps::redis::Opened,
+        "spin:mysql/mysql.connection": crate::plugin::caps::mysql::Opened,
+        "fermyon:spin/mysql.connection": crate::plugin::caps::mysql::Opened,
+    },
     require_store_data_send: true,
 });

@@ -2,6 +2,11 @@
 
 pub(crate) mod bindings;
 pub(crate) mod config;
+pub(crate) mod mysql;
+mod mysql_v2;
+mod mysql_values;
+pub(crate) mod redis;
+mod redis_values;
 pub(crate) mod stdio;
 mod variables;
 
@@ -33,10 +38,19 @@ pub(crate) const OFFERS: &[Offer] = &[
     free("wasi:io/", "streams and polling"),
     free("wasi:random/", "random numbers"),
     free("spin:variables/variables@3.0.0", "the plugin's settings"),
+    granted("spin:redis/redis@3.0.0", "commands of Redis", "redis"),
+    granted("spin:mysql/mysql@3.0.0", "statements of SQL", "mysql"),
+    granted("fermyon:spin/mysql@2.0.0", "statements of SQL", "mysql"),
+    // Interfaces of types only.
+    free("fermyon:spin/rdbms-types@2.0.0", "types of SQL"),
 ];
 
 const fn free(import: &'static str, what: &'static str) -> Offer {
     Offer { import, what, grant: None }
+}
+
+const fn granted(import: &'static str, what: &'static str, grant: &'static str) -> Offer {
+    Offer { import, what, grant: Some(grant) }
 }
 
 impl Offer {
@@ -54,5 +68,9 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     wasmtime_wasi::p3::add_to_linker(linker)?;
     config::add_to_linker(linker)?;
-    wit::spin::variables::variables::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+    wit::spin::variables::variables::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    wit::spin::redis::redis::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    wit::spin::mysql::mysql::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    wit::fermyon::spin::rdbms_types::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    wit::fermyon::spin::mysql::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
 }
