@@ -12,8 +12,10 @@ macro_rules! builtin {
 }
 
 builtin!(
+    "ingest-audit-sql",
     "ingest-inspect",
     "pass-through",
+    "resolve-redis-table",
     "resolve-rules",
     "serialize-cbor",
     "serialize-lz4",

@@ -86,7 +86,10 @@ impl Worker {
         // A look at a configuration makes no folders.
         let cache = Some(config.cache_dir()).filter(|folder| folder.is_dir());
         let engine = Engine::new(cache.as_deref())?;
-        Ok(load(&engine, &Environment::default(), config, &HashMap::new()).await?.into_values().collect())
+        Ok(load(&engine, &Environment::default(), config, &HashMap::new())
+            .await?
+            .into_values()
+            .collect())
     }
 
     /// The way in: ingests objects from code.

@@ -18,8 +18,10 @@ use std::{fs, path::Path, path::PathBuf};
 pub use paths::{components_dir, watched};
 
 /// The plugins that the node brings along, by package; each becomes `<package>.wasm`.
-pub const PLUGINS: [&str; 6] = [
+pub const PLUGINS: [&str; 8] = [
+    "ingest-audit-sql",
     "ingest-inspect",
+    "resolve-redis-table",
     "resolve-rules",
     "serialize-raw",
     "serialize-lz4",

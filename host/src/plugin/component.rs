@@ -1,13 +1,13 @@
 //! `Plugin`: a component, compiled, linked and checked once.
 
 use super::{
-    bindings as wit,
     access::Access,
+    bindings as wit,
     caps::{self, OFFERS},
     config::{Limits, PluginConfig},
     engine::Engine,
-    inspect::{Inspection, STAGES},
     environment::Environment,
+    inspect::{Inspection, STAGES},
     instance::{Exports, IngestExports, Instance, ResolveExports, SerializeExports},
     state::{Budget, State},
 };

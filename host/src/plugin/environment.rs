@@ -61,15 +61,11 @@ impl Environment {
         self.0.servers.mysql(self.place(instance, url)?)
     }
 
-    fn place<'a>(
-        &'a self,
-        instance: Option<&str>,
-        url: Option<&'a ServerUrl>,
-    ) -> Result<&'a str> {
+    fn place<'a>(&'a self, instance: Option<&str>, url: Option<&'a ServerUrl>) -> Result<&'a str> {
         let configured = instance.and_then(|id| self.instance_url(id));
-        configured.or(url.map(ServerUrl::expose)).ok_or_else(|| {
-            Error::new(ErrorKind::Config, "a grant leads to no configured instance")
-        })
+        configured
+            .or(url.map(ServerUrl::expose))
+            .ok_or_else(|| Error::new(ErrorKind::Config, "a grant leads to no configured instance"))
     }
 
     pub(crate) fn telemetry(&self) -> &Telemetry {

@@ -14,9 +14,9 @@ mod access;
 mod bindings;
 mod caps;
 mod environment;
-mod servers;
 mod failure;
 mod instance;
+mod servers;
 mod state;
 mod usage;
 

@@ -105,7 +105,7 @@ impl Server {
 
     /// Lets the process stand still, so that it answers nobody, or go on.
     pub fn pause(&self, paused: bool) {
-        process::pause(&self.child, paused);
+        process::pause(self.child.as_ref().unwrap(), paused);
     }
 
     /// A connection of a client, as root.

@@ -151,7 +151,8 @@ async fn read<T>(
                 bytes += weight(&row);
                 number += 1;
                 if bytes > MAX_BYTES || number > MAX_ROWS {
-                    let what = format!("the answer has more than {MAX_BYTES} bytes, or {MAX_ROWS} rows");
+                    let what =
+                        format!("the answer has more than {MAX_BYTES} bytes, or {MAX_ROWS} rows");
                     return Err(Complaint::Other(what));
                 }
                 if rows.send(convert(row)?).await.is_err() {

@@ -41,7 +41,8 @@ impl Fault {
         }
         match cause.code() {
             Some(code) if PLAIN.contains(&code) => {
-                let detail: String = cause.detail().unwrap_or_default().chars().take(SHOWN).collect();
+                let detail: String =
+                    cause.detail().unwrap_or_default().chars().take(SHOWN).collect();
                 format!("{code} {detail}").trim_end().to_owned()
             }
             Some(code) => format!("the server refuses: {code}"),

@@ -82,8 +82,8 @@ impl HostConnectionWithStore<State> for HasSelf<State> {
         parameters: Vec<ParameterValue>,
     ) -> wasmtime::Result<Result<Query, Error>> {
         let parameters = parameters.into_iter().map(V3::parameter).collect();
-        let begun = accessor
-            .with(|mut access| begin(access.get(), &connection, &statement, parameters))?;
+        let begun =
+            accessor.with(|mut access| begin(access.get(), &connection, &statement, parameters))?;
         let call = match begun {
             Ok(call) => call,
             Err(text) => return Ok(Err(Error::QueryFailed(text))),
@@ -111,8 +111,8 @@ impl HostConnectionWithStore<State> for HasSelf<State> {
         parameters: Vec<ParameterValue>,
     ) -> wasmtime::Result<Result<(), Error>> {
         let parameters = parameters.into_iter().map(V3::parameter).collect();
-        let begun = accessor
-            .with(|mut access| begin(access.get(), &connection, &statement, parameters))?;
+        let begun =
+            accessor.with(|mut access| begin(access.get(), &connection, &statement, parameters))?;
         Ok(match begun {
             Ok(call) => {
                 let label = call.label.clone();

@@ -96,7 +96,9 @@ fn read<T: FromValue>(value: Value, column: &Column) -> Result<T, Complaint> {
 /// The value is not shown: it may be anybody's.
 fn unreadable(column: &Column) -> Complaint {
     let (name, kind) = (column.name_str(), column.column_type());
-    Complaint::Conversion(format!("the column `{name}` has the type {kind:?}, which has no name here"))
+    Complaint::Conversion(format!(
+        "the column `{name}` has the type {kind:?}, which has no name here"
+    ))
 }
 
 macro_rules! names {

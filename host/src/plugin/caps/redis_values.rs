@@ -68,7 +68,11 @@ fn append(results: &mut Vec<RedisResult>, value: Value) -> Result<(), Error> {
             let text = format!("{} {}", error.code(), error.details().unwrap_or_default());
             return Err(Error::Other(text.trim_end().to_owned()));
         }
-        _ => return Err(Error::Other("Redis answered with a kind of value that is not taken".into())),
+        _ => {
+            return Err(Error::Other(
+                "Redis answered with a kind of value that is not taken".into(),
+            ));
+        }
     });
     Ok(())
 }
@@ -86,7 +90,9 @@ pub(super) fn weight(value: &Value) -> usize {
     let inside: usize = match value {
         Value::BulkString(bytes) | Value::BigNumber(bytes) => bytes.len(),
         Value::SimpleString(text) | Value::VerbatimString { text, .. } => text.len(),
-        Value::Array(values) | Value::Set(values) | Value::Push { data: values, .. } => list(values),
+        Value::Array(values) | Value::Set(values) | Value::Push { data: values, .. } => {
+            list(values)
+        }
         Value::Map(pairs) => pairs.iter().map(|(key, value)| weight(key) + weight(value)).sum(),
         _ => 0,
     };
@@ -102,8 +108,12 @@ mod tests {
         let inner = Value::Array(vec![Value::Nil, Value::Int(7), Value::BulkString(b"b".to_vec())]);
         let outer = Value::Array(vec![Value::Okay, inner, Value::Array(Vec::new())]);
         let results = flat(outer).unwrap();
-        let [RedisResult::Status(ok), RedisResult::Nil, RedisResult::Int64(7), RedisResult::Binary(b)] =
-            results.as_slice()
+        let [
+            RedisResult::Status(ok),
+            RedisResult::Nil,
+            RedisResult::Int64(7),
+            RedisResult::Binary(b),
+        ] = results.as_slice()
         else {
             panic!("{results:?}");
         };
