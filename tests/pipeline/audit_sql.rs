@@ -67,7 +67,7 @@ async fn an_object_without_a_row_is_accepted_or_refused_as_the_setting_says() {
     let _ = stored(accepts.ingest(arrival("a")).await);
     let rejects = node(&url, "reject").start().await;
     let refused = failure(rejects.ingest(arrival("a")).await);
-    assert_eq!(refused.class, FailureClass::Rejected);
+    assert_eq!(refused.class, FailureClass::Reject);
     assert!(refused.message.contains("there is no such table"), "{}", refused.message);
     let retries = node(&url, "retry")
         .config(|config| config.limits.deadline = std::time::Duration::from_secs(1))
