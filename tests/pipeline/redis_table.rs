@@ -98,7 +98,10 @@ async fn without_redis_objects_wait_or_go_by_what_is_known() {
     }
     server.stop();
     assert_eq!(stored(stale.ingest(arrival("a")).await).framedb_id.unwrap().to_string(), "disk");
-    assert_eq!(stored(fallback.ingest(arrival("a")).await).framedb_id.unwrap().to_string(), "memory");
+    assert_eq!(
+        stored(fallback.ingest(arrival("a")).await).framedb_id.unwrap().to_string(),
+        "memory"
+    );
     let late = failure(waits.ingest(arrival("a")).await);
     assert!(late.message.contains("cannot ask for the route"), "{}", late.message);
 }

@@ -8,7 +8,7 @@
 use super::{Complaint, address::Address, session::Session};
 use crate::{Error, ErrorKind, Result};
 use mysql_async::{Column, Params, Pool, PoolConstraints, PoolOpts, Row, Value};
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
@@ -17,6 +17,9 @@ use tokio::{
 
 /// Connections at once, for the plugins of a node together.
 const MAX_CONNECTIONS: usize = 16;
+
+/// How long a connection that nobody needs is kept.
+const IDLE: Duration = Duration::from_secs(60);
 
 /// Bytes of one row, and of what one statement answers.
 const MAX_BYTES: usize = 64 << 20;
@@ -54,7 +57,10 @@ impl Lent {
         let address = Address::parse(url)?;
         let constraints = PoolConstraints::new(0, MAX_CONNECTIONS)
             .ok_or_else(|| Error::new(ErrorKind::Config, "cannot bound the connections"))?;
-        let pool = PoolOpts::default().with_constraints(constraints).with_reset_connection(true);
+        let pool = PoolOpts::default()
+            .with_constraints(constraints)
+            .with_inactive_connection_ttl(IDLE)
+            .with_reset_connection(true);
         let options = address
             .options()
             .db_name(Some(address.database.as_str()))
