@@ -182,7 +182,7 @@ async fn what_the_server_refuses_is_told_without_its_address_and_user() {
 #[tokio::test]
 async fn rows_that_nobody_reads_end_their_statement() {
     let mut database = Database::new().await;
-    for n in 0..20 {
+    for n in 0..5 {
         let rows: Vec<(u32, String)> =
             (0..1000).map(|m| (n * 1000 + m, "x".repeat(1500))).collect();
         let sql = "INSERT INTO own VALUES (?, ?)".to_owned() + &", (?, ?)".repeat(999);
@@ -193,6 +193,8 @@ async fn rows_that_nobody_reads_end_their_statement() {
     let patient = |plugin: &mut framedb_host::plugin::PluginConfig| {
         plugin.limits.time = Duration::from_secs(20);
         plugin.limits.batch_time = Duration::from_secs(20);
+        plugin.limits.cpu = Duration::from_secs(20);
+        plugin.limits.batch_cpu = Duration::from_secs(20);
     };
     let node = database.node().configure("asks-sql", patient).start().await;
     // More often than there are connections: each is given back or closed.
@@ -202,7 +204,7 @@ async fn rows_that_nobody_reads_end_their_statement() {
         assert_eq!(answer, json!(["DbValue::Int32(0)"]));
     }
     let all = ask(&node, "db", &json!([["query", "SELECT text FROM own"]])).await;
-    assert_eq!(all[0]["rows"].as_array().map(Vec::len), Some(20_000));
+    assert_eq!(all[0]["rows"].as_array().map(Vec::len), Some(5000));
     let mut all_idle =
         async || database.commands().await.iter().all(|c| c == "Sleep").then_some(());
     let idle = async {
