@@ -13,8 +13,10 @@ macro_rules! builtin {
 
 builtin!(
     "ingest-dedup",
+    "ingest-audit-sql",
     "ingest-inspect",
     "pass-through",
+    "resolve-redis-table",
     "resolve-rules",
     "serialize-cbor",
     "serialize-lz4",

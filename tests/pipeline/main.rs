@@ -9,6 +9,7 @@
 )]
 
 mod admission;
+mod audit_sql;
 mod codecs;
 mod coverage;
 mod dedup;
@@ -24,7 +25,10 @@ mod loading;
 mod matching;
 mod moving;
 mod order;
+mod redis_calls;
+mod redis_table;
 mod shutdown;
 mod splitting;
+mod sql_calls;
 mod unclear;
 mod verdicts;

@@ -12,6 +12,7 @@
 )]
 
 mod arrival;
+mod asks;
 mod build;
 mod component;
 pub mod framedb;
@@ -23,6 +24,7 @@ pub mod servers;
 mod wait;
 
 pub use arrival::{Describe, arrival, key};
+pub use asks::{answers, ask, asking, calls, error};
 pub use build::{Build, KINDS, misbehaving};
 pub use component::{cache_dir, component, component_path, fixture, fixture_path};
 pub use http::{Answer, Http};

@@ -18,9 +18,11 @@ use std::{fs, path::Path, path::PathBuf};
 pub use paths::{components_dir, watched};
 
 /// The plugins that the node brings along, by package; each becomes `<package>.wasm`.
-pub const PLUGINS: [&str; 7] = [
+pub const PLUGINS: [&str; 9] = [
     "ingest-dedup",
+    "ingest-audit-sql",
     "ingest-inspect",
+    "resolve-redis-table",
     "resolve-rules",
     "serialize-raw",
     "serialize-lz4",
@@ -29,8 +31,10 @@ pub const PLUGINS: [&str; 7] = [
 ];
 
 /// The guests that the tests run, by package.
-pub const FIXTURES: [&str; 11] = [
+pub const FIXTURES: [&str; 13] = [
     "fixture-keyvalue",
+    "fixture-asks-redis",
+    "fixture-asks-sql",
     "fixture-misbehave",
     "fixture-reverse-v1",
     "fixture-reverse-v2",

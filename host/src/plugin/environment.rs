@@ -5,7 +5,7 @@ use super::{framedb::FrameDb, servers::Servers};
 use crate::{
     Error, ErrorKind, Result,
     bucket::{Bounded, Bucket, DEFAULT_MAX_BYTES, FileBucket, RedisBucket},
-    driver::{Disk, Disks, redis::Connection},
+    driver::{Disk, Disks, mysql::Lent, redis::Connection},
     grants::{KeyValueGrant, ServerUrl},
     instances::InstanceConfig,
     telemetry::Telemetry,
@@ -72,11 +72,27 @@ impl Environment {
         instance: Option<&str>,
         url: Option<&ServerUrl>,
     ) -> Result<Arc<Connection>> {
+        self.0.servers.redis(self.place(instance, url)?)
+    }
+
+    /// The connections to the database of an instance, or at a URL, that all plugins share.
+    ///
+    /// # Errors
+    ///
+    /// As [`Environment::redis`].
+    pub(crate) fn mysql(
+        &self,
+        instance: Option<&str>,
+        url: Option<&ServerUrl>,
+    ) -> Result<Arc<Lent>> {
+        self.0.servers.mysql(self.place(instance, url)?)
+    }
+
+    fn place<'a>(&'a self, instance: Option<&str>, url: Option<&'a ServerUrl>) -> Result<&'a str> {
         let configured = instance.and_then(|id| self.instance_url(id));
-        let place = configured.or(url.map(ServerUrl::expose)).ok_or_else(|| {
-            Error::new(ErrorKind::Config, "a grant leads to no configured instance")
-        })?;
-        self.0.servers.redis(place)
+        configured
+            .or(url.map(ServerUrl::expose))
+            .ok_or_else(|| Error::new(ErrorKind::Config, "a grant leads to no configured instance"))
     }
 
     /// The bucket of this name, where the grant says that it is kept.

@@ -1,6 +1,6 @@
 //! `Session`: a connection for one piece of work.
 
-use mysql_async::{Conn, Params, Result, prelude::*};
+use mysql_async::{BinaryProtocol, Conn, Params, QueryResult, Result, prelude::*};
 use std::time::Duration;
 
 /// How long a connection that is given up may take to say so.
@@ -78,6 +78,23 @@ impl Session {
         };
         self.answered(&result);
         result
+    }
+
+    /// Begins to read what a prepared statement answers. Until [`Session::read`] says that it was
+    /// read to its end, the connection is closed rather than given back.
+    pub(super) async fn start(
+        &mut self,
+        sql: &str,
+        params: Params,
+    ) -> Result<QueryResult<'_, 'static, BinaryProtocol>> {
+        self.busy = true;
+        let conn = self.conn.as_mut().ok_or(mysql_async::DriverError::ConnectionClosed)?;
+        conn.exec_iter(sql, params).await
+    }
+
+    /// How reading ended that [`Session::start`] began.
+    pub(super) fn read<T>(&mut self, result: &Result<T>) {
+        self.answered(result);
     }
 
     /// Begins a transaction, which ends with [`Session::commit`] or with the connection.

@@ -52,6 +52,8 @@ struct Errand {
     /// Its place among the commands of the caller.
     index: usize,
     command: Cmd,
+    /// The slot of its key.
+    slot: u16,
     /// Where it was sent on to, and whether that server must be told so.
     redirect: Option<(Node, bool)>,
 }
@@ -60,8 +62,9 @@ struct Errand {
 #[derive(Default)]
 struct Group {
     pipeline: Pipeline,
-    /// For every command of the pipeline its place among the caller's; none for those added here.
-    indices: Vec<Option<usize>>,
+    /// For every command of the pipeline its place among the caller's and its slot; none for those
+    /// added here.
+    errands: Vec<Option<(usize, u16)>>,
 }
 
 impl Cluster {
@@ -72,8 +75,18 @@ impl Cluster {
 
     /// Sends commands that have a key each; the answer of each.
     pub(super) async fn send(&self, commands: Vec<Cmd>, ack: Ack) -> Result<Vec<Answer>, Fault> {
+        let slotted = |command| (slot(key(&command).unwrap_or_default()), command);
+        self.send_to(commands.into_iter().map(slotted).collect(), ack).await
+    }
+
+    /// Sends commands to the servers that have these slots; the answer of each.
+    pub(super) async fn send_to(
+        &self,
+        commands: Vec<(u16, Cmd)>,
+        ack: Ack,
+    ) -> Result<Vec<Answer>, Fault> {
         let mut answers: Vec<Option<Answer>> = commands.iter().map(|_| None).collect();
-        let errand = |(index, command)| Errand { index, command, redirect: None };
+        let errand = |(index, (slot, command))| Errand { index, command, slot, redirect: None };
         let mut errands: Vec<Errand> = commands.into_iter().enumerate().map(errand).collect();
         for round in 0..=REDIRECTS {
             let (number, slots) = self.slots().await?;
@@ -101,11 +114,11 @@ impl Cluster {
                 let place = format!("the server {node}");
                 let given: Vec<Answer> = match result {
                     Ok(given) => given,
-                    Err(fault) => group.indices.iter().map(|_| Err(fault.clone())).collect(),
+                    Err(fault) => group.errands.iter().map(|_| Err(fault.clone())).collect(),
                 };
-                let each = group.indices.iter().zip(group.pipeline.cmd_iter()).zip(given);
-                for ((index, command), given) in each {
-                    let Some(index) = *index else { continue };
+                let each = group.errands.iter().zip(group.pipeline.cmd_iter()).zip(given);
+                for ((errand, command), given) in each {
+                    let Some((index, slot)) = *errand else { continue };
                     let given = given.map_err(|fault| fault.at(&place));
                     news |= given.as_ref().is_err_and(tells_news);
                     match given
@@ -116,7 +129,7 @@ impl Cluster {
                     {
                         Some(to) => {
                             let command = command.clone();
-                            errands.push(Errand { index, command, redirect: Some(to) });
+                            errands.push(Errand { index, command, slot, redirect: Some(to) });
                         }
                         None => answer(index, given),
                     }
@@ -135,6 +148,14 @@ impl Cluster {
             .into_iter()
             .map(|answer| answer.unwrap_or_else(|| Err(Fault::timeout())))
             .collect())
+    }
+
+    /// Sends one command to the server that has this slot, on a connection of its own. It is not
+    /// sent on: a redirection is its answer.
+    pub(super) async fn send_alone(&self, slot: u16, pipeline: &mut Pipeline) -> Answer {
+        let (_, slots) = self.slots().await?;
+        let node = slots.node(slot).cloned().ok_or(Fault::Uncovered(slot))?;
+        self.server(&node).send_alone(pipeline).await
     }
 
     /// Every primary, with where it is. The cluster is asked anew, since what is to be complete
@@ -224,10 +245,10 @@ impl Group {
     fn add(&mut self, errand: Errand) {
         if let Some((_, true)) = errand.redirect {
             self.pipeline.add_command(cmd("ASKING"));
-            self.indices.push(None);
+            self.errands.push(None);
         }
         self.pipeline.add_command(errand.command);
-        self.indices.push(Some(errand.index));
+        self.errands.push(Some((errand.index, errand.slot)));
     }
 }
 
@@ -236,8 +257,7 @@ fn place(errand: &Errand, slots: &Slots) -> Result<Node, Fault> {
     if let Some((node, _)) = &errand.redirect {
         return Ok(node.clone());
     }
-    let slot = slot(key(&errand.command).unwrap_or_default());
-    slots.node(slot).cloned().ok_or(Fault::Uncovered(slot))
+    slots.node(errand.slot).cloned().ok_or(Fault::Uncovered(errand.slot))
 }
 
 /// The key of a command: behind the number of keys of a script, else the first word behind the

@@ -8,6 +8,7 @@ use super::{
     scripts::Call,
     sentinel::Sentinels,
     server::{Ack, Server},
+    slot::slot,
 };
 use crate::driver::tls;
 use redis::{Cmd, FromRedisValue, Pipeline, Value, from_redis_value};
@@ -75,6 +76,29 @@ impl Connection {
     pub(crate) async fn ask<T: FromRedisValue>(&self, command: Cmd, ack: Ack) -> Result<T, Fault> {
         let mut answers = self.send(vec![command], ack).await?;
         Ok(from_redis_value(answers.pop().unwrap_or(Ok(Value::Nil))?)?)
+    }
+
+    /// Sends a command to the server that has `key`, wherever the key stands in it, or to any
+    /// server where it has none; the answer.
+    pub(crate) async fn ask_at(&self, key: &[u8], command: Cmd) -> Answer {
+        let mut answers = match &self.topology {
+            Topology::One(_) => self.send(vec![command], Ack::Primary).await?,
+            Topology::Cluster(cluster) => {
+                cluster.send_to(vec![(slot(key), command)], Ack::Primary).await?
+            }
+        };
+        answers.pop().unwrap_or_else(|| Err(Fault::timeout()))
+    }
+
+    /// As [`Connection::ask_at`], on a connection that nobody else uses and that is closed
+    /// afterwards. There are few of them at once.
+    pub(crate) async fn ask_alone(&self, key: &[u8], command: Cmd) -> Answer {
+        let mut pipeline = Pipeline::with_capacity(1);
+        pipeline.add_command(command);
+        match &self.topology {
+            Topology::One(server) => server.send_alone(&mut pipeline).await,
+            Topology::Cluster(cluster) => cluster.send_alone(slot(key), &mut pipeline).await,
+        }
     }
 
     /// Runs a script.

@@ -25,6 +25,7 @@ mod settings;
 mod side_keys;
 mod slot;
 mod slots;
+mod words;
 
 /// The client's words that stores speak to a [`Connection`] in.
 pub(crate) use ::redis::{Cmd, FromRedisValue, ParsingError, Value, cmd, from_redis_value};

@@ -13,8 +13,8 @@ use parking_lot::Mutex;
 use redis::{Pipeline, from_redis_value};
 use tokio::{sync::Semaphore, time::timeout};
 
-/// How many pipelines of a node may wait for the replicas of one primary at once; each takes a
-/// connection.
+/// How many pipelines of a node may hold a connection to one primary for themselves at once, to
+/// wait for its replicas or for what a command waits for.
 const WAITING: usize = 8;
 
 /// Who must have a write before it counts as done.
@@ -67,6 +67,15 @@ impl Server {
         let answers = self.wait(&line, pipeline).await;
         self.idle.lock().push(line);
         answers
+    }
+
+    /// Sends one command on a line of its own, which ends with the answer: it may hold up what
+    /// comes behind it, or change what its connection is.
+    pub(super) async fn send_alone(&self, pipeline: &mut Pipeline) -> Answer {
+        let turn = timeout(TIMEOUT, self.turns.acquire()).await;
+        let _turn = turn.map_err(|_| Fault::timeout().unsent())?;
+        let line = Line::new(self.seek.clone());
+        line.exchange(pipeline).await?.pop().unwrap_or_else(|| Err(Fault::timeout()))
     }
 
     /// Sends commands and the question how many replicas have them.

@@ -36,6 +36,9 @@ wasmtime::component::bindgen!({
         "wasi:keyvalue/store.bucket": crate::plugin::caps::buckets::Opened,
         "wasi:keyvalue/atomics.cas": crate::plugin::caps::keyvalue::Seen,
         "spin:key-value/key-value.store": crate::plugin::caps::buckets::Opened,
+        "spin:redis/redis.connection": crate::plugin::caps::redis::Opened,
+        "spin:mysql/mysql.connection": crate::plugin::caps::mysql::Opened,
+        "fermyon:spin/mysql.connection": crate::plugin::caps::mysql::Opened,
     },
     require_store_data_send: true,
 });

@@ -6,6 +6,11 @@ pub(crate) mod config;
 pub(crate) mod framedb;
 mod key_stream;
 pub(crate) mod keyvalue;
+pub(crate) mod mysql;
+mod mysql_v2;
+mod mysql_values;
+pub(crate) mod redis;
+mod redis_values;
 mod spin_key_value;
 pub(crate) mod stdio;
 mod variables;
@@ -46,6 +51,11 @@ pub(crate) const OFFERS: &[Offer] = &[
     granted("wasi:keyvalue/atomics@0.2.0-draft2", "buckets of its own state", "key-value"),
     granted("wasi:keyvalue/batch@0.2.0-draft2", "buckets of its own state", "key-value"),
     granted("spin:key-value/key-value@3.0.0", "buckets of its own state", "key-value"),
+    granted("spin:redis/redis@3.0.0", "commands of Redis", "redis"),
+    granted("spin:mysql/mysql@3.0.0", "statements of SQL", "mysql"),
+    granted("fermyon:spin/mysql@2.0.0", "statements of SQL", "mysql"),
+    // Interfaces of types only.
+    free("fermyon:spin/rdbms-types@2.0.0", "types of SQL"),
 ];
 
 const fn free(import: &'static str, what: &'static str) -> Offer {
@@ -72,6 +82,10 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     wasmtime_wasi::p3::add_to_linker(linker)?;
     config::add_to_linker(linker)?;
     wit::spin::variables::variables::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    wit::spin::redis::redis::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    wit::spin::mysql::mysql::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    wit::fermyon::spin::rdbms_types::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    wit::fermyon::spin::mysql::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
     wit::wasi::keyvalue::store::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
     wit::wasi::keyvalue::atomics::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
     wit::wasi::keyvalue::batch::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;

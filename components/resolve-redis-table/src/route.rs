@@ -1,0 +1,64 @@
+//! `Route`: what the table says of objects, as `framedb-id kind` or `framedb-id` alone.
+
+use framedb_plugin::resolve::Kind;
+use serde::{Deserialize, de::Error as _};
+
+/// Where objects belong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// The instance.
+    pub framedb_id: String,
+    /// How it keeps them, unless the sender says it.
+    pub kind: Option<Kind>,
+}
+
+impl Route {
+    /// Reads a value of the table.
+    ///
+    /// # Errors
+    ///
+    /// Says what was expected.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            format!(
+                "the route {:?} is neither `framedb-id` nor `framedb-id kind` with the kind \
+                 in-memory, storage or stream",
+                text.chars().take(80).collect::<String>()
+            )
+        };
+        let mut words = text.split_whitespace();
+        let framedb_id = words.next().ok_or_else(wrong)?.to_owned();
+        let kind = match words.next() {
+            None => None,
+            Some(name) => {
+                let mut kinds = [Kind::InMemory, Kind::Storage, Kind::Stream].into_iter();
+                Some(kinds.find(|kind| kind.as_str() == name).ok_or_else(wrong)?)
+            }
+        };
+        match words.next() {
+            None => Ok(Self { framedb_id, kind }),
+            Some(_) => Err(wrong()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Route {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_is_an_instance_and_perhaps_a_kind() {
+        let route = Route::parse(" redis-1  stream ").unwrap();
+        assert_eq!((route.framedb_id.as_str(), route.kind), ("redis-1", Some(Kind::Stream)));
+        assert_eq!(Route::parse("disk").unwrap().kind, None);
+        for text in ["", " ", "a b", "a stream c"] {
+            assert!(Route::parse(text).is_err(), "{text}");
+        }
+    }
+}

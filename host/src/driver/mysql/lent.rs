@@ -1,0 +1,195 @@
+//! `Lent`: a database whose connections are lent to plugins for a statement each.
+//!
+//! The pool is apart from the engines', so that plugins keep no object waiting. A connection is
+//! reset when it comes back, and closed when its answer was not read to the end. What a server
+//! may be set to otherwise is set on every connection: utf8mb4, and an SQL mode in which
+//! backslashes escape and no value is cut to what a column takes.
+
+use super::{Complaint, address::Address, session::Session};
+use crate::{Error, ErrorKind, Result};
+use mysql_async::{Column, Params, Pool, PoolConstraints, PoolOpts, Row, Value};
+use std::{fmt, sync::Arc, time::Duration};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+    time::{Instant, timeout_at},
+};
+
+/// Connections at once, for the plugins of a node together.
+const MAX_CONNECTIONS: usize = 16;
+
+/// How long a connection that nobody needs is kept.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// Bytes of one row, and of what one statement answers.
+const MAX_BYTES: usize = 64 << 20;
+
+/// Rows that one statement answers.
+const MAX_ROWS: usize = 1_000_000;
+
+/// Rows that wait for a plugin to read them.
+const WINDOW: usize = 16;
+
+/// Bytes of a value beside its text: what a row of empty values takes.
+const VALUE: usize = 32;
+
+/// A database for plugins; it is connected to when it is first used.
+pub(crate) struct Lent {
+    address: Address,
+    pool: Pool,
+}
+
+/// The rows of a statement, as they come. Dropping it ends the statement.
+pub(crate) struct Rows<T> {
+    pub(crate) columns: Arc<[Column]>,
+    pub(crate) rows: mpsc::Receiver<T>,
+    /// How reading ended; it ends early when `rows` is dropped.
+    pub(crate) end: JoinHandle<std::result::Result<(), Complaint>>,
+}
+
+impl Lent {
+    /// A database by its URL.
+    ///
+    /// # Errors
+    ///
+    /// When the URL is wrong; it is not shown.
+    pub(crate) fn new(url: &str) -> Result<Self> {
+        let address = Address::parse(url)?;
+        let constraints = PoolConstraints::new(0, MAX_CONNECTIONS)
+            .ok_or_else(|| Error::new(ErrorKind::Config, "cannot bound the connections"))?;
+        let pool = PoolOpts::default()
+            .with_constraints(constraints)
+            .with_inactive_connection_ttl(IDLE)
+            .with_reset_connection(true);
+        let options = address
+            .options()
+            .db_name(Some(address.database.as_str()))
+            .pool_opts(pool)
+            .max_allowed_packet(Some(MAX_BYTES))
+            .setup(vec![
+                "SET NAMES utf8mb4",
+                "SET SESSION sql_mode = \
+                 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'",
+            ]);
+        Ok(Self { address, pool: Pool::new(options) })
+    }
+
+    /// Runs a statement whose rows nobody reads.
+    ///
+    /// # Errors
+    ///
+    /// When the server refuses it, or does not answer before `until`.
+    pub(crate) async fn execute(
+        &self,
+        sql: &str,
+        parameters: Vec<Value>,
+        until: Instant,
+    ) -> std::result::Result<(), Complaint> {
+        let run = async {
+            let mut session = Session::new(self.pool.get_conn().await?);
+            session.execute(sql, positional(parameters)).await
+        };
+        match timeout_at(until, run).await {
+            Ok(result) => Ok(result.map(drop)?),
+            Err(_) => Err(Complaint::late()),
+        }
+    }
+
+    /// Runs a statement, and reads its rows until `until`, no faster than they are taken;
+    /// `convert` makes of each what is handed out.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lent::execute`]. What fails later is how the rows end.
+    pub(crate) async fn query<T: Send + 'static>(
+        &self,
+        sql: String,
+        parameters: Vec<Value>,
+        until: Instant,
+        convert: impl FnMut(Row) -> std::result::Result<T, Complaint> + Send + 'static,
+    ) -> std::result::Result<Rows<T>, Complaint> {
+        let (columns, told) = oneshot::channel();
+        let (sender, rows) = mpsc::channel(WINDOW);
+        let pool = self.pool.clone();
+        // It ends when the rows are dropped, and at `until` at the latest.
+        let end = tokio::spawn(async move {
+            let reading = read(pool, sql, positional(parameters), columns, &sender, convert);
+            tokio::select! {
+                result = timeout_at(until, reading) => result.unwrap_or(Err(Complaint::late())),
+                () = sender.closed() => Ok(()),
+            }
+        });
+        match told.await {
+            Ok(columns) => Ok(Rows { columns, rows, end }),
+            Err(_) => match end.await {
+                Ok(Err(complaint)) => Err(complaint),
+                _ => Err(Complaint::Other("the statement was given up".to_owned())),
+            },
+        }
+    }
+}
+
+/// Reads rows to their end, or until nobody takes them.
+async fn read<T>(
+    pool: Pool,
+    sql: String,
+    parameters: Params,
+    columns: oneshot::Sender<Arc<[Column]>>,
+    rows: &mpsc::Sender<T>,
+    mut convert: impl FnMut(Row) -> std::result::Result<T, Complaint>,
+) -> std::result::Result<(), Complaint> {
+    let mut session = Session::new(pool.get_conn().await?);
+    let mut answer = match session.start(&sql, parameters).await {
+        Ok(answer) => answer,
+        Err(cause) => {
+            let failed = Err(cause);
+            session.read::<()>(&failed);
+            return Ok(failed?);
+        }
+    };
+    if columns.send(answer.columns().unwrap_or_else(|| Vec::new().into())).is_err() {
+        return Ok(());
+    }
+    let (mut bytes, mut number) = (0, 0);
+    let read = loop {
+        match answer.next().await {
+            Ok(Some(row)) => {
+                bytes += weight(&row);
+                number += 1;
+                if bytes > MAX_BYTES || number > MAX_ROWS {
+                    let what =
+                        format!("the answer has more than {MAX_BYTES} bytes, or {MAX_ROWS} rows");
+                    return Err(Complaint::Other(what));
+                }
+                if rows.send(convert(row)?).await.is_err() {
+                    return Ok(());
+                }
+            }
+            Ok(None) => break Ok(()),
+            Err(cause) => break Err(cause),
+        }
+    };
+    drop(answer);
+    session.read(&read);
+    Ok(read?)
+}
+
+/// Bytes that a row takes.
+pub(crate) fn weight(row: &Row) -> usize {
+    let value = |index| match row.as_ref(index) {
+        Some(Value::Bytes(bytes)) => bytes.len() + VALUE,
+        _ => VALUE,
+    };
+    (0..row.len()).map(value).sum()
+}
+
+fn positional(parameters: Vec<Value>) -> Params {
+    if parameters.is_empty() { Params::Empty } else { Params::Positional(parameters) }
+}
+
+impl fmt::Debug for Lent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The pool holds the password.
+        f.debug_struct("Lent").field("address", &self.address).finish_non_exhaustive()
+    }
+}

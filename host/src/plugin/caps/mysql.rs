@@ -1,0 +1,244 @@
+//! `spin:mysql`: statements to the database behind a label.
+//!
+//! What is sent is what the guard made of a statement, with its parameters bound, over a
+//! connection that the plugin has for this statement. Rows come no faster than the guest takes
+//! them; a guest that stops taking them ends the statement.
+
+use super::{
+    bindings::spin::mysql::mysql::{
+        Column, DbValue, Error, Host, HostConnection, HostConnectionWithStore, ParameterValue,
+    },
+    mysql_values::{Names, V3},
+};
+use crate::{
+    driver::mysql::{Complaint, Lent, Row, Rows, Value, weight},
+    grants::Refusal,
+    plugin::{access::Access, state::State},
+};
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Instant,
+};
+use tokio::sync::mpsc;
+use wasmtime::{
+    StoreContextMut,
+    component::{
+        Accessor, Destination, FutureReader, HasSelf, Resource, StreamProducer, StreamReader,
+        StreamResult, VecBuffer,
+    },
+};
+
+/// The name of the capability in events and metrics.
+const CAPABILITY: &str = "mysql";
+
+/// Rows that a guest is handed at once.
+const ROWS: usize = 64;
+
+/// A label that a plugin has opened.
+#[allow(unreachable_pub, reason = "generated code names it in public")]
+pub struct Opened {
+    label: Arc<str>,
+    database: Arc<Lent>,
+}
+
+/// A statement that may be sent.
+pub(super) struct Call {
+    access: Arc<Access>,
+    pub(super) label: Arc<str>,
+    database: Arc<Lent>,
+    until: tokio::time::Instant,
+    /// As the guard rendered it.
+    statement: String,
+    parameters: Vec<Value>,
+}
+
+/// The answer to `query`.
+type Query = (Vec<Column>, StreamReader<Vec<DbValue>>, FutureReader<Result<(), Error>>);
+
+impl Host for State {}
+
+impl HostConnection for State {
+    async fn drop(&mut self, connection: Resource<Opened>) -> wasmtime::Result<()> {
+        self.table.delete(connection)?;
+        Ok(())
+    }
+}
+
+impl HostConnectionWithStore<State> for HasSelf<State> {
+    async fn open(
+        accessor: &Accessor<State, Self>,
+        label: String,
+    ) -> wasmtime::Result<Result<Resource<Opened>, Error>> {
+        let opened = accessor.with(|mut access| open(access.get(), label))?;
+        Ok(opened.map_err(Error::ConnectionFailed))
+    }
+
+    async fn query(
+        accessor: &Accessor<State, Self>,
+        connection: Resource<Opened>,
+        statement: String,
+        parameters: Vec<ParameterValue>,
+    ) -> wasmtime::Result<Result<Query, Error>> {
+        let parameters = parameters.into_iter().map(V3::parameter).collect();
+        let begun =
+            accessor.with(|mut access| begin(access.get(), &connection, &statement, parameters))?;
+        let call = match begun {
+            Ok(call) => call,
+            Err(text) => return Ok(Err(Error::QueryFailed(text))),
+        };
+        let label = call.label.clone();
+        let Rows { columns, rows, end } = match call.query::<V3>().await {
+            Ok(rows) => rows,
+            Err(complaint) => return Ok(Err(V3::error(complaint, &label))),
+        };
+        let columns = columns.iter().map(V3::column).collect();
+        let end = async move {
+            let ended = end.await.unwrap_or_else(|_| Err(given_up()));
+            wasmtime::Result::<_>::Ok(ended.map_err(|complaint| V3::error(complaint, &label)))
+        };
+        accessor.with(|mut access| {
+            let rows = StreamReader::new(&mut access, Taken { rows })?;
+            Ok(Ok((columns, rows, FutureReader::new(&mut access, end)?)))
+        })
+    }
+
+    async fn execute(
+        accessor: &Accessor<State, Self>,
+        connection: Resource<Opened>,
+        statement: String,
+        parameters: Vec<ParameterValue>,
+    ) -> wasmtime::Result<Result<(), Error>> {
+        let parameters = parameters.into_iter().map(V3::parameter).collect();
+        let begun =
+            accessor.with(|mut access| begin(access.get(), &connection, &statement, parameters))?;
+        Ok(match begun {
+            Ok(call) => {
+                let label = call.label.clone();
+                call.execute().await.map_err(|complaint| V3::error(complaint, &label))
+            }
+            Err(text) => Err(Error::QueryFailed(text)),
+        })
+    }
+}
+
+/// Opens a label; why not, in words for the guest.
+pub(super) fn open(
+    state: &mut State,
+    label: String,
+) -> wasmtime::Result<Result<Resource<Opened>, String>> {
+    state.begin()?;
+    let granted = match state.access.grants().mysql(&label) {
+        Ok(granted) => granted,
+        Err(refusal) => return Ok(Err(refused(&state.access, &refusal))),
+    };
+    let config = &granted.config;
+    let environment = state.access.environment();
+    match environment.mysql(config.instance.as_deref(), config.url.as_ref()) {
+        Ok(database) => {
+            let opened = state.table.push(Opened { label: label.into(), database });
+            Ok(opened.map_err(|_| "there are too many open handles".to_owned()))
+        }
+        Err(error) => {
+            tracing::error!(label, error = error.chain(), "a grant leads nowhere");
+            Ok(Err(format!("the address of the database `{label}` is wrong")))
+        }
+    }
+}
+
+/// Counts a statement, and decides it; why not, in words for the guest.
+pub(super) fn begin(
+    state: &mut State,
+    connection: &Resource<Opened>,
+    statement: &str,
+    parameters: Vec<Value>,
+) -> wasmtime::Result<Result<Call, String>> {
+    state.begin()?;
+    let opened = state.table.get(connection)?;
+    let granted = state.access.grants().mysql(&opened.label);
+    let rendered = granted.and_then(|granted| {
+        let rendered = granted.guard.check(statement)?;
+        let sent = rendered.len() + parameters.iter().map(size).sum::<usize>();
+        granted.rate.take(sent, Instant::now())?;
+        Ok(rendered)
+    });
+    Ok(match rendered {
+        Ok(statement) => Ok(Call {
+            access: state.access.clone(),
+            label: opened.label.clone(),
+            database: opened.database.clone(),
+            until: state.wait_until(),
+            statement,
+            parameters,
+        }),
+        Err(refusal) => Err(refused(&state.access, &refusal)),
+    })
+}
+
+impl Call {
+    /// Runs a statement whose rows nobody reads.
+    pub(super) async fn execute(self) -> Result<(), Complaint> {
+        self.database.execute(&self.statement, self.parameters, self.until).await
+    }
+
+    /// Runs a statement; its rows as they come.
+    pub(super) async fn query<N: Names>(self) -> Result<Rows<Vec<N::Value>>, Complaint> {
+        let Self { access, label, database, until, statement, parameters } = self;
+        let convert = move |row: Row| {
+            if let Ok(granted) = access.grants().mysql(&label) {
+                granted.rate.received(weight(&row), Instant::now());
+            }
+            N::row(row)
+        };
+        database.query(statement, parameters, until, convert).await
+    }
+}
+
+/// Rows on their way into a guest.
+struct Taken {
+    rows: mpsc::Receiver<Vec<DbValue>>,
+}
+
+impl StreamProducer<State> for Taken {
+    type Item = Vec<DbValue>;
+    type Buffer = VecBuffer<Vec<DbValue>>;
+
+    fn poll_produce<'a>(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut store: StoreContextMut<'a, State>,
+        mut destination: Destination<'a, Self::Item, Self::Buffer>,
+        finish: bool,
+    ) -> Poll<wasmtime::Result<StreamResult>> {
+        if destination.remaining(&mut store) == Some(0) {
+            return Poll::Ready(Ok(StreamResult::Completed));
+        }
+        let mut taken = Vec::new();
+        let polled = self.rows.poll_recv_many(cx, &mut taken, ROWS);
+        if polled.is_pending() && finish {
+            return Poll::Ready(Ok(StreamResult::Cancelled));
+        }
+        if ready!(polled) == 0 {
+            return Poll::Ready(Ok(StreamResult::Dropped));
+        }
+        destination.set_buffer(taken.into());
+        Poll::Ready(Ok(StreamResult::Completed))
+    }
+}
+
+pub(super) fn given_up() -> Complaint {
+    Complaint::Other("the statement was given up".to_owned())
+}
+
+fn refused(access: &Access, refusal: &Refusal) -> String {
+    access.refused(CAPABILITY, refusal)
+}
+
+/// Bytes of a parameter.
+fn size(value: &Value) -> usize {
+    match value {
+        Value::Bytes(bytes) => bytes.len(),
+        _ => std::mem::size_of::<u64>(),
+    }
+}
