@@ -20,7 +20,13 @@ fn load(criterion: &mut Criterion) {
         let engine = Engine::new(cache.as_deref()).unwrap();
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
-                let load = Plugin::load(&engine, &Environment::default(), "lz4", component.clone(), &config);
+                let load = Plugin::load(
+                    &engine,
+                    &Environment::default(),
+                    "lz4",
+                    component.clone(),
+                    &config,
+                );
                 runtime.block_on(load).unwrap()
             });
         });

@@ -191,7 +191,8 @@ impl Codecs {
         let settings = tokio::fs::read(path.with_extension(SETTINGS)).await.unwrap_or_default();
         let settings = serde_json::from_slice(&settings).unwrap_or_default();
         let config = PluginConfig { settings, ..PluginConfig::default() };
-        let plugin = Plugin::load(&self.engine, &Environment::default(), &name, bytes, &config).await?;
+        let plugin =
+            Plugin::load(&self.engine, &Environment::default(), &name, bytes, &config).await?;
         Ok(Some(Arc::new(plugin)))
     }
 

@@ -4,6 +4,7 @@ use crate::{
     Error, ErrorKind, Result, builtin,
     codecs::Codecs,
     config::{Address, Config, DEFAULT_PIPELINE},
+    dead_letters::DeadLetters,
     driver::{Arena, Disks},
     health::Health,
     instances::{InstanceConfig, Instances},
@@ -12,7 +13,7 @@ use crate::{
     pipeline::{
         Admission, Ingress, Pipeline, PipelineConfig, Shared, Stages, order::Order, sink::Sink,
     },
-    plugin::{Engine, Environment, Plugin, PluginConfig, Pool},
+    plugin::{Breaker, Engine, Environment, Plugin, PluginConfig, Pool},
     reader::Reader,
     registrar::Registrar,
     registry::{self, Generations, Intents, NodeRegistry, Recovered, Recovery, Registry, sweep},
@@ -86,7 +87,10 @@ impl Worker {
         // A look at a configuration makes no folders.
         let cache = Some(config.cache_dir()).filter(|folder| folder.is_dir());
         let engine = Engine::new(cache.as_deref())?;
-        Ok(load(&engine, &Environment::default(), config, &HashMap::new()).await?.into_values().collect())
+        Ok(load(&engine, &Environment::default(), config, &HashMap::new())
+            .await?
+            .into_values()
+            .collect())
     }
 
     /// The way in: ingests objects from code.
@@ -270,12 +274,14 @@ impl Builder {
         let instances = Arc::new(instances);
         let look = Health::first(&config, instances.clone(), registry.clone(), telemetry.clone());
         let health = Arc::new(look.await?);
+        let dead_letters = DeadLetters::open(disk.clone(), &config.dead_letters).await?;
+        let dead_letters = Arc::new(dead_letters);
         let intents = Arc::new(Intents::new(disk));
         let pending = intents.pending().await?;
         let recovery = Arc::new(Recovery::new(pending));
         let max_object = config.limits.max_object.as_u64();
         let codecs = Arc::new(Codecs::new(
-            engine,
+            engine.clone(),
             &config.data_dir,
             max_object,
             telemetry.clone(),
@@ -302,9 +308,16 @@ impl Builder {
                 generations: generations.clone(),
                 recovery: recovery.clone(),
             },
+            dead_letters: dead_letters.clone(),
             tasks: tasks.clone(),
         });
-        let pipelines = start_pipelines(&config, &plugins, &shared, &telemetry);
+        let breaker = |(name, _): (&String, &Arc<Plugin>)| {
+            let config = config.plugins.get(name).map(|plugin| plugin.breaker.clone());
+            let breaker = Breaker::new(name, &config.unwrap_or_default(), &telemetry);
+            (name.clone(), Arc::new(breaker))
+        };
+        let breakers: BTreeMap<_, _> = plugins.iter().map(breaker).collect();
+        let pipelines = start_pipelines(&config, &plugins, &breakers, &shared, &telemetry);
         let reader = Reader {
             instances: instances.clone(),
             registry: registry.clone(),
@@ -337,6 +350,10 @@ impl Builder {
             registry,
             codecs,
             plugins: plugins.into_values().collect(),
+            breakers: breakers.into_values().collect(),
+            engine,
+            environment,
+            dead_letters,
             pipelines,
             telemetry,
             health,
@@ -417,6 +434,7 @@ fn together(problems: &[Error]) -> Error {
 fn start_pipelines(
     config: &Config,
     plugins: &BTreeMap<String, Arc<Plugin>>,
+    breakers: &BTreeMap<String, Arc<Breaker>>,
     shared: &Arc<Shared>,
     telemetry: &Telemetry,
 ) -> Arc<[Arc<Pipeline>]> {
@@ -428,7 +446,8 @@ fn start_pipelines(
         let pool = |plugin: &String| {
             let loaded = plugins.get(plugin)?.clone();
             let isolation = config.plugins.get(plugin).map(|p| p.isolation).unwrap_or_default();
-            Some(Pool::new(loaded, isolation, max_object, telemetry.pool(name, plugin)))
+            let pool = Pool::new(loaded, isolation, max_object, telemetry.pool(name, plugin));
+            Some(Arc::new(pool.with_breaker(breakers.get(plugin)?.clone())))
         };
         let stages = Stages {
             ingest: chain.ingest.iter().filter_map(pool).collect(),

@@ -28,7 +28,9 @@ pub(super) async fn measure(scratch: &Path, effort: Effort, report: &mut Report)
     let component = builtin::component("pass-through")
         .ok_or_else(|| Error::new(ErrorKind::Plugin, "the pass-through plugin is missing"))?;
     let config = PluginConfig::default();
-    let plugin = Arc::new(Plugin::load(&engine, &Environment::default(), "pass-through", component, &config).await?);
+    let plugin = Arc::new(
+        Plugin::load(&engine, &Environment::default(), "pass-through", component, &config).await?,
+    );
     let pool = |isolation| {
         let metrics = Telemetry::new().pool("bench", "pass-through");
         Pool::new(plugin.clone(), isolation, DEFAULT_MAX_OBJECT, metrics)

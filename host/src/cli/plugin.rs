@@ -37,7 +37,16 @@ async fn inspect(plugin: &str) -> Result<()> {
     let name = Path::new(plugin).file_stem().and_then(|stem| stem.to_str()).unwrap_or(plugin);
     let inspection = Inspection::load(&engine, name, bytes.clone()).await?;
     let loaded = match inspection.check(name) {
-        Ok(()) => Loaded::load(&engine, &Environment::default(), name, bytes.clone(), &PluginConfig::default()).await,
+        Ok(()) => {
+            Loaded::load(
+                &engine,
+                &Environment::default(),
+                name,
+                bytes.clone(),
+                &PluginConfig::default(),
+            )
+            .await
+        }
         Err(error) => Err(error),
     };
     output::data(&format!("component  {plugin}"))?;

@@ -44,7 +44,11 @@ pub(crate) struct Tables {
     pub(crate) intents: Keyspace,
     /// Documents of the registry, by table and id.
     pub(crate) documents: Keyspace,
-    /// The format, and the number of routes.
+    /// Records of dead letters, by id.
+    pub(crate) letters: Keyspace,
+    /// Bytes of their objects.
+    pub(crate) letter_payloads: Keyspace,
+    /// The format, the number of routes, and what dead letters take.
     pub(crate) meta: Keyspace,
 }
 
@@ -76,6 +80,8 @@ impl Tables {
             payloads: large("payloads")?,
             intents: small("intents")?,
             documents: small("documents")?,
+            letters: small("letters")?,
+            letter_payloads: large("letter-payloads")?,
             meta: small("meta")?,
             database,
         };
@@ -115,7 +121,8 @@ impl Tables {
     /// Keyspaces with large values: writers wait here for flushes, not inside of a commit, where
     /// a flush that never comes would keep them.
     pub(super) fn sealed(&self) -> usize {
-        self.objects.sealed_memtable_count().max(self.payloads.sealed_memtable_count())
+        let large = [&self.objects, &self.payloads, &self.letter_payloads];
+        large.iter().map(|keyspace| keyspace.sealed_memtable_count()).max().unwrap_or_default()
     }
 
     /// When an object of this key expires; `None` keeps it.

@@ -1,13 +1,13 @@
 //! `Plugin`: a component, compiled, linked and checked once.
 
 use super::{
-    bindings as wit,
     access::Access,
+    bindings as wit,
     caps::{self, OFFERS},
     config::{Limits, PluginConfig},
     engine::Engine,
-    inspect::{Inspection, STAGES},
     environment::Environment,
+    inspect::{Inspection, STAGES},
     instance::{Exports, IngestExports, Instance, ResolveExports, SerializeExports},
     state::{Budget, State},
 };
@@ -198,7 +198,9 @@ impl Plugin {
         let broken = |stage: Stage| {
             let refuse = &refuse;
             let name = name.clone();
-            move |broken: super::failure::Broken| refuse(broken.into_failure(&name, stage).message)
+            move |broken: super::failure::Broken| {
+                refuse(broken.into_fault(&name, stage).failure.message)
+            }
         };
         let limits = &self.limits;
         let budget = Budget {

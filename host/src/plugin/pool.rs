@@ -3,9 +3,10 @@
 
 use super::{
     bindings as wit,
+    breaker::Breaker,
     component::Plugin,
     config::Isolation,
-    failure::Broken,
+    failure::{Broken, Fault},
     instance::{Exports, Instance, Judge},
     state::Budget,
 };
@@ -25,7 +26,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use wasmtime::component::{ComponentType, Lift, Lower};
 
 /// One answer per object: the plugin's verdict, or what the host has to say instead.
-pub(crate) type Verdicts<T> = Vec<Result<T, Failure>>;
+pub(crate) type Verdicts<T> = Vec<Result<T, Fault>>;
 
 /// The instances of one plugin in one pipeline.
 ///
@@ -35,6 +36,7 @@ pub(crate) type Verdicts<T> = Vec<Result<T, Failure>>;
 /// their verdicts.
 pub(crate) struct Pool {
     plugin: Arc<Plugin>,
+    breaker: Option<Arc<Breaker>>,
     isolation: Isolation,
     max_object: u64,
     // Held to push or pop; never across an await.
@@ -107,7 +109,21 @@ impl Pool {
         metrics: PoolMetrics,
     ) -> Self {
         let permits = Semaphore::new(plugin.limits().instances());
-        Self { plugin, isolation, max_object, idle: Mutex::default(), permits, metrics }
+        Self {
+            plugin,
+            breaker: None,
+            isolation,
+            max_object,
+            idle: Mutex::default(),
+            permits,
+            metrics,
+        }
+    }
+
+    /// Leaves the plugin alone while this breaker is open. Reads, which `decode`, ask anyway.
+    pub(crate) fn with_breaker(mut self, breaker: Arc<Breaker>) -> Self {
+        self.breaker = Some(breaker);
+        self
     }
 
     pub(crate) fn plugin(&self) -> &Arc<Plugin> {
@@ -117,7 +133,7 @@ impl Pool {
     /// The ingest stage over a batch.
     pub(crate) async fn ingest(&self, batch: &[&Object]) -> Verdicts<Ingested> {
         let input = |group| wit::Objects::pack(part(batch, group));
-        let verdicts = self.judge::<Process>(batch.len(), input).await;
+        let verdicts = self.judge_admitted::<Process>(batch, input).await;
         let most = self.plugin.limits().output_for(self.max_object);
         let check = |verdict: Ingested| match &verdict {
             Ingested::Changed { data, .. } if data.len() as u64 > self.max_object.min(most) => {
@@ -133,13 +149,18 @@ impl Pool {
             }
             _ => Ok(verdict),
         };
-        verdicts.into_iter().map(|verdict| verdict.map(Into::into).and_then(check)).collect()
+        verdicts
+            .into_iter()
+            .map(|verdict| {
+                verdict.map(Into::into).and_then(|verdict| check(verdict).map_err(Fault::from))
+            })
+            .collect()
     }
 
     /// The resolve stage over a batch, of which it sees the envelopes.
     pub(crate) async fn resolve(&self, batch: &[&Object]) -> Verdicts<Resolved> {
         let input = |group| wit::Envelopes::pack(part(batch, group));
-        let verdicts = self.judge::<Place>(batch.len(), input).await;
+        let verdicts = self.judge_admitted::<Place>(batch, input).await;
         let named = batch.iter().map(|object| object.envelope.framedb_id.as_ref());
         let resolved = |(verdict, named): (Result<wit::ResolveVerdict, _>, _)| {
             verdict.map(|verdict| verdict.into_resolved(named))
@@ -150,7 +171,7 @@ impl Pool {
     /// The serialize stage over a batch.
     pub(crate) async fn encode(&self, batch: &[&Object]) -> Verdicts<Encoded> {
         let input = |group| wit::Objects::pack(part(batch, group));
-        let verdicts = self.judge::<Encode>(batch.len(), input).await;
+        let verdicts = self.judge_admitted::<Encode>(batch, input).await;
         let most = self.plugin.limits().output_for(self.max_object);
         let check = |verdict: wit::SerializeVerdict| {
             let encoded = verdict.declared(self.plugin.writes()).map_err(|format| {
@@ -167,7 +188,10 @@ impl Pool {
                 _ => Ok(encoded),
             }
         };
-        verdicts.into_iter().map(|verdict| verdict.and_then(check)).collect()
+        verdicts
+            .into_iter()
+            .map(|verdict| verdict.and_then(|verdict| check(verdict).map_err(Fault::from)))
+            .collect()
     }
 
     /// Decodes one stored object.
@@ -179,9 +203,33 @@ impl Pool {
     ) -> Result<Decoded, Failure> {
         let stored = wit::Stored { key, format: format.to_string(), data };
         match self.judge::<Decode>(1, |_| vec![stored.clone()]).await.pop() {
-            Some(verdict) => verdict.map(Into::into),
+            Some(verdict) => verdict.map(Into::into).map_err(|fault| fault.failure),
             None => Err(self.broke_contract(Stage::Serialize, "it answered nothing")),
         }
+    }
+
+    /// As [`Pool::judge`], unless the plugin is left alone at present.
+    async fn judge_admitted<C: Call>(
+        &self,
+        batch: &[&Object],
+        input: impl Fn(Range<usize>) -> C::In + Sync,
+    ) -> Verdicts<C::Out> {
+        let Some(breaker) = &self.breaker else {
+            return self.judge::<C>(batch.len(), input).await;
+        };
+        let admitted = match breaker.admit(C::STAGE) {
+            Ok(admitted) => admitted,
+            Err(failure) => return batch.iter().map(|_| Err(failure.clone().into())).collect(),
+        };
+        let verdicts = self.judge::<C>(batch.len(), input).await;
+        match verdicts.last() {
+            Some(Err(fault)) if verdicts.iter().all(Result::is_err) => {
+                let keys = batch.iter().map(|object| &object.envelope.key);
+                admitted.failed(keys, &fault.failure.message);
+            }
+            _ => admitted.succeeded(),
+        }
+        verdicts
     }
 
     /// One answer per input: the whole batch in one call, or what is left of it after the
@@ -229,7 +277,7 @@ impl Pool {
             "plugin call failed",
         );
         if group.len() <= 1 {
-            return vec![Err(broken.into_failure(self.plugin.name(), C::STAGE))];
+            return vec![Err(broken.into_fault(self.plugin.name(), C::STAGE))];
         }
         // The parts run side by side, as far as the pool's instances go. A failure that took
         // its time would take it again at every halving, so that each object is then alone at
@@ -256,7 +304,7 @@ impl Pool {
         let mut lease = self.lease(budget, fresh).await?;
         let (verdicts,) = lease.instance.call(C::function, (batch,), budget).await?;
         if verdicts.len() != expected {
-            return Err(Broken::Trap(format!(
+            return Err(Broken::trap(format!(
                 "it answered {} verdicts for {expected} objects",
                 verdicts.len()
             )));
