@@ -311,13 +311,8 @@ impl Builder {
             dead_letters: dead_letters.clone(),
             tasks: tasks.clone(),
         });
-        let breaker = |(name, _): (&String, &Arc<Plugin>)| {
-            let config = config.plugins.get(name).map(|plugin| plugin.breaker.clone());
-            let breaker = Breaker::new(name, &config.unwrap_or_default(), &telemetry);
-            (name.clone(), Arc::new(breaker))
-        };
-        let breakers: BTreeMap<_, _> = plugins.iter().map(breaker).collect();
-        let pipelines = start_pipelines(&config, &plugins, &breakers, &shared, &telemetry);
+        let mut breakers = Breakers::new();
+        let pipelines = start_pipelines(&config, &plugins, &mut breakers, &shared, &telemetry);
         let reader = Reader {
             instances: instances.clone(),
             registry: registry.clone(),
@@ -431,10 +426,13 @@ fn together(problems: &[Error]) -> Error {
     Error::new(ErrorKind::Plugin, message)
 }
 
+/// The breakers of plugins, by plugin and stage.
+type Breakers = BTreeMap<(String, &'static str), Arc<Breaker>>;
+
 fn start_pipelines(
     config: &Config,
     plugins: &BTreeMap<String, Arc<Plugin>>,
-    breakers: &BTreeMap<String, Arc<Breaker>>,
+    breakers: &mut Breakers,
     shared: &Arc<Shared>,
     telemetry: &Telemetry,
 ) -> Arc<[Arc<Pipeline>]> {
@@ -442,22 +440,27 @@ fn start_pipelines(
     let mut chains: Vec<_> = config.pipelines.iter().collect();
     // The default pipeline takes what no other one is for.
     chains.sort_by_key(|(name, chain)| (*name == DEFAULT_PIPELINE, chain.priority));
-    let start = |(name, chain): (&String, &PipelineConfig)| {
-        let pool = |plugin: &String| {
+    let mut start = |(name, chain): (&String, &PipelineConfig)| {
+        let mut pool = |stage: Stage, plugin: &String| {
             let loaded = plugins.get(plugin)?.clone();
-            let isolation = config.plugins.get(plugin).map(|p| p.isolation).unwrap_or_default();
+            let said = config.plugins.get(plugin);
+            let isolation = said.map(|p| p.isolation).unwrap_or_default();
+            let breaker = breakers.entry((plugin.clone(), stage.as_str())).or_insert_with(|| {
+                let said = said.map(|p| p.breaker.clone()).unwrap_or_default();
+                Arc::new(Breaker::new(plugin, stage, &said, telemetry))
+            });
             let pool = Pool::new(loaded, isolation, max_object, telemetry.pool(name, plugin));
-            Some(Arc::new(pool.with_breaker(breakers.get(plugin)?.clone())))
+            Some(Arc::new(pool.with_breaker(breaker.clone())))
         };
         let stages = Stages {
-            ingest: chain.ingest.iter().filter_map(pool).collect(),
-            resolve: chain.resolve.as_ref().and_then(pool),
-            serialize: chain.serialize.as_ref().and_then(pool),
+            ingest: chain.ingest.iter().filter_map(|p| pool(Stage::Ingest, p)).collect(),
+            resolve: chain.resolve.as_ref().and_then(|p| pool(Stage::Resolve, p)),
+            serialize: chain.serialize.as_ref().and_then(|p| pool(Stage::Serialize, p)),
         };
         let rule = if name == DEFAULT_PIPELINE { Rule::default() } else { chain.matches.rule() };
         Pipeline::start(name, rule, chain, stages, shared.clone(), telemetry.pipeline(name))
     };
-    chains.into_iter().map(start).collect()
+    chains.into_iter().map(&mut start).collect()
 }
 
 /// Recovery of writes whose outcome is unclear and the removal of what has expired, beside new

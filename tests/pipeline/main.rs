@@ -11,6 +11,7 @@
 mod admission;
 mod codecs;
 mod coverage;
+mod dead_letters;
 mod door;
 mod failing;
 mod framing;
@@ -19,6 +20,7 @@ mod loading;
 mod matching;
 mod moving;
 mod order;
+mod policies;
 mod shutdown;
 mod splitting;
 mod unclear;

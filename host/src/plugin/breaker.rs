@@ -47,9 +47,11 @@ impl Default for BreakerConfig {
     }
 }
 
-/// The breaker of one plugin, which all its pipelines share.
+/// The breaker of one plugin in one stage, which all its pipelines share: a plugin of several
+/// stages may fail in one of them.
 pub(crate) struct Breaker {
     plugin: Arc<str>,
+    stage: Stage,
     config: BreakerConfig,
     telemetry: Telemetry,
     // Held to look and to note; never across an await.
@@ -79,9 +81,15 @@ pub(crate) struct Admitted<'a> {
 }
 
 impl Breaker {
-    pub(crate) fn new(plugin: &str, config: &BreakerConfig, telemetry: &Telemetry) -> Self {
+    pub(crate) fn new(
+        plugin: &str,
+        stage: Stage,
+        config: &BreakerConfig,
+        telemetry: &Telemetry,
+    ) -> Self {
         let breaker = Self {
             plugin: plugin.into(),
+            stage,
             config: config.clone(),
             telemetry: telemetry.clone(),
             state: Mutex::default(),
@@ -90,12 +98,12 @@ impl Breaker {
         breaker
     }
 
-    /// Whether the plugin may be called in `stage`.
+    /// Whether the plugin may be called.
     ///
     /// # Errors
     ///
     /// *Unavailable* while the breaker is open, with the time until the plugin is tried again.
-    pub(crate) fn admit(&self, stage: Stage) -> Result<Admitted<'_>, Failure> {
+    pub(crate) fn admit(&self) -> Result<Admitted<'_>, Failure> {
         let mut state = self.state.lock();
         let Some(open) = &mut state.open else {
             return Ok(Admitted { breaker: self, probe: false });
@@ -107,11 +115,11 @@ impl Breaker {
         }
         let mut failure = Failure::new(
             FailureClass::Unavailable,
-            stage,
+            self.stage,
             format!(
-                "plugin `{}` is not called in {stage} at present, because it failed again and \
+                "plugin `{}` is not called in {} at present, because it failed again and \
                  again: {} (plugins.{}.breaker)",
-                self.plugin, open.error, self.plugin
+                self.plugin, self.stage, open.error, self.plugin
             ),
         );
         failure.retry_after = Some(left.max(self.config.pause.min(Duration::from_secs(1))));
@@ -143,6 +151,7 @@ impl Breaker {
         let until = Instant::now() + pause.mul_f64(0.75 + fastrand::f64() / 4.0);
         tracing::warn!(
             plugin = &*self.plugin,
+            stage = %self.stage,
             error,
             ?pause,
             "a plugin fails again and again and is left alone; its breaker is open"
@@ -151,13 +160,16 @@ impl Breaker {
         state.open = Some(Open { until, pause, probing: false, error });
         self.show(true);
         self.telemetry
-            .counter("framedb_plugin_breaker_opened_total", &[("plugin", &self.plugin)])
+            .counter("framedb_plugin_breaker_opened_total", &self.labels())
             .increment(1);
     }
 
+    fn labels(&self) -> [(&'static str, &str); 2] {
+        [("plugin", &self.plugin), ("stage", self.stage.as_str())]
+    }
+
     fn show(&self, open: bool) {
-        let gauge =
-            self.telemetry.gauge("framedb_plugin_breaker_open", &[("plugin", &self.plugin)]);
+        let gauge = self.telemetry.gauge("framedb_plugin_breaker_open", &self.labels());
         gauge.set(f64::from(u8::from(open)));
     }
 }
@@ -224,12 +236,12 @@ mod tests {
 
     fn breaker(pause: Duration) -> Breaker {
         let config = BreakerConfig { failures: 3, pause, longest_pause: 4 * pause };
-        Breaker::new("p", &config, &Telemetry::new())
+        Breaker::new("p", Stage::Ingest, &config, &Telemetry::new())
     }
 
     fn fail(breaker: &Breaker, keys: &[&str]) {
         let keys: Vec<_> = keys.iter().map(|key| Key::new(key).unwrap()).collect();
-        breaker.admit(Stage::Ingest).unwrap().failed(keys.iter(), "panicked");
+        breaker.admit().unwrap().failed(keys.iter(), "panicked");
     }
 
     fn pause(breaker: &Breaker) -> Option<Duration> {
@@ -243,11 +255,11 @@ mod tests {
             fail(&breaker, &["same"]);
         }
         fail(&breaker, &["other"]);
-        breaker.admit(Stage::Ingest).unwrap().succeeded();
+        breaker.admit().unwrap().succeeded();
         fail(&breaker, &["a", "b"]);
         assert!(breaker.problem().is_none());
         fail(&breaker, &["c"]);
-        let refused = breaker.admit(Stage::Ingest).err().unwrap();
+        let refused = breaker.admit().err().unwrap();
         assert_eq!(refused.class, FailureClass::Unavailable);
         assert!(refused.retry_after.unwrap() > Duration::from_secs(1));
         assert!(breaker.problem().unwrap().contains("panicked"));
@@ -257,12 +269,12 @@ mod tests {
     fn after_its_pause_one_call_is_let_through_and_decides() {
         let breaker = breaker(Duration::ZERO);
         fail(&breaker, &["a", "b", "c"]);
-        let probe = breaker.admit(Stage::Ingest).unwrap();
-        assert!(breaker.admit(Stage::Ingest).is_err(), "one at a time");
+        let probe = breaker.admit().unwrap();
+        assert!(breaker.admit().is_err(), "one at a time");
         drop(probe);
         fail(&breaker, &["d"]);
         assert!(breaker.problem().is_some());
-        breaker.admit(Stage::Ingest).unwrap().succeeded();
+        breaker.admit().unwrap().succeeded();
         assert!(breaker.problem().is_none());
     }
 
@@ -271,7 +283,7 @@ mod tests {
         let breaker = breaker(Duration::from_millis(1));
         fail(&breaker, &["a", "b", "c"]);
         for expected in [2, 4, 4] {
-            while breaker.admit(Stage::Ingest).map(drop).is_err() {
+            while breaker.admit().map(drop).is_err() {
                 std::thread::yield_now();
             }
             fail(&breaker, &["a"]);

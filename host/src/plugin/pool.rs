@@ -217,7 +217,7 @@ impl Pool {
         let Some(breaker) = &self.breaker else {
             return self.judge::<C>(batch.len(), input).await;
         };
-        let admitted = match breaker.admit(C::STAGE) {
+        let admitted = match breaker.admit() {
             Ok(admitted) => admitted,
             Err(failure) => return batch.iter().map(|_| Err(failure.clone().into())).collect(),
         };

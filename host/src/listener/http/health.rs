@@ -18,11 +18,12 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// so. For monitors: a restart of the node brings no engine back.
 pub(super) async fn healthz(State(node): State<Arc<Node>>) -> Response {
     let Report { registry, instances } = node.health.report();
-    let plugins: Map<_, _> = node
-        .breakers
-        .iter()
-        .map(|breaker| {
-            (breaker.plugin().to_owned(), describe(breaker.problem().map_or(Ok(()), Err)))
+    let failing = failing(&node);
+    let plugins = node.breakers.iter().map(|breaker| breaker.plugin());
+    let plugins: Map<_, _> = plugins
+        .map(|name| {
+            let problem = failing.get(name).and_then(Value::as_str);
+            (name.to_owned(), describe(problem.map_or(Ok(()), |problem| Err(problem.to_owned()))))
         })
         .collect();
     let pipelines: Map<_, _> = node
@@ -36,7 +37,7 @@ pub(super) async fn healthz(State(node): State<Arc<Node>>) -> Response {
         Some("an engine cannot be used")
     } else if !halted(&node).is_empty() {
         Some("a pipeline is halted")
-    } else if node.breakers.iter().any(|breaker| breaker.problem().is_some()) {
+    } else if !failing.is_empty() {
         Some("a plugin fails again and again")
     } else {
         None
@@ -87,9 +88,6 @@ pub(super) async fn readyz(State(node): State<Arc<Node>>) -> Response {
     let degraded = degraded.filter_map(|(id, health)| Some((id.to_string(), health.err()?.into())));
     let degraded: Map<_, _> = degraded.collect();
     let halted = halted(&node);
-    let failing = node.breakers.iter();
-    let failing = failing.filter_map(|b| Some((b.plugin().to_owned(), b.problem()?.into())));
-    let failing: Map<_, _> = failing.collect();
     let obstacle = match node.is_ready() {
         true if halted.len() == node.pipelines.len() => Some(match halted.iter().next() {
             Some((name, reason)) if halted.len() == 1 => {
@@ -108,12 +106,18 @@ pub(super) async fn readyz(State(node): State<Arc<Node>>) -> Response {
         "success": obstacle.is_none(),
         "degraded": degraded,
         "halted": halted,
-        "failing": failing,
+        "failing": failing(&node),
     });
     if let (Some(error), Some(body)) = (obstacle, body.as_object_mut()) {
         body.insert("error".into(), error.into());
     }
     (status, Json(body)).into_response()
+}
+
+/// The plugins that are left alone at present, and why.
+fn failing(node: &Node) -> Map<String, Value> {
+    let breakers = node.breakers.iter();
+    breakers.filter_map(|b| Some((b.plugin().to_owned(), b.problem()?.into()))).collect()
 }
 
 /// The pipelines that take no objects, and why.
