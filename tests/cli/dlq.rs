@@ -41,7 +41,8 @@ fn dead_letters_are_listed_shown_and_exported() {
 
     let shown = operator.run(&format!("dlq show {}", &first[..8]));
     assert_eq!((shown.code, &*shown.stderr), (Some(0), &*via));
-    for line in ["key           a", "stage         ingest", "class         trap", "attempts      1"] {
+    for line in ["key           a", "stage         ingest", "class         trap", "attempts      1"]
+    {
         assert!(shown.stdout.lines().any(|shown| shown == line), "{line}:\n{}", shown.stdout);
     }
     for part in ["told to trap", "digest        sha256:", "backtrace     ", "misbehave::failures"] {
@@ -86,8 +87,7 @@ fn dead_letters_outlive_a_killed_node_and_are_used_without_one() {
     let mut node = operator.serve();
     let (first, second) = (trap(&operator, "a"), trap(&operator, "b"));
     node.kill();
-    let said =
-        format!("no node is running; opened {} itself\n", operator.data_dir().display());
+    let said = format!("no node is running; opened {} itself\n", operator.data_dir().display());
     let listed = operator.run("dlq ls");
     assert!(listed.stdout.contains(&first) && listed.stdout.contains(&second), "{listed:?}");
     assert!(listed.stderr.starts_with(&said), "{}", listed.stderr);
@@ -128,7 +128,12 @@ fn a_halted_pipeline_is_shown_and_resumed() {
     assert!(refused.stderr.contains("the pipeline `default` is halted"), "{}", refused.stderr);
     let shown = operator.run("pipelines ls").stdout;
     assert!(shown.starts_with("default           halted: "), "{shown}");
-    super::ended(&operator.run("pipelines resume default"), 0, "", &format!("{via}resumed default\n"));
+    super::ended(
+        &operator.run("pipelines resume default"),
+        0,
+        "",
+        &format!("{via}resumed default\n"),
+    );
     let again = format!("{via}default was not halted\n");
     super::ended(&operator.run("pipelines resume default"), 0, "", &again);
     assert_eq!(operator.run_with("put - --key b", "hello").code, Some(0));

@@ -145,7 +145,7 @@ async fn a_replay_that_fails_again_leaves_the_letter_with_one_more_attempt() {
 async fn a_replay_through_a_fixed_plugin_stores_the_object_and_ends_the_letter() {
     for stage in ["ingest", "resolve", "serialize"] {
         let node = misbehaving().start().await;
-        let culprit = arrival("a").id("i").order(stage, "trap");
+        let culprit = arrival("a").id("i").to("disk").order(stage, "trap");
         let kept = letter(&node, node.ingest(culprit).await).await;
         let receipt = stored(replay(&node, &kept, Some(component("pass-through"))).await);
         assert_eq!((&*receipt.id, &*receipt.key), ("i", "a"));
@@ -172,7 +172,7 @@ async fn a_fixed_codec_that_wrote_in_a_replay_is_kept_for_reads() {
 async fn parts_of_a_split_object_are_kept_and_replayed_by_themselves() {
     let node = misbehaving().start().await;
     let meta = r#"{"ingest":"split","children":2,"serialize":"trap"}"#;
-    let refused = failure(node.ingest(arrival("a").id("i").meta(meta)).await);
+    let refused = failure(node.ingest(arrival("a").id("i").to("disk").meta(meta)).await);
     assert!(refused.message.starts_with("part `a/"), "{}", refused.message);
     let mut kept = letters(&node).await;
     kept.sort_by(|a, b| a.object.key.as_str().cmp(b.object.key.as_str()));

@@ -178,7 +178,7 @@ async fn a_plugin_that_fails_on_everything_is_left_alone_and_the_node_says_so() 
         let _ = node.ingest(arrival("d").order(stage.as_str(), "trap")).await;
         assert_eq!(node.counted("framedb_plugin_failures_total", ""), calls, "it was not called");
         let open = format!("stage=\"{stage}\"");
-        assert_eq!(node.counted("framedb_plugin_breaker_open", &open), 1);
+        assert_eq!(node.counted("framedb_plugin_breaker_open{", &open), 1);
         let (status, body) = json(&node.http().call("GET /readyz").await);
         assert_eq!(status, 200, "{body}");
         assert!(body["failing"]["misbehave"].as_str().unwrap().contains("told to trap"), "{body}");
@@ -196,7 +196,7 @@ async fn one_success_after_the_pause_closes_the_breaker() {
         node.ingest(arrival("good")).await.outcome.is_success().then_some(())
     })
     .await;
-    assert_eq!(node.counted("framedb_plugin_breaker_open", "ingest"), 0);
+    assert_eq!(node.counted("framedb_plugin_breaker_open{", "ingest"), 0);
     let _ = stored(node.ingest(arrival("next")).await);
 }
 

@@ -26,7 +26,6 @@ pub(crate) use arrival::refused;
 pub use arrival::{Arrival, Ingress};
 pub use config::{BatchConfig, Framing, MatchConfig, PipelineConfig};
 pub use defaults::Defaults;
-pub(crate) use item::Item;
 pub use item::{Answer, Reply};
 pub use policy::{Action, PolicyConfig, RetriesConfig};
 
@@ -36,7 +35,7 @@ use crate::{
 };
 use framedb_core::{Failure, FailureClass, Outcome, Rule, Stage};
 use halt::Halt;
-use item::{Step, Written};
+use item::{Item, Step, Written};
 use order::Order;
 use pace::Pace;
 use sink::Sink;
@@ -133,19 +132,20 @@ impl Pipeline {
         &self.rule
     }
 
-    /// The same pipeline with another version of one of its plugins, for a replay; `None` when
-    /// it has no plugin of this name. It shares everything else and gathers nothing.
+    /// The same pipeline with another version of one of its plugins, for a replay: in every stage
+    /// that the plugin has and the version exports; `None` when there is none. It shares everything
+    /// else and gathers nothing.
     pub(crate) fn with_plugin(&self, pool: &Arc<Pool>) -> Option<Arc<Self>> {
         let name = pool.plugin().name();
         let mut found = false;
-        let mut replace = |present: &Arc<Pool>| {
-            let same = present.plugin().name() == name;
+        let mut replace = |stage: Stage, present: &Arc<Pool>| {
+            let same = present.plugin().name() == name && pool.plugin().exports_stage(stage);
             found |= same;
             if same { pool.clone() } else { present.clone() }
         };
-        let ingest = self.ingest.iter().map(&mut replace).collect();
-        let resolve = self.resolve.as_ref().map(&mut replace);
-        let serialize = self.serialize.as_ref().map(&mut replace);
+        let ingest = self.ingest.iter().map(|p| replace(Stage::Ingest, p)).collect();
+        let resolve = self.resolve.as_ref().map(|p| replace(Stage::Resolve, p));
+        let serialize = self.serialize.as_ref().map(|p| replace(Stage::Serialize, p));
         let pipeline = Self {
             name: self.name.clone(),
             rule: self.rule.clone(),

@@ -159,9 +159,7 @@ impl Breaker {
         state.failed.clear();
         state.open = Some(Open { until, pause, probing: false, error });
         self.show(true);
-        self.telemetry
-            .counter("framedb_plugin_breaker_opened_total", &self.labels())
-            .increment(1);
+        self.telemetry.counter("framedb_plugin_breaker_opened_total", &self.labels()).increment(1);
     }
 
     fn labels(&self) -> [(&'static str, &str); 2] {
