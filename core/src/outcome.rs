@@ -137,19 +137,30 @@ pub struct Failure {
     pub message: String,
     /// When to try again, where that is known.
     pub retry_after: Option<Duration>,
+    /// The dead letter that keeps the object, if one does.
+    pub dead_letter: Option<Arc<str>>,
 }
 
 impl Failure {
     /// A failure without a time to try again.
     #[must_use]
     pub fn new(class: FailureClass, stage: Stage, message: impl Into<String>) -> Self {
-        Self { class, stage, message: message.into(), retry_after: None }
+        Self { class, stage, message: message.into(), retry_after: None, dead_letter: None }
     }
 
     /// A request that breaks a rule of the door.
     #[must_use]
     pub fn invalid(message: impl fmt::Display) -> Self {
         Self::new(FailureClass::Invalid, Stage::Admission, message.to_string())
+    }
+
+    /// What senders are told: the message, and the dead letter where there is one.
+    #[must_use]
+    pub fn told(&self) -> String {
+        match &self.dead_letter {
+            Some(id) => format!("{} (dead letter {id})", self.message),
+            None => self.message.clone(),
+        }
     }
 }
 
@@ -160,17 +171,25 @@ pub enum Outcome {
     Stored,
     /// Not stored, on purpose: a plugin dropped it for this reason.
     Dropped(String),
+    /// Not stored, but kept as a dead letter, which its pipeline takes for a success.
+    DeadLettered {
+        /// The dead letter.
+        id: Arc<str>,
+        /// Why the object was not stored.
+        reason: String,
+    },
     /// Not stored.
     Failed(Failure),
 }
 
 impl Outcome {
-    /// Its name in metrics: `stored`, `dropped` or the class of the failure.
+    /// Its name in metrics: `stored`, `dropped`, `dead-lettered` or the class of the failure.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Stored => "stored",
             Self::Dropped(_) => "dropped",
+            Self::DeadLettered { .. } => "dead-lettered",
             Self::Failed(failure) => failure.class.as_str(),
         }
     }
@@ -187,7 +206,10 @@ impl Outcome {
         match self {
             Self::Stored => "Object stored and routed successfully".into(),
             Self::Dropped(reason) => format!("Object dropped: {reason}"),
-            Self::Failed(failure) => failure.message.clone(),
+            Self::DeadLettered { id, reason } => {
+                format!("Object kept as dead letter {id}: {reason}")
+            }
+            Self::Failed(failure) => failure.told(),
         }
     }
 }

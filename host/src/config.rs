@@ -6,6 +6,7 @@
 
 use crate::{
     Error, ErrorKind, Result, builtin,
+    dead_letters::DeadLettersConfig,
     driver::redis::is_redis,
     grants,
     instances::InstanceConfig,
@@ -76,6 +77,8 @@ pub struct Config {
     pub clusters: BTreeMap<String, ClusterConfig>,
     /// Where objects can be kept, by FrameDB id. `memory` and `disk` are there by default.
     pub instances: BTreeMap<String, InstanceConfig>,
+    /// Where objects are kept that could not be stored.
+    pub dead_letters: DeadLettersConfig,
     /// Plugins, by the name that pipelines use. The built-in ones need no entry.
     pub plugins: BTreeMap<String, PluginConfig>,
     /// Chains of plugins, by name. `default` takes what no other one is for.
@@ -152,6 +155,7 @@ impl Default for Config {
             sources: SourcesConfig::default(),
             clusters: BTreeMap::new(),
             instances: default_instances(),
+            dead_letters: DeadLettersConfig::default(),
             plugins: BTreeMap::new(),
             pipelines: default_pipelines(),
         }
@@ -430,6 +434,8 @@ impl Config {
             if pipeline.batch.objects == 0 {
                 problems.push(format!("pipelines.{name}.batch.objects is 0: use 1 or more"));
             }
+            let wrong = pipeline.policy.problems();
+            problems.extend(wrong.map(|problem| format!("pipelines.{name}.policy{problem}")));
         }
     }
 

@@ -3,11 +3,12 @@
 use crate::{
     codecs::Codecs,
     config::Config,
+    dead_letters::DeadLetters,
     framedb::OwnFrameDb,
     health::Health,
     instances::Instances,
     pipeline::{Ingress, Pipeline},
-    plugin::Plugin,
+    plugin::{Breaker, Engine, Environment, Plugin},
     reader::Reader,
     registrar::Registrar,
     registry::Registry,
@@ -45,6 +46,14 @@ pub struct Node {
     pub codecs: Arc<Codecs>,
     /// The plugins that its pipelines use.
     pub plugins: Vec<Arc<Plugin>>,
+    /// Which of them are left alone because they fail on everything.
+    pub(crate) breakers: Vec<Arc<Breaker>>,
+    /// Compiles another version of a plugin, for a replay.
+    pub(crate) engine: Engine,
+    /// What that version is lent.
+    pub(crate) environment: Environment,
+    /// Objects that could not be stored.
+    pub dead_letters: Arc<DeadLetters>,
     /// Its pipelines, in the order in which they are tried.
     pub pipelines: Arc<[Arc<Pipeline>]>,
     /// Its metrics.

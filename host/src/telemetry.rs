@@ -3,7 +3,7 @@
 //! A node has a registry of its own and installs nothing globally, so that two nodes can live
 //! in one process.
 
-use framedb_core::{Outcome, Stage};
+use framedb_core::{FailureClass, Outcome, Stage};
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{
     Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
@@ -25,6 +25,10 @@ const COUNTERS: &[(&str, &str)] = &[
     ("framedb_retries_total", "Tries of objects again, by stage."),
     ("framedb_engine_errors_total", "Errors of engines, by class."),
     ("framedb_plugin_failures_total", "Calls into plugins that failed, by cause."),
+    ("framedb_passed_total", "Objects that went on past a plugin that failed on them."),
+    ("framedb_dead_letters_kept_total", "Objects kept as dead letters, by class."),
+    ("framedb_dead_letters_refused_total", "Objects that could not be kept as dead letters."),
+    ("framedb_plugin_breaker_opened_total", "How often plugins' breakers opened."),
     ("framedb_plugin_instances_created_total", "Plugin instances that were made."),
     ("framedb_plugin_instances_retired_total", "Plugin instances not used again, by cause."),
 ];
@@ -33,6 +37,10 @@ const COUNTERS: &[(&str, &str)] = &[
 const GAUGES: &[(&str, &str)] = &[
     ("framedb_engine_up", "Whether an instance of the configuration can be used: 1 or 0."),
     ("framedb_registry_up", "Whether the registry can be used: 1 or 0."),
+    ("framedb_plugin_breaker_open", "Whether a plugin is left alone because it fails: 1 or 0."),
+    ("framedb_pipeline_halted", "Whether a pipeline takes no objects until it is resumed: 1 or 0."),
+    ("framedb_dead_letters", "Objects in the dead-letter queue."),
+    ("framedb_dead_letter_bytes", "Bytes that the dead-letter queue takes."),
     ("framedb_in_flight_bytes", "Bytes of objects in flight."),
     ("framedb_routes", "Routes in the registry."),
     ("framedb_uptime_seconds", "Time since the node started."),
@@ -220,6 +228,30 @@ impl PipelineMetrics {
         if let Some(histogram) = self.seconds.get(stage as usize) {
             histogram.record(time.as_secs_f64());
         }
+    }
+
+    /// The metrics of the whole node.
+    pub(crate) fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
+    }
+
+    /// Counts an object that goes on past a plugin that failed on it.
+    pub(crate) fn passed(&self, stage: Stage, class: FailureClass) {
+        let labels =
+            [("pipeline", &*self.pipeline), ("stage", stage.as_str()), ("class", class.as_str())];
+        self.telemetry.counter("framedb_passed_total", &labels).increment(1);
+    }
+
+    /// Counts an object that is kept as a dead letter.
+    pub(crate) fn dead_letter(&self, class: FailureClass) {
+        let labels = [("pipeline", &*self.pipeline), ("class", class.as_str())];
+        self.telemetry.counter("framedb_dead_letters_kept_total", &labels).increment(1);
+    }
+
+    /// Counts an object that could not be kept as a dead letter.
+    pub(crate) fn dead_letter_refused(&self) {
+        let labels = [("pipeline", &*self.pipeline)];
+        self.telemetry.counter("framedb_dead_letters_refused_total", &labels).increment(1);
     }
 
     /// Counts an object that is tried again.

@@ -4,6 +4,7 @@ use crate::{
     Error, ErrorKind, Result, builtin,
     codecs::Codecs,
     config::{Address, Config, DEFAULT_PIPELINE},
+    dead_letters::DeadLetters,
     driver::{Arena, Disks},
     framedb::OwnFrameDb,
     health::Health,
@@ -13,7 +14,7 @@ use crate::{
     pipeline::{
         Admission, Ingress, Pipeline, PipelineConfig, Shared, Stages, order::Order, sink::Sink,
     },
-    plugin::{Engine, Environment, Plugin, PluginConfig, Pool, framedb::FrameDb},
+    plugin::{Breaker, Engine, Environment, Plugin, PluginConfig, Pool, framedb::FrameDb},
     reader::Reader,
     registrar::Registrar,
     registry::{self, Generations, Intents, NodeRegistry, Recovered, Recovery, Registry, sweep},
@@ -274,12 +275,14 @@ impl Builder {
         let instances = Arc::new(instances);
         let look = Health::first(&config, instances.clone(), registry.clone(), telemetry.clone());
         let health = Arc::new(look.await?);
+        let dead_letters = DeadLetters::open(disk.clone(), &config.dead_letters).await?;
+        let dead_letters = Arc::new(dead_letters);
         let intents = Arc::new(Intents::new(disk));
         let pending = intents.pending().await?;
         let recovery = Arc::new(Recovery::new(pending));
         let max_object = config.limits.max_object.as_u64();
         let codecs = Arc::new(Codecs::new(
-            engine,
+            engine.clone(),
             &config.data_dir,
             max_object,
             telemetry.clone(),
@@ -306,9 +309,11 @@ impl Builder {
                 generations: generations.clone(),
                 recovery: recovery.clone(),
             },
+            dead_letters: dead_letters.clone(),
             tasks: tasks.clone(),
         });
-        let pipelines = start_pipelines(&config, &plugins, &shared, &telemetry);
+        let mut breakers = Breakers::new();
+        let pipelines = start_pipelines(&config, &plugins, &mut breakers, &shared, &telemetry);
         let reader = Reader {
             instances: instances.clone(),
             registry: registry.clone(),
@@ -352,6 +357,10 @@ impl Builder {
             registry,
             codecs,
             plugins: plugins.into_values().collect(),
+            breakers: breakers.into_values().collect(),
+            engine,
+            environment,
+            dead_letters,
             pipelines,
             telemetry,
             health,
@@ -429,9 +438,13 @@ fn together(problems: &[Error]) -> Error {
     Error::new(ErrorKind::Plugin, message)
 }
 
+/// The breakers of plugins, by plugin and stage.
+type Breakers = BTreeMap<(String, &'static str), Arc<Breaker>>;
+
 fn start_pipelines(
     config: &Config,
     plugins: &BTreeMap<String, Arc<Plugin>>,
+    breakers: &mut Breakers,
     shared: &Arc<Shared>,
     telemetry: &Telemetry,
 ) -> Arc<[Arc<Pipeline>]> {
@@ -439,21 +452,27 @@ fn start_pipelines(
     let mut chains: Vec<_> = config.pipelines.iter().collect();
     // The default pipeline takes what no other one is for.
     chains.sort_by_key(|(name, chain)| (*name == DEFAULT_PIPELINE, chain.priority));
-    let start = |(name, chain): (&String, &PipelineConfig)| {
-        let pool = |plugin: &String| {
+    let mut start = |(name, chain): (&String, &PipelineConfig)| {
+        let mut pool = |stage: Stage, plugin: &String| {
             let loaded = plugins.get(plugin)?.clone();
-            let isolation = config.plugins.get(plugin).map(|p| p.isolation).unwrap_or_default();
-            Some(Pool::new(loaded, isolation, max_object, telemetry.pool(name, plugin)))
+            let said = config.plugins.get(plugin);
+            let isolation = said.map(|p| p.isolation).unwrap_or_default();
+            let breaker = breakers.entry((plugin.clone(), stage.as_str())).or_insert_with(|| {
+                let said = said.map(|p| p.breaker.clone()).unwrap_or_default();
+                Arc::new(Breaker::new(plugin, stage, &said, telemetry))
+            });
+            let pool = Pool::new(loaded, isolation, max_object, telemetry.pool(name, plugin));
+            Some(Arc::new(pool.with_breaker(breaker.clone())))
         };
         let stages = Stages {
-            ingest: chain.ingest.iter().filter_map(pool).collect(),
-            resolve: chain.resolve.as_ref().and_then(pool),
-            serialize: chain.serialize.as_ref().and_then(pool),
+            ingest: chain.ingest.iter().filter_map(|p| pool(Stage::Ingest, p)).collect(),
+            resolve: chain.resolve.as_ref().and_then(|p| pool(Stage::Resolve, p)),
+            serialize: chain.serialize.as_ref().and_then(|p| pool(Stage::Serialize, p)),
         };
         let rule = if name == DEFAULT_PIPELINE { Rule::default() } else { chain.matches.rule() };
         Pipeline::start(name, rule, chain, stages, shared.clone(), telemetry.pipeline(name))
     };
-    chains.into_iter().map(start).collect()
+    chains.into_iter().map(&mut start).collect()
 }
 
 /// Recovery of writes whose outcome is unclear and the removal of what has expired, beside new

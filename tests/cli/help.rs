@@ -18,6 +18,8 @@ fn help_names_every_command_and_the_exit_codes() {
         "  instances  Show the instances of the node and whether they can be used",
         "  check      Check a configuration and say what would run",
         "  plugin     Look at plugins",
+        "  pipelines  Look after pipelines that were halted",
+        "  dlq        Look after objects that could not be stored",
         "  bench      Measure what the node costs on this machine",
     ] {
         assert!(help.stdout.contains(part), "`{part}` is not in:\n{}", help.stdout);
@@ -37,6 +39,13 @@ fn every_command_has_help_of_its_own() {
         "instances",
         "check",
         "plugin inspect",
+        "pipelines ls",
+        "pipelines resume",
+        "dlq ls",
+        "dlq show",
+        "dlq export",
+        "dlq replay",
+        "dlq drop",
         "bench pipeline",
         "bench engine",
     ] {

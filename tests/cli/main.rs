@@ -11,6 +11,7 @@
 mod bench;
 mod configuration;
 mod crash;
+mod dlq;
 mod help;
 mod offline;
 mod plugins;

@@ -1,11 +1,10 @@
 //! `framedb codecs`: the components that were kept to decode what they wrote.
 
-use super::{connection::Connection, error::Misuse, node_args::NodeArgs, output, request};
-use anyhow::{Context as _, Result};
+use super::{ask, connection::Connection, node_args::NodeArgs, output, request};
+use anyhow::Result;
 use axum::http::Method;
 use clap::{Args, Subcommand};
 use serde_json::Value;
-use std::io::{self, IsTerminal as _, Write as _};
 
 /// Look after the kept codecs.
 #[derive(Debug, Subcommand)]
@@ -80,7 +79,7 @@ impl Prune {
         for codec in &unused {
             output::data(&line(codec))?;
         }
-        if self.yes || ask(unused.len())? {
+        if self.yes || ask::remove(unused.len())? {
             for codec in &unused {
                 let digest = codec.get("digest").and_then(Value::as_str).unwrap_or_default();
                 request::json(&node, Method::DELETE, &format!("/admin/codecs/{digest}")).await?;
@@ -90,18 +89,6 @@ impl Prune {
         node.close().await;
         Ok(())
     }
-}
-
-fn ask(number: usize) -> Result<bool> {
-    if !io::stdin().is_terminal() {
-        return Err(Misuse("there is nobody to ask: add --yes to remove them".into()).into());
-    }
-    let mut stderr = io::stderr();
-    write!(stderr, "remove {number} of them for good? [y/N] ").context("cannot ask")?;
-    stderr.flush().context("cannot ask")?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer).context("cannot read the answer")?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 fn codecs(answer: &Value) -> impl Iterator<Item = &Value> {

@@ -3,6 +3,7 @@
 //! Data goes to the standard output, everything else to the standard error. Doc comments are
 //! the help text.
 
+mod ask;
 mod error;
 mod node_args;
 mod output;
@@ -25,7 +26,9 @@ mod sink;
 mod volatile;
 
 mod codecs;
+mod dlq;
 mod grants;
+mod pipelines;
 mod plugin;
 
 mod check;
@@ -61,6 +64,10 @@ enum Command {
     #[command(subcommand)]
     Plugin(plugin::Plugin),
     #[command(subcommand)]
+    Pipelines(pipelines::Pipelines),
+    #[command(subcommand)]
+    Dlq(dlq::Dlq),
+    #[command(subcommand)]
     Codecs(codecs::Codecs),
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -85,6 +92,8 @@ impl Cli {
                 Command::Instances(command) => command.run().await,
                 Command::Check(command) => command.run().await,
                 Command::Plugin(command) => command.run().await,
+                Command::Pipelines(command) => command.run().await,
+                Command::Dlq(command) => command.run().await,
                 Command::Codecs(command) => command.run().await,
                 Command::Bench(command) => command.run().await,
             }
@@ -117,6 +126,13 @@ mod tests {
             "framedb pop q",
             "framedb instances --json",
             "framedb plugin inspect serialize-lz4",
+            "framedb pipelines resume default",
+            "framedb dlq ls --pipeline default --json",
+            "framedb dlq show 1f0c",
+            "framedb dlq export 1f0c 2e7a --to folder",
+            "framedb dlq replay 1f0c --plugin fixed.wasm",
+            "framedb dlq replay --all",
+            "framedb dlq drop --all --yes",
             "framedb codecs prune --yes",
             "framedb check --keys",
         ] {
@@ -124,5 +140,7 @@ mod tests {
         }
         assert!(Cli::try_parse_from(["framedb", "put", "f", "--type", "queue"]).is_err());
         assert!(Cli::try_parse_from(["framedb", "rm"]).is_err());
+        assert!(Cli::try_parse_from(["framedb", "dlq", "drop"]).is_err());
+        assert!(Cli::try_parse_from(["framedb", "dlq", "replay", "a", "--all"]).is_err());
     }
 }

@@ -159,11 +159,14 @@ fn metadata(pairs: &[String]) -> Result<Option<String>> {
 }
 
 /// A receipt on one line.
-fn line(receipt: &Value) -> String {
+pub(super) fn line(receipt: &Value) -> String {
     let text = |name: &str| receipt.get(name).and_then(Value::as_str).unwrap_or_default();
     let key = text("key");
     if text("outcome") == "dropped" {
         return format!("dropped {key}: {}", text("reason"));
+    }
+    if text("outcome") == "dead-lettered" {
+        return format!("kept {key} as dead letter {}: {}", text("dead_letter"), text("reason"));
     }
     let size = receipt.get("size").and_then(Value::as_u64).unwrap_or_default();
     let codec = match text("codec") {

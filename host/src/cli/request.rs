@@ -28,6 +28,16 @@ pub(super) fn queue(name: &str) -> String {
     format!("/streams/{}", utf8_percent_encode(name, SEGMENT))
 }
 
+/// The path of what is done with a pipeline.
+pub(super) fn pipeline(name: &str, action: &str) -> String {
+    format!("/admin/pipelines/{}{action}", utf8_percent_encode(name, SEGMENT))
+}
+
+/// The path of a dead letter, and of what is done with it.
+pub(super) fn dead_letter(id: &str, action: &str) -> String {
+    format!("/admin/dead-letters/{}{action}", utf8_percent_encode(id, SEGMENT))
+}
+
 /// A path with a query of the parameters that are there.
 pub(super) fn with_query(path: &str, parameters: &[(&str, Option<&str>)]) -> String {
     let mut text = path.to_owned();
@@ -48,6 +58,12 @@ pub(super) fn header_text(text: &str) -> String {
 /// Sends a request without a body.
 pub(super) async fn call(node: &Connection, method: Method, path: &str) -> Result<Response<Body>> {
     let request = Request::builder().method(method).uri(path).body(Body::empty());
+    node.send(request.context("cannot make the request")?).await
+}
+
+/// Sends a request with a body.
+pub(super) async fn post(node: &Connection, path: &str, body: Bytes) -> Result<Response<Body>> {
+    let request = Request::builder().method(Method::POST).uri(path).body(Body::from(body));
     node.send(request.context("cannot make the request")?).await
 }
 

@@ -46,7 +46,11 @@ pub(crate) struct Tables {
     pub(crate) intents: Keyspace,
     /// Documents of the registry, by table and id.
     pub(crate) documents: Keyspace,
-    /// The format, the number of routes, and the bytes of each bucket.
+    /// Records of dead letters, by id.
+    pub(crate) letters: Keyspace,
+    /// Bytes of their objects.
+    pub(crate) letter_payloads: Keyspace,
+    /// The format, the number of routes, the bytes of each bucket, and what dead letters take.
     pub(crate) meta: Keyspace,
 }
 
@@ -79,6 +83,8 @@ impl Tables {
             buckets: large("buckets")?,
             intents: small("intents")?,
             documents: small("documents")?,
+            letters: small("letters")?,
+            letter_payloads: large("letter-payloads")?,
             meta: small("meta")?,
             database,
         };
@@ -118,7 +124,7 @@ impl Tables {
     /// Keyspaces with large values: writers wait here for flushes, not inside of a commit, where
     /// a flush that never comes would keep them.
     pub(super) fn sealed(&self) -> usize {
-        let large = [&self.objects, &self.payloads, &self.buckets];
+        let large = [&self.objects, &self.payloads, &self.buckets, &self.letter_payloads];
         large.into_iter().map(Keyspace::sealed_memtable_count).max().unwrap_or_default()
     }
 

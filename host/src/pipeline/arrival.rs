@@ -2,7 +2,7 @@
 
 use super::{
     Admission, Answer, Permit, Pipeline, Reply,
-    item::{Item, Patience},
+    item::{Item, Patience, Step},
     order::Order,
 };
 use crate::{instances::Instances, registry::Registry};
@@ -103,6 +103,7 @@ impl Ingress {
                 let patience =
                     Patience { deadline: now + self.deadline, unreachable: now + unreachable };
                 let item = Item::new(object, place, now, patience, permit, reply);
+                let Some(item) = pipeline.unless_halted(item) else { return };
                 if let Err(item) = pipeline.try_accept(item) {
                     pipeline.accept(item).await;
                 }
@@ -114,6 +115,40 @@ impl Ingress {
                     Reply::Stream(sender) => drop(sender.send(Answer { receipt, permit })),
                     Reply::Parent(_) => {}
                 }
+            }
+        }
+    }
+
+    /// Sends an object through `pipeline` once more, for the `attempt`th time and past the first
+    /// `from` ingest plugins, and waits for its receipt. A failure stays in the dead-letter queue.
+    pub(crate) async fn replay(
+        &self,
+        pipeline: &Arc<Pipeline>,
+        object: Object,
+        from: usize,
+        permit: Permit,
+    ) -> Receipt {
+        let (sender, answer) = oneshot::channel();
+        let id = object.envelope.id.to_string();
+        let place = self.order.enter(&object.envelope.key);
+        let now = Instant::now();
+        let deadline = now + self.deadline;
+        let patience = Patience { deadline, unreachable: now + self.unreachable };
+        let mut item = Item::new(object, place, now, patience, permit, Reply::One(sender));
+        item.replayed = true;
+        item.from = from;
+        item.step = Step::Ingest(from);
+        pipeline.run_alone(item).await;
+        match answer.await {
+            Ok(answer) => answer.receipt,
+            // Only when the runtime ends under it.
+            Err(_) => {
+                let failure = Failure::new(
+                    FailureClass::Unknown,
+                    Stage::Admission,
+                    "outcome unknown: the node ended before the object did",
+                );
+                refused(&Arrival { id, ..Arrival::default() }, failure)
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What an operator says of a pipeline.
 
+use super::policy::PolicyConfig;
 use bytesize::ByteSize;
 use framedb_core::{Kind, Pattern, Rule};
 use schemars::JsonSchema;
@@ -76,6 +77,8 @@ pub struct PipelineConfig {
     pub framing: Framing,
     /// How objects are gathered.
     pub batch: BatchConfig,
+    /// What becomes of objects that failed.
+    pub policy: PolicyConfig,
 }
 
 impl Default for BatchConfig {

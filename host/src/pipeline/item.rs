@@ -2,8 +2,10 @@
 
 use super::{admission::Permit, order::Turn};
 use crate::{registry::Intent, retry::Backoff};
+use bytes::Bytes;
 use framedb_core::{
-    Codec, Envelope, Failure, Format, Kind, Object, Outcome, Placement, Receipt, Stage, StageTimes,
+    Attribute, Codec, Envelope, Failure, Format, Key, Kind, Object, Outcome, Placement, Receipt,
+    Stage, StageTimes,
 };
 use std::{
     ops::{Deref, DerefMut},
@@ -56,6 +58,15 @@ impl Step {
             Self::Write => Stage::Sink,
         }
     }
+
+    /// The step behind it; one that does not exist is passed over.
+    pub(crate) fn next(self) -> Self {
+        match self {
+            Self::Ingest(index) => Self::Ingest(index + 1),
+            Self::Resolve => Self::Serialize,
+            Self::Serialize | Self::Write => Self::Write,
+        }
+    }
 }
 
 /// How long an object is tried.
@@ -98,8 +109,29 @@ pub(crate) struct InFlight {
     pub(crate) reason: Option<String>,
     /// When it came through the door.
     pub(crate) arrived: Instant,
+    /// How often it was tried again because the pipeline's policy says so.
+    pub(crate) tries: u32,
+    /// The number of its first attempt: more than 1 in a replay.
+    pub(crate) first_attempt: u32,
+    /// Ingest plugins that are behind it since before it was there: those of the object of which
+    /// it is a part.
+    pub(crate) from: usize,
+    /// Whether it comes out of the dead-letter queue.
+    pub(crate) replayed: bool,
+    /// What plugins have changed of it, as it was before.
+    origin: Origin,
     permit: Permit,
     reply: Reply,
+}
+
+/// What plugins have changed of an object, as it was before: moved here, so that keeping it costs
+/// nothing.
+#[derive(Debug, Default)]
+struct Origin {
+    data: Option<Bytes>,
+    key: Option<Key>,
+    content_type: Option<Option<Arc<str>>>,
+    attributes: Option<Arc<[Attribute]>>,
 }
 
 /// What the sink did with an item.
@@ -120,6 +152,7 @@ impl Item {
     ) -> Self {
         let Patience { deadline, unreachable } = patience;
         Self(Box::new(InFlight {
+            first_attempt: object.envelope.attempt,
             object,
             placement: None,
             encoded: None,
@@ -133,6 +166,10 @@ impl Item {
             unclear: None,
             reason: None,
             arrived,
+            tries: 0,
+            from: 0,
+            replayed: false,
+            origin: Origin::default(),
             permit,
             reply,
         }))
@@ -151,6 +188,52 @@ impl Item {
 
     pub(crate) fn envelope(&self) -> &Envelope {
         &self.object.envelope
+    }
+
+    /// Gives the object another payload.
+    pub(crate) fn set_data(&mut self, data: Bytes) {
+        let before = std::mem::replace(&mut self.object.data, data);
+        self.origin.data.get_or_insert(before);
+    }
+
+    /// Gives the object another key, with its place in that key's line.
+    pub(crate) fn set_key(&mut self, key: Key, place: Turn) {
+        self.place = place;
+        let before = std::mem::replace(&mut self.object.envelope.key, key);
+        self.origin.key.get_or_insert(before);
+    }
+
+    /// Gives the object another content type.
+    pub(crate) fn set_content_type(&mut self, content_type: Arc<str>) {
+        let before = self.object.envelope.content_type.replace(content_type);
+        self.origin.content_type.get_or_insert(before);
+    }
+
+    /// Gives the object other attributes.
+    pub(crate) fn set_attributes(&mut self, attributes: Arc<[Attribute]>) {
+        let before = std::mem::replace(&mut self.object.envelope.attributes, attributes);
+        self.origin.attributes.get_or_insert(before);
+    }
+
+    /// What the item is now is what it is from the beginning: a part, once it is whole.
+    pub(crate) fn is_original(&mut self) {
+        self.origin = Origin::default();
+    }
+
+    /// The object as it came.
+    pub(crate) fn original(&self) -> (Envelope, Bytes) {
+        let Origin { data, key, content_type, attributes } = &self.origin;
+        let mut envelope = self.object.envelope.clone();
+        if let Some(key) = key {
+            envelope.key.clone_from(key);
+        }
+        if let Some(content_type) = content_type {
+            envelope.content_type.clone_from(content_type);
+        }
+        if let Some(attributes) = attributes {
+            envelope.attributes.clone_from(attributes);
+        }
+        (envelope, data.as_ref().unwrap_or(&self.object.data).clone())
     }
 
     /// How the item is to be kept; known once it is resolved.
@@ -203,6 +286,7 @@ impl Item {
             state: Mutex::new(Parts {
                 left: parts,
                 failure: None,
+                dead_letter: None,
                 stored_size: 0,
                 synced: true,
                 times,
@@ -251,6 +335,8 @@ pub struct Parent {
 struct Parts {
     left: usize,
     failure: Option<Failure>,
+    /// The first part that is kept as a dead letter which counts as a success.
+    dead_letter: Option<Outcome>,
     stored_size: u64,
     synced: bool,
     times: StageTimes,
@@ -268,6 +354,10 @@ impl Parent {
         match receipt.outcome {
             Outcome::Stored => parts.synced &= receipt.synced,
             Outcome::Dropped(_) => {}
+            Outcome::DeadLettered { id, reason } => {
+                let reason = format!("part `{}`: {reason}", receipt.key);
+                parts.dead_letter.get_or_insert(Outcome::DeadLettered { id, reason });
+            }
             Outcome::Failed(mut failure) => {
                 failure.message = format!("part `{}`: {}", receipt.key, failure.message);
                 parts.failure.get_or_insert(failure);
@@ -277,7 +367,8 @@ impl Parent {
             return;
         }
         let Some((permit, reply)) = parts.answer.take() else { return };
-        let outcome = parts.failure.take().map_or(Outcome::Stored, Outcome::Failed);
+        let failed = parts.failure.take().map(Outcome::Failed);
+        let outcome = failed.or_else(|| parts.dead_letter.take()).unwrap_or(Outcome::Stored);
         let receipt = Receipt {
             id: self.envelope.id.clone(),
             key: self.envelope.key.shared(),

@@ -3,16 +3,20 @@
 //! In reading order: [`arrival`](Arrival) makes objects of what doors receive; [`Admission`]
 //! bounds what is in flight; [`Order`](order::Order) keeps the order of each key; a
 //! [`Pipeline`] gathers what is waiting into batches and takes them through the stages; the
-//! [`Sink`](sink::Sink) makes them stored and findable; the receipt goes back.
+//! [`Sink`](sink::Sink) makes them stored and findable; the receipt goes back. What becomes of
+//! those that fail, the [policy](PolicyConfig) says.
 
 mod admission;
 mod arrival;
 mod attempt;
 mod config;
 mod defaults;
+mod failing;
+mod halt;
 mod item;
 pub(crate) mod order;
 mod pace;
+mod policy;
 pub(crate) mod sink;
 mod stages;
 mod writing;
@@ -23,9 +27,14 @@ pub use arrival::{Arrival, Ingress};
 pub use config::{BatchConfig, Framing, MatchConfig, PipelineConfig};
 pub use defaults::Defaults;
 pub use item::{Answer, Reply};
+pub use policy::{Action, PolicyConfig, RetriesConfig};
 
-use crate::{codecs::Codecs, instances::Instances, plugin::Pool, telemetry::PipelineMetrics};
+use crate::{
+    codecs::Codecs, dead_letters::DeadLetters, instances::Instances, plugin::Pool,
+    telemetry::PipelineMetrics,
+};
 use framedb_core::{Failure, FailureClass, Outcome, Rule, Stage};
+use halt::Halt;
 use item::{Item, Step, Written};
 use order::Order;
 use pace::Pace;
@@ -46,12 +55,14 @@ const WAITING: usize = 1 << 20;
 pub struct Pipeline {
     name: Arc<str>,
     rule: Rule,
-    ingest: Vec<Pool>,
-    resolve: Option<Pool>,
-    serialize: Option<Pool>,
+    ingest: Vec<Arc<Pool>>,
+    resolve: Option<Arc<Pool>>,
+    serialize: Option<Arc<Pool>>,
     framing: Framing,
+    policy: PolicyConfig,
+    halt: Arc<Halt>,
     shared: Arc<Shared>,
-    metrics: PipelineMetrics,
+    metrics: Arc<PipelineMetrics>,
     pace: Pace,
     /// Milliseconds of the last word in the log on an engine that fails.
     complained: AtomicU64,
@@ -65,15 +76,16 @@ pub(crate) struct Shared {
     pub(crate) defaults: Defaults,
     pub(crate) codecs: Arc<Codecs>,
     pub(crate) sink: Sink,
+    pub(crate) dead_letters: Arc<DeadLetters>,
     /// Everything that was accepted and has not ended; shutdown waits for it.
     pub(crate) tasks: TaskTracker,
 }
 
 /// The plugins of a pipeline, each with its instances.
 pub(crate) struct Stages {
-    pub(crate) ingest: Vec<Pool>,
-    pub(crate) resolve: Option<Pool>,
-    pub(crate) serialize: Option<Pool>,
+    pub(crate) ingest: Vec<Arc<Pool>>,
+    pub(crate) resolve: Option<Arc<Pool>>,
+    pub(crate) serialize: Option<Arc<Pool>>,
 }
 
 impl Pipeline {
@@ -87,15 +99,18 @@ impl Pipeline {
         metrics: PipelineMetrics,
     ) -> Arc<Self> {
         let (arrivals, waiting) = mpsc::channel(WAITING);
+        let name: Arc<str> = name.into();
         let pipeline = Arc::new(Self {
-            name: name.into(),
+            halt: Arc::new(Halt::new(name.clone(), metrics.telemetry().clone())),
+            name,
             rule,
             ingest: stages.ingest,
             resolve: stages.resolve,
             serialize: stages.serialize,
             framing: config.framing,
+            policy: config.policy.clone(),
             shared,
-            metrics,
+            metrics: Arc::new(metrics),
             pace: Pace::new(config.batch.time),
             complained: AtomicU64::new(0),
             arrivals,
@@ -117,8 +132,58 @@ impl Pipeline {
         &self.rule
     }
 
+    /// The same pipeline with another version of one of its plugins, for a replay: in every stage
+    /// that the plugin has and the version exports; `None` when there is none. It shares everything
+    /// else and gathers nothing.
+    pub(crate) fn with_plugin(&self, pool: &Arc<Pool>) -> Option<Arc<Self>> {
+        let name = pool.plugin().name();
+        let mut found = false;
+        let mut replace = |stage: Stage, present: &Arc<Pool>| {
+            let same = present.plugin().name() == name && pool.plugin().exports_stage(stage);
+            found |= same;
+            if same { pool.clone() } else { present.clone() }
+        };
+        let ingest = self.ingest.iter().map(|p| replace(Stage::Ingest, p)).collect();
+        let resolve = self.resolve.as_ref().map(|p| replace(Stage::Resolve, p));
+        let serialize = self.serialize.as_ref().map(|p| replace(Stage::Serialize, p));
+        let pipeline = Self {
+            name: self.name.clone(),
+            rule: self.rule.clone(),
+            ingest,
+            resolve,
+            serialize,
+            framing: self.framing,
+            policy: self.policy.clone(),
+            halt: self.halt.clone(),
+            shared: self.shared.clone(),
+            metrics: self.metrics.clone(),
+            pace: Pace::new(Duration::ZERO),
+            complained: AtomicU64::new(0),
+            arrivals: self.arrivals.clone(),
+        };
+        found.then(|| Arc::new(pipeline))
+    }
+
+    /// Why it takes no objects, if so.
+    #[must_use]
+    pub fn halted(&self) -> Option<String> {
+        self.halt.reason()
+    }
+
+    /// Lets it take objects again; `false` when it does already.
+    pub fn resume(&self) -> bool {
+        self.halt.resume()
+    }
+
+    /// Takes one item through the stages from its step on, past the batches of others, also when
+    /// the pipeline is halted.
+    pub(crate) async fn run_alone(self: &Arc<Self>, item: Item) {
+        let step = item.step;
+        self.clone().run(vec![item], step, None).await;
+    }
+
     /// Accepts an item; its answer goes where the item says.
-    pub(crate) async fn accept(&self, item: Item) {
+    pub(crate) async fn accept(self: &Arc<Self>, item: Item) {
         if let Err(refused) = self.arrivals.send(item).await {
             let message = "the node is shutting down";
             let failure = Failure::new(FailureClass::Busy, Stage::Admission, message);
@@ -130,16 +195,31 @@ impl Pipeline {
         self.arrivals.try_send(item).map_err(|error| error.into_inner())
     }
 
-    fn ingest_pools(&self) -> &[Pool] {
+    /// Ends an item without trying it when the pipeline takes none; otherwise it is answered.
+    pub(crate) fn unless_halted(&self, item: Item) -> Option<Item> {
+        match self.halt.refusal() {
+            None => Some(item),
+            Some(failure) => {
+                self.end(item, Outcome::Failed(failure), None);
+                None
+            }
+        }
+    }
+
+    fn ingest_pools(&self) -> &[Arc<Pool>] {
         &self.ingest
     }
 
     fn resolve_pool(&self) -> Option<&Pool> {
-        self.resolve.as_ref()
+        self.resolve.as_deref()
     }
 
     fn serialize_pool(&self) -> Option<&Pool> {
-        self.serialize.as_ref()
+        self.serialize.as_deref()
+    }
+
+    fn policy(&self) -> &PolicyConfig {
+        &self.policy
     }
 
     fn frames(&self) -> bool {
@@ -241,10 +321,16 @@ impl Pipeline {
                 let message = format!("{stage} gave up after {attempts} attempts: {reason}");
                 let mut failure = Failure::new(FailureClass::Retry, stage, message);
                 failure.retry_after = after;
-                failure
+                return self.retries_ended(item, failure);
             };
             return self.fail(item, failure);
         };
+        self.again(item, reason, delay);
+    }
+
+    /// Tries an item again from its step, after a delay.
+    fn again(self: &Arc<Self>, mut item: Item, reason: String, delay: Duration) {
+        let stage = item.step.stage();
         self.metrics.retried(stage);
         tracing::debug!(key = %item.envelope().key, %stage, reason, ?delay, "trying again");
         item.object.envelope.attempt += 1;
@@ -255,10 +341,6 @@ impl Pipeline {
             let step = item.step;
             pipeline.run(vec![item], step, None).await;
         });
-    }
-
-    fn fail(&self, item: Item, failure: Failure) {
-        self.end(item, Outcome::Failed(failure), None);
     }
 
     fn end(&self, mut item: Item, outcome: Outcome, written: Option<Written>) {
@@ -330,8 +412,14 @@ async fn gather(
             .count()
             .max(1);
         let rest = gathered.split_off(fits.min(gathered.len()));
-        let mut batch = std::mem::replace(&mut gathered, rest);
+        let batch = std::mem::replace(&mut gathered, rest);
         let Some(pipeline) = pipeline.upgrade() else { return };
+        // What came before the pipeline was halted is not tried either.
+        let mut batch: Vec<_> =
+            batch.into_iter().filter_map(|item| pipeline.unless_halted(item)).collect();
+        if batch.is_empty() {
+            continue;
+        }
         pipeline.begin(&mut batch);
         let span = tracing::debug_span!("batch", pipeline = &*pipeline.name, objects = batch.len());
         let tasks = pipeline.shared.tasks.clone();

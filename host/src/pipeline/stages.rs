@@ -33,31 +33,36 @@ impl Pipeline {
         let took = self.took(Stage::Ingest, started);
         for (mut item, verdict) in items.into_iter().zip(verdicts) {
             item.spend(Stage::Ingest, took);
-            item.step = Step::Ingest(index + 1);
+            item.step = Step::Ingest(index);
             match verdict {
                 Ok(Ingested::Accept { content_type, attributes }) => {
                     match annotate(pool, &mut item, content_type, attributes) {
                         Ok(()) => next.push(item),
-                        Err(failure) => self.fail(item, failure),
+                        Err(failure) => next.extend(self.plugin_failed(item, failure).await),
                     }
                 }
                 Ok(Ingested::Changed { data, content_type, attributes }) => {
-                    item.object.data = data;
                     match annotate(pool, &mut item, content_type, attributes) {
-                        Ok(()) => next.push(item),
-                        Err(failure) => self.fail(item, failure),
+                        Ok(()) => {
+                            item.set_data(data);
+                            next.push(item);
+                        }
+                        Err(failure) => next.extend(self.plugin_failed(item, failure).await),
                     }
                 }
-                Ok(Ingested::Split(children)) => self.split(pool, item, children, &mut next),
+                Ok(Ingested::Split(children)) => match check_parts(pool, &item, &children) {
+                    Ok(keys) => self.split(pool, item, children, keys, &mut next),
+                    Err(failure) => next.extend(self.plugin_failed(item, failure).await),
+                },
                 Ok(Ingested::Drop(reason)) => self.end(item, Outcome::Dropped(cut(reason)), None),
                 Ok(Ingested::Reject(reason)) => {
-                    self.fail(item, rejected(pool, Stage::Ingest, reason));
+                    let failure = rejected(pool, Stage::Ingest, reason);
+                    next.extend(self.plugin_failed(item, failure).await);
                 }
                 Ok(Ingested::Retry(retry)) => {
-                    item.step = Step::Ingest(index);
                     self.retry(item, cut(retry.reason), retry.after);
                 }
-                Err(failure) => self.fail(item, failure),
+                Err(fault) => next.extend(self.plugin_failed(item, fault).await),
             }
         }
         next
@@ -69,6 +74,7 @@ impl Pipeline {
         let Some(pool) = self.resolve_pool() else {
             let mut next = Vec::with_capacity(items.len());
             for mut item in items {
+                item.step = Step::Resolve;
                 let placement = self.defaults().place(item.envelope());
                 match self.accept_placement(&mut item, placement).await {
                     Ok(()) => next.push(item),
@@ -82,22 +88,23 @@ impl Pipeline {
         let took = self.took(Stage::Resolve, started);
         for (mut item, verdict) in items.into_iter().zip(verdicts) {
             item.spend(Stage::Resolve, took);
+            item.step = Step::Resolve;
             match verdict {
                 Ok(Resolved::Place(placement)) => {
                     match self.accept_placement(&mut item, placement).await {
                         Ok(()) => next.push(item),
-                        Err(failure) => self.fail(item, failure),
+                        Err(failure) => next.extend(self.plugin_failed(item, failure).await),
                     }
                 }
                 Ok(Resolved::Drop(reason)) => self.end(item, Outcome::Dropped(cut(reason)), None),
                 Ok(Resolved::Reject(reason)) => {
-                    self.fail(item, rejected(pool, Stage::Resolve, reason));
+                    let failure = rejected(pool, Stage::Resolve, reason);
+                    next.extend(self.plugin_failed(item, failure).await);
                 }
                 Ok(Resolved::Retry(retry)) => {
-                    item.step = Step::Resolve;
                     self.retry(item, cut(retry.reason), retry.after);
                 }
-                Err(failure) => self.fail(item, failure),
+                Err(fault) => next.extend(self.plugin_failed(item, fault).await),
             }
         }
         next
@@ -115,6 +122,7 @@ impl Pipeline {
         let took = self.took(Stage::Serialize, started);
         for (mut item, verdict) in items.into_iter().zip(verdicts) {
             item.spend(Stage::Serialize, took);
+            item.step = Step::Serialize;
             match verdict {
                 Ok(Encoded::Bytes { format, data }) => match &kept {
                     Ok(()) => {
@@ -125,43 +133,34 @@ impl Pipeline {
                 },
                 Ok(Encoded::Unchanged) => next.push(item),
                 Ok(Encoded::Reject(reason)) => {
-                    self.fail(item, rejected(pool, Stage::Serialize, reason));
+                    let failure = rejected(pool, Stage::Serialize, reason);
+                    next.extend(self.plugin_failed(item, failure).await);
                 }
                 Ok(Encoded::Retry(retry)) => {
-                    item.step = Step::Serialize;
                     self.retry(item, cut(retry.reason), retry.after);
                 }
-                Err(failure) => self.fail(item, failure),
+                Err(fault) => next.extend(self.plugin_failed(item, fault).await),
             }
         }
         next
     }
 
-    /// Replaces an item by its parts, which go on in its place.
-    fn split(&self, pool: &Pool, item: Item, children: Vec<Child>, next: &mut Vec<Item>) {
+    /// Replaces an item by its parts, which go on in its place under `keys`.
+    fn split(
+        self: &Arc<Self>,
+        pool: &Pool,
+        item: Item,
+        children: Vec<Child>,
+        keys: Vec<Key>,
+        next: &mut Vec<Item>,
+    ) {
         if children.is_empty() {
             return self.end(item, Outcome::Dropped("split into no objects".into()), None);
         }
-        if children.len() > MAX_PARTS {
-            let how =
-                format!("it split an object into {} parts, more than {MAX_PARTS}", children.len());
-            return self.fail(item, broke_contract(pool, Stage::Ingest, &how));
-        }
-        let mut keys = Vec::with_capacity(children.len());
-        for (n, child) in children.iter().enumerate() {
-            let key = match &child.key {
-                Some(key) => Key::new(key),
-                None => Key::new(&format!("{}/{n}", item.envelope().key)),
-            };
-            match key {
-                Ok(key) => keys.push(key),
-                Err(error) => {
-                    let how = format!("part {n} has an illegal key: {error}");
-                    return self.fail(item, broke_contract(pool, Stage::Ingest, &how));
-                }
-            }
-        }
-        let step = item.step;
+        let behind = match item.step {
+            Step::Ingest(index) => index + 1,
+            _ => self.ingest_pools().len(),
+        };
         let (parent, envelope, place, patience) = item.into_parent(children.len());
         // A part under the parent's own key takes over its place in line.
         let mut place = Some(place);
@@ -176,16 +175,24 @@ impl Pipeline {
             part.content_type = None;
             let object = Object { envelope: part, data: child.data };
             let mut part = Item::part(object, place, patience, parent.clone());
-            part.step = step;
+            part.step = Step::Ingest(behind);
+            part.from = behind;
             match annotate(pool, &mut part, child.content_type, child.attributes) {
-                Ok(()) => next.push(part),
+                Ok(()) => {
+                    part.is_original();
+                    next.push(part);
+                }
                 Err(failure) => self.fail(part, failure),
             }
         }
     }
 
     /// Holds a placement against the instances and the key rules.
-    async fn accept_placement(&self, item: &mut Item, placement: Placement) -> Result<(), Failure> {
+    pub(super) async fn accept_placement(
+        &self,
+        item: &mut Item,
+        placement: Placement,
+    ) -> Result<(), Failure> {
         let found = self.instances().find(&placement.framedb_id, placement.kind).await;
         found.map_err(|error| refused(Stage::Resolve, &error))?;
         if let Some(key) = &placement.key {
@@ -194,8 +201,8 @@ impl Pipeline {
                 Failure::new(FailureClass::Invalid, Stage::Resolve, message)
             })?;
             if key != item.envelope().key {
-                item.place = self.order().enter(&key);
-                item.object.envelope.key = key;
+                let place = self.order().enter(&key);
+                item.set_key(key, place);
             }
         }
         item.placement = Some(placement);
@@ -213,27 +220,48 @@ fn objects(items: &[Item]) -> Vec<&Object> {
     items.iter().map(|item| &item.object).collect()
 }
 
-/// Adds what a plugin found.
+/// The keys of the parts that a plugin split an object into, if they keep the rules.
+fn check_parts(pool: &Pool, item: &Item, children: &[Child]) -> Result<Vec<Key>, Failure> {
+    if children.len() > MAX_PARTS {
+        let how =
+            format!("it split an object into {} parts, more than {MAX_PARTS}", children.len());
+        return Err(broke_contract(pool, Stage::Ingest, &how));
+    }
+    let key = |(n, child): (usize, &Child)| {
+        let key = match &child.key {
+            Some(key) => Key::new(key),
+            None => Key::new(&format!("{}/{n}", item.envelope().key)),
+        };
+        key.map_err(|error| {
+            let how = format!("part {n} has an illegal key: {error}");
+            broke_contract(pool, Stage::Ingest, &how)
+        })
+    };
+    children.iter().enumerate().map(key).collect()
+}
+
+/// Adds what a plugin found; nothing of it where it breaks a rule.
 fn annotate(
     pool: &Pool,
     item: &mut Item,
     content_type: Option<String>,
     added: Vec<Attribute>,
 ) -> Result<(), Failure> {
-    let envelope = &mut item.object.envelope;
-    if let Some(content_type) = content_type {
-        if content_type.len() > MAX_CONTENT_TYPE || content_type.contains(char::is_control) {
-            let how = "its content type is not one line of at most 255 bytes";
-            return Err(broke_contract(pool, Stage::Ingest, how));
-        }
-        envelope.content_type = Some(content_type.into());
+    if let Some(content_type) = &content_type
+        && (content_type.len() > MAX_CONTENT_TYPE || content_type.contains(char::is_control))
+    {
+        let how = "its content type is not one line of at most 255 bytes";
+        return Err(broke_contract(pool, Stage::Ingest, how));
     }
     if !added.is_empty() {
-        let mut attributes = envelope.attributes.to_vec();
+        let mut attributes = item.envelope().attributes.to_vec();
         merge_attributes(&mut attributes, added);
         check_attributes(&attributes)
             .map_err(|error| broke_contract(pool, Stage::Ingest, &error.to_string()))?;
-        envelope.attributes = attributes.into();
+        item.set_attributes(attributes.into());
+    }
+    if let Some(content_type) = content_type {
+        item.set_content_type(content_type.into());
     }
     Ok(())
 }

@@ -87,7 +87,7 @@ impl Pipeline {
     }
 
     /// Fails the items whose deadline has passed; answers the others.
-    fn fail_late(&self, items: Vec<Item>) -> Vec<Item> {
+    fn fail_late(self: &Arc<Self>, items: Vec<Item>) -> Vec<Item> {
         let now = Instant::now();
         let (items, late): (Vec<_>, Vec<_>) =
             items.into_iter().partition(|item| item.deadline > now);

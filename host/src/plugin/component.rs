@@ -205,7 +205,9 @@ impl Plugin {
         let broken = |stage: Stage| {
             let refuse = &refuse;
             let name = name.clone();
-            move |broken: super::failure::Broken| refuse(broken.into_failure(&name, stage).message)
+            move |broken: super::failure::Broken| {
+                refuse(broken.into_fault(&name, stage).failure.message)
+            }
         };
         let limits = &self.limits;
         let budget = Budget {

@@ -1,5 +1,6 @@
 //! What an operator says of a plugin: where it is, its settings, its isolation, its limits.
 
+use super::breaker::BreakerConfig;
 use crate::grants::GrantsConfig;
 use bytesize::ByteSize;
 use schemars::JsonSchema;
@@ -30,6 +31,8 @@ pub struct PluginConfig {
     pub settings: BTreeMap<String, serde_json::Value>,
     /// What a call may use.
     pub limits: Limits,
+    /// When it is left alone because it fails on everything.
+    pub breaker: BreakerConfig,
     /// What the plugin may reach; nothing that is not written here.
     pub grants: GrantsConfig,
 }

@@ -2,15 +2,43 @@
 
 use framedb_core::{Failure, FailureClass, Stage};
 use std::fmt;
-use wasmtime::Trap;
+use wasmtime::{Trap, WasmBacktrace};
+
+/// Frames of a backtrace that are kept.
+const MAX_FRAMES: usize = 32;
+
+/// Bytes of a frame that are kept: names of generic functions can be long.
+const MAX_FRAME: usize = 400;
 
 /// Why a call ended without verdicts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Broken {
+pub(crate) struct Broken {
+    cause: Cause,
+    /// Where the guest was, innermost first; empty when it was not running.
+    backtrace: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Cause {
     /// The guest failed, and how.
     Trap(String),
     /// The guest exceeded a limit.
     Limit(Exceeded),
+}
+
+/// What a plugin's failure is to the object that caused it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// What its sender is told.
+    pub(crate) failure: Failure,
+    /// Where the guest was, innermost first.
+    pub(crate) backtrace: Vec<String>,
+}
+
+impl From<Failure> for Fault {
+    fn from(failure: Failure) -> Self {
+        Self { failure, backtrace: Vec::new() }
+    }
 }
 
 /// A limit that a guest exceeded: also the typed error that ends its call.
@@ -32,14 +60,24 @@ impl std::error::Error for Exceeded {}
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Trap(cause) => f.write_str(cause),
-            Self::Limit(exceeded) => exceeded.fmt(f),
+        match &self.cause {
+            Cause::Trap(cause) => f.write_str(cause),
+            Cause::Limit(exceeded) => exceeded.fmt(f),
         }
     }
 }
 
 impl Broken {
+    /// The guest failed, and how.
+    pub(crate) fn trap(how: impl Into<String>) -> Self {
+        Self { cause: Cause::Trap(how.into()), backtrace: Vec::new() }
+    }
+
+    /// The guest exceeded a limit.
+    pub(crate) fn limit(exceeded: Exceeded) -> Self {
+        Self { cause: Cause::Limit(exceeded), backtrace: Vec::new() }
+    }
+
     /// Reads the error that a call ended with; `last_line` is what the guest printed last,
     /// which in a panic is its message.
     pub(crate) fn classify(
@@ -47,16 +85,21 @@ impl Broken {
         output: u64,
         last_line: Option<String>,
     ) -> Self {
+        let backtrace = error.downcast_ref::<WasmBacktrace>().map(frames).unwrap_or_default();
+        Self { backtrace, ..Self::of_error(error, output, last_line) }
+    }
+
+    fn of_error(error: &wasmtime::Error, output: u64, last_line: Option<String>) -> Self {
         if let Some(exceeded) = error.downcast_ref::<Exceeded>() {
-            return Self::Limit(exceeded.clone());
+            return Self::limit(exceeded.clone());
         }
         let root = error.root_cause().to_string();
         // This trap has no public type; its text is the only mark.
         if root.contains("fuel allocated for hostcalls") {
             let value = bytesize::ByteSize::b(output).to_string();
-            return Self::Limit(Exceeded { setting: "output", value });
+            return Self::limit(Exceeded { setting: "output", value });
         }
-        let cause = match error.downcast_ref::<Trap>() {
+        Self::trap(match error.downcast_ref::<Trap>() {
             Some(Trap::UnreachableCodeReached) => match last_line {
                 Some(line) => format!("panicked: {line}"),
                 None => "aborted".to_owned(),
@@ -64,32 +107,32 @@ impl Broken {
             Some(Trap::StackOverflow) => "its call stack overflowed".to_owned(),
             Some(trap) => trap.to_string(),
             None => root,
-        };
-        Self::Trap(cause)
+        })
     }
 
     /// Whether the call failed by using up its time.
     pub(crate) fn took_its_time(&self) -> bool {
-        matches!(self, Self::Limit(exceeded) if matches!(exceeded.setting, "time" | "cpu"))
+        let time = |exceeded: &Exceeded| matches!(exceeded.setting, "time" | "cpu");
+        matches!(&self.cause, Cause::Limit(exceeded) if time(exceeded))
     }
 
     /// What metrics count it as.
     pub(crate) fn cause(&self) -> &'static str {
-        match self {
-            Self::Trap(_) => "trap",
-            Self::Limit(exceeded) => exceeded.setting,
+        match &self.cause {
+            Cause::Trap(_) => "trap",
+            Cause::Limit(exceeded) => exceeded.setting,
         }
     }
 
     /// The verdict on the object that caused it.
-    pub(crate) fn into_failure(self, plugin: &str, stage: Stage) -> Failure {
-        match self {
-            Self::Trap(cause) => Failure::new(
+    pub(crate) fn into_fault(self, plugin: &str, stage: Stage) -> Fault {
+        let failure = match self.cause {
+            Cause::Trap(cause) => Failure::new(
                 FailureClass::Trap,
                 stage,
                 format!("plugin `{plugin}` failed in {stage}: {cause}"),
             ),
-            Self::Limit(Exceeded { setting, value }) => Failure::new(
+            Cause::Limit(Exceeded { setting, value }) => Failure::new(
                 FailureClass::Limit,
                 stage,
                 format!(
@@ -97,6 +140,21 @@ impl Broken {
                      (plugins.{plugin}.limits.{setting})"
                 ),
             ),
-        }
+        };
+        Fault { failure, backtrace: self.backtrace }
     }
+}
+
+/// The frames of a backtrace as wasmtime writes them, with readable names: `module!function`.
+fn frames(backtrace: &WasmBacktrace) -> Vec<String> {
+    let text = backtrace.to_string();
+    let frame = |line: &str| {
+        // "   0:   0x1f3a - module.wasm!function"
+        let (_, rest) = line.split_once(": ")?;
+        let name = rest.split_once(" - ").map_or(rest, |(_, name)| name).trim();
+        Some(name.chars().take(MAX_FRAME).collect())
+    };
+    let is_frame =
+        |line: &&str| line.trim_start().starts_with(|first: char| first.is_ascii_digit());
+    text.lines().filter(is_frame).filter_map(frame).take(MAX_FRAMES).collect()
 }

@@ -108,7 +108,7 @@ impl Instance {
             + 'static,
     {
         let Some(function) = function(&self.exports) else {
-            return Err(Broken::Trap("it does not export this stage".into()));
+            return Err(Broken::trap("it does not export this stage"));
         };
         self.calls = self.calls.saturating_add(1);
         Self::arm(&mut self.store, budget);
@@ -122,7 +122,7 @@ impl Instance {
         match tokio::time::timeout(budget.time, call).await {
             Ok(Ok(Ok((result, idle)))) => {
                 if let Some(exceeded) = self.store.data().logged_too_much() {
-                    return Err(Broken::Limit(exceeded));
+                    return Err(Broken::limit(exceeded));
                 }
                 if !idle {
                     self.calls = u32::MAX;
@@ -169,5 +169,5 @@ fn broken(store: &mut Store<State>, error: &wasmtime::Error, budget: Budget) -> 
 
 fn late(budget: Budget) -> Broken {
     let value = humantime::format_duration(budget.time).to_string();
-    Broken::Limit(Exceeded { setting: "time", value })
+    Broken::limit(Exceeded { setting: "time", value })
 }

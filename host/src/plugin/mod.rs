@@ -2,7 +2,7 @@
 //!
 //! In reading order: an [`Engine`] compiles; a [`Plugin`] is a component compiled, linked and
 //! checked once; what it may reach of the node's [`Environment`], its grants say; an instance is one store with one instance of it; a pool leases instances to
-//! batch calls and finds the objects that make calls fail.
+//! batch calls, leaves a plugin alone that fails on everything, and finds the objects that make calls fail.
 
 mod engine;
 
@@ -21,11 +21,15 @@ mod servers;
 mod state;
 mod usage;
 
+mod breaker;
 mod pool;
 
+pub(crate) use breaker::Breaker;
+pub use breaker::BreakerConfig;
 pub use component::{Plugin, digest};
 pub use config::{Isolation, Limits, PluginConfig};
 pub use engine::Engine;
 pub use environment::Environment;
+pub(crate) use failure::Fault;
 pub use inspect::{Inspection, Offered};
 pub(crate) use pool::Pool;

@@ -3,9 +3,10 @@
 
 use super::{
     bindings as wit,
+    breaker::Breaker,
     component::Plugin,
     config::Isolation,
-    failure::Broken,
+    failure::{Broken, Fault},
     instance::{Exports, Instance, Judge},
     state::Budget,
 };
@@ -26,7 +27,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use wasmtime::component::{ComponentType, Lift, Lower};
 
 /// One answer per object: the plugin's verdict, or what the host has to say instead.
-pub(crate) type Verdicts<T> = Vec<Result<T, Failure>>;
+pub(crate) type Verdicts<T> = Vec<Result<T, Fault>>;
 
 /// The instances of one plugin in one pipeline.
 ///
@@ -36,6 +37,7 @@ pub(crate) type Verdicts<T> = Vec<Result<T, Failure>>;
 /// their verdicts.
 pub(crate) struct Pool {
     plugin: Arc<Plugin>,
+    breaker: Option<Arc<Breaker>>,
     isolation: Isolation,
     max_object: u64,
     // Held to push or pop; never across an await.
@@ -108,7 +110,21 @@ impl Pool {
         metrics: PoolMetrics,
     ) -> Self {
         let permits = Semaphore::new(plugin.limits().instances());
-        Self { plugin, isolation, max_object, idle: Mutex::default(), permits, metrics }
+        Self {
+            plugin,
+            breaker: None,
+            isolation,
+            max_object,
+            idle: Mutex::default(),
+            permits,
+            metrics,
+        }
+    }
+
+    /// Leaves the plugin alone while this breaker is open. Reads, which `decode`, ask anyway.
+    pub(crate) fn with_breaker(mut self, breaker: Arc<Breaker>) -> Self {
+        self.breaker = Some(breaker);
+        self
     }
 
     pub(crate) fn plugin(&self) -> &Arc<Plugin> {
@@ -118,8 +134,8 @@ impl Pool {
     /// The ingest stage over a batch.
     pub(crate) async fn ingest(&self, batch: &[&Object]) -> Verdicts<Ingested> {
         let input = |group| wit::Objects::pack(part(batch, group));
-        let verdicts = self.judge::<Process>(batch.len(), self.keys(batch), input).await;
-        let check = |verdict: Ingested, object: &Object| {
+        let verdicts = self.judge_admitted::<Process>(batch, input).await;
+        let check = |verdict: Ingested, object: &Object| -> Result<Ingested, Fault> {
             let answered = match &verdict {
                 Ingested::Changed { data, .. } => data.len(),
                 Ingested::Split(children) => children.iter().map(|child| child.data.len()).sum(),
@@ -131,9 +147,9 @@ impl Pool {
                 _ => vec![answered],
             };
             match sizes.into_iter().find(|size| *size as u64 > self.max_object) {
-                Some(size) => {
-                    Err(self.too_large(Stage::Ingest, size, self.max_object, "limits.max-object"))
-                }
+                Some(size) => Err(self
+                    .too_large(Stage::Ingest, size, self.max_object, "limits.max-object")
+                    .into()),
                 None => Ok(verdict),
             }
         };
@@ -147,7 +163,7 @@ impl Pool {
     /// The resolve stage over a batch, of which it sees the envelopes.
     pub(crate) async fn resolve(&self, batch: &[&Object]) -> Verdicts<Resolved> {
         let input = |group| wit::Envelopes::pack(part(batch, group));
-        let verdicts = self.judge::<Place>(batch.len(), self.keys(batch), input).await;
+        let verdicts = self.judge_admitted::<Place>(batch, input).await;
         let named = batch.iter().map(|object| object.envelope.framedb_id.as_ref());
         let resolved = |(verdict, named): (Result<wit::ResolveVerdict, _>, _)| {
             verdict.map(|verdict| verdict.into_resolved(named))
@@ -158,8 +174,8 @@ impl Pool {
     /// The serialize stage over a batch.
     pub(crate) async fn encode(&self, batch: &[&Object]) -> Verdicts<Encoded> {
         let input = |group| wit::Objects::pack(part(batch, group));
-        let verdicts = self.judge::<Encode>(batch.len(), self.keys(batch), input).await;
-        let check = |verdict: wit::SerializeVerdict, object: &Object| {
+        let verdicts = self.judge_admitted::<Encode>(batch, input).await;
+        let check = |verdict: wit::SerializeVerdict, object: &Object| -> Result<Encoded, Fault> {
             let encoded = verdict.declared(self.plugin.writes()).map_err(|format| {
                 let format: String = format.chars().take(80).collect();
                 self.broke_contract(
@@ -184,9 +200,33 @@ impl Pool {
     ) -> Result<Decoded, Failure> {
         let stored = wit::Stored { key, format: format.to_string(), data };
         match self.judge::<Decode>(1, Arc::default(), |_| vec![stored.clone()]).await.pop() {
-            Some(verdict) => verdict.map(Into::into),
+            Some(verdict) => verdict.map(Into::into).map_err(|fault| fault.failure),
             None => Err(self.broke_contract(Stage::Serialize, "it answered nothing")),
         }
+    }
+
+    /// As [`Pool::judge`], unless the plugin is left alone at present.
+    async fn judge_admitted<C: Call>(
+        &self,
+        batch: &[&Object],
+        input: impl Fn(Range<usize>) -> C::In + Sync,
+    ) -> Verdicts<C::Out> {
+        let Some(breaker) = &self.breaker else {
+            return self.judge::<C>(batch.len(), self.keys(batch), input).await;
+        };
+        let admitted = match breaker.admit() {
+            Ok(admitted) => admitted,
+            Err(failure) => return batch.iter().map(|_| Err(failure.clone().into())).collect(),
+        };
+        let verdicts = self.judge::<C>(batch.len(), self.keys(batch), input).await;
+        match verdicts.last() {
+            Some(Err(fault)) if verdicts.iter().all(Result::is_err) => {
+                let keys = batch.iter().map(|object| &object.envelope.key);
+                admitted.failed(keys, &fault.failure.message);
+            }
+            _ => admitted.succeeded(),
+        }
+        verdicts
     }
 
     /// One answer per input: the whole batch in one call, or what is left of it after the
@@ -238,7 +278,7 @@ impl Pool {
             "plugin call failed",
         );
         if group.len() <= 1 {
-            return vec![Err(broken.into_failure(self.plugin.name(), C::STAGE))];
+            return vec![Err(broken.into_fault(self.plugin.name(), C::STAGE))];
         }
         // The parts run side by side, as far as the pool's instances go. A failure that took
         // its time would take it again at every halving, so that each object is then alone at
@@ -267,7 +307,7 @@ impl Pool {
         lease.instance.judges(keys);
         let (verdicts,) = lease.instance.call(C::function, (batch,), budget).await?;
         if verdicts.len() != expected {
-            return Err(Broken::Trap(format!(
+            return Err(Broken::trap(format!(
                 "it answered {} verdicts for {expected} objects",
                 verdicts.len()
             )));

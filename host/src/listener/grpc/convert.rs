@@ -52,13 +52,18 @@ pub(super) fn receipt(receipt: Receipt) -> pb::Receipt {
     let (outcome, message, failure) = match receipt.outcome {
         Outcome::Stored => (pb::Outcome::Stored, String::new(), None),
         Outcome::Dropped(reason) => (pb::Outcome::Dropped, reason, None),
+        Outcome::DeadLettered { id, reason } => {
+            (pb::Outcome::DeadLettered, format!("{reason} (dead letter {id})"), None)
+        }
         Outcome::Failed(failure) => {
+            let message = failure.told();
             let detail = pb::Failure {
                 class: failure.class.as_str().into(),
                 stage: failure.stage.as_str().into(),
                 retry_after: nanos(failure.retry_after.unwrap_or_default()),
+                dead_letter: failure.dead_letter.as_deref().unwrap_or_default().to_owned(),
             };
-            (pb::Outcome::Failed, failure.message, Some(detail))
+            (pb::Outcome::Failed, message, Some(detail))
         }
     };
     pb::Receipt {

@@ -101,12 +101,12 @@ impl ObjectService for Objects {
         let receipt = self.node.ingress.ingest(arrival).await;
         let message = match &receipt.outcome {
             Outcome::Failed(failure) => match (failure.class, failure.stage) {
-                (FailureClass::Unknown, _) => failure.message.clone(),
-                (_, Stage::Sink) => format!("Write failed: {}", failure.message),
+                (FailureClass::Unknown, _) => failure.told(),
+                (_, Stage::Sink) => format!("Write failed: {}", failure.told()),
                 (_, Stage::Registration) => {
-                    format!("Routing registration failed: {}", failure.message)
+                    format!("Routing registration failed: {}", failure.told())
                 }
-                _ => failure.message.clone(),
+                _ => failure.told(),
             },
             outcome => outcome.message(),
         };

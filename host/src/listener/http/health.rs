@@ -13,23 +13,52 @@ use std::{sync::Arc, time::Duration};
 /// How long an engine may take to say that it can be used.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Whether every engine and the registry can be used, as seen last; the process is alive to say
+/// Whether every engine and the registry can be used, as seen last, no pipeline is halted and no
+/// plugin left alone; the process is alive to say
 /// so. For monitors: a restart of the node brings no engine back.
 pub(super) async fn healthz(State(node): State<Arc<Node>>) -> Response {
     let Report { registry, instances } = node.health.report();
-    let well = registry.is_ok() && instances.values().all(Check::is_ok);
+    let failing = failing(&node);
+    let plugins = node.breakers.iter().map(|breaker| breaker.plugin());
+    let plugins: Map<_, _> = plugins
+        .map(|name| {
+            let problem = failing.get(name).and_then(Value::as_str);
+            (name.to_owned(), describe(problem.map_or(Ok(()), |problem| Err(problem.to_owned()))))
+        })
+        .collect();
+    let pipelines: Map<_, _> = node
+        .pipelines
+        .iter()
+        .map(|pipeline| {
+            (pipeline.name().to_owned(), describe(pipeline.halted().map_or(Ok(()), Err)))
+        })
+        .collect();
+    let problem = if registry.is_err() || instances.values().any(Check::is_err) {
+        Some("an engine cannot be used")
+    } else if !halted(&node).is_empty() {
+        Some("a pipeline is halted")
+    } else if !failing.is_empty() {
+        Some("a plugin fails again and again")
+    } else {
+        None
+    };
     let instances: Map<_, _> =
         instances.into_iter().map(|(id, health)| (id.to_string(), describe(health))).collect();
     let mut body = json!({
-        "success": well,
+        "success": problem.is_none(),
         "registry": describe(registry),
         "instances": instances,
+        "plugins": plugins,
+        "pipelines": pipelines,
         "uptime_seconds": node.started.elapsed().as_secs(),
     });
-    if !well && let Some(body) = body.as_object_mut() {
-        body.insert("error".into(), "an engine cannot be used".into());
+    if let (Some(problem), Some(body)) = (problem, body.as_object_mut()) {
+        body.insert("error".into(), problem.into());
     }
-    let status = if well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = match problem {
+        None => StatusCode::OK,
+        Some(_) => StatusCode::SERVICE_UNAVAILABLE,
+    };
     (status, Json(body)).into_response()
 }
 
@@ -51,23 +80,50 @@ pub(super) fn describe(health: Check) -> Value {
     }
 }
 
-/// Whether the node takes objects. One that has lost some of its instances does, and names them:
-/// a load balancer that took it out would lose the others as well.
+/// Whether the node takes objects. One that has lost some of its instances, or has halted some of
+/// its pipelines, does, and names them: a load balancer that took it out would lose the others as
+/// well.
 pub(super) async fn readyz(State(node): State<Arc<Node>>) -> Response {
     let degraded = node.health.report().instances.into_iter();
     let degraded = degraded.filter_map(|(id, health)| Some((id.to_string(), health.err()?.into())));
     let degraded: Map<_, _> = degraded.collect();
+    let halted = halted(&node);
     let obstacle = match node.is_ready() {
+        true if halted.len() == node.pipelines.len() => Some(match halted.iter().next() {
+            Some((name, reason)) if halted.len() == 1 => {
+                format!("the pipeline `{name}` is halted: {}", reason.as_str().unwrap_or_default())
+            }
+            _ => "every pipeline is halted".to_owned(),
+        }),
         true => node.health.obstacle(),
         false => Some("the node is starting or shutting down".to_owned()),
     };
-    match obstacle {
-        None => Json(json!({ "success": true, "degraded": degraded })).into_response(),
-        Some(error) => {
-            let body = json!({ "success": false, "error": error, "degraded": degraded });
-            (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
-        }
+    let status = match obstacle {
+        None => StatusCode::OK,
+        Some(_) => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let mut body = json!({
+        "success": obstacle.is_none(),
+        "degraded": degraded,
+        "halted": halted,
+        "failing": failing(&node),
+    });
+    if let (Some(error), Some(body)) = (obstacle, body.as_object_mut()) {
+        body.insert("error".into(), error.into());
     }
+    (status, Json(body)).into_response()
+}
+
+/// The plugins that are left alone at present, and why.
+fn failing(node: &Node) -> Map<String, Value> {
+    let breakers = node.breakers.iter();
+    breakers.filter_map(|b| Some((b.plugin().to_owned(), b.problem()?.into()))).collect()
+}
+
+/// The pipelines that take no objects, and why.
+fn halted(node: &Node) -> Map<String, Value> {
+    let halted = node.pipelines.iter();
+    halted.filter_map(|p| Some((p.name().to_owned(), p.halted()?.into()))).collect()
 }
 
 /// The node's metrics in Prometheus' text format; values that nobody records are read now.
@@ -75,6 +131,9 @@ pub(super) async fn metrics(State(node): State<Arc<Node>>) -> Response {
     let gauge = |name, value: u64| node.telemetry.gauge(name, &[]).set(value as f64);
     gauge("framedb_in_flight_bytes", node.ingress.admission().in_flight());
     gauge("framedb_uptime_seconds", node.started.elapsed().as_secs());
+    let letters = node.dead_letters.totals();
+    gauge("framedb_dead_letters", letters.count);
+    gauge("framedb_dead_letter_bytes", letters.bytes);
     // Another service would have to list its routes for that, and counts them itself.
     if node.registry.is_own()
         && let Ok(Ok(routes)) = tokio::time::timeout(PATIENCE, node.registry.count()).await

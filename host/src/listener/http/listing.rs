@@ -53,8 +53,8 @@ fn line(key: &Key, route: &Route) -> Value {
     })
 }
 
-/// A moment of a route as RFC 3339.
-fn time(millis: u64) -> String {
+/// A moment in milliseconds since the Unix epoch, as RFC 3339.
+pub(super) fn time(millis: u64) -> String {
     let at = SystemTime::UNIX_EPOCH.checked_add(std::time::Duration::from_millis(millis));
     at.map_or_else(String::new, |at| humantime::format_rfc3339_millis(at).to_string())
 }

@@ -33,6 +33,8 @@ mod openapi;
 mod admin;
 mod auth;
 mod codecs;
+mod dead_letters;
+mod pipelines;
 
 mod client;
 
@@ -98,6 +100,13 @@ fn admin_routes() -> Vec<(&'static str, MethodRouter<Arc<Node>>)> {
         ("/admin/node", get(admin::node)),
         ("/admin/instances", get(admin::instances)),
         ("/admin/plugins", get(admin::plugins)),
+        ("/admin/pipelines", get(pipelines::list)),
+        ("/admin/pipelines/{name}", post(pipelines::resume)),
+        ("/admin/dead-letters", get(dead_letters::list)),
+        (
+            "/admin/dead-letters/{id}",
+            get(dead_letters::get).post(dead_letters::replay).delete(dead_letters::remove),
+        ),
         ("/admin/codecs", get(codecs::list)),
         ("/admin/codecs/{digest}", axum::routing::delete(codecs::forget)),
     ]

@@ -34,6 +34,14 @@ pub(super) struct List {
     pub(super) framedb_id: Option<String>,
 }
 
+/// Which dead letters a listing shows.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Letters {
+    pub(super) after: Option<String>,
+    pub(super) limit: Option<usize>,
+}
+
 /// A lease and its length.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -12,7 +12,9 @@ use serde_json::{Map, Value, json};
 /// The answer to a sender.
 pub(super) fn respond(receipt: &Receipt) -> Response {
     let (status, delay) = match &receipt.outcome {
-        Outcome::Stored | Outcome::Dropped(_) => (StatusCode::OK, None),
+        Outcome::Stored | Outcome::Dropped(_) | Outcome::DeadLettered { .. } => {
+            (StatusCode::OK, None)
+        }
         Outcome::Failed(Failure { class, retry_after, .. }) => {
             let status = StatusCode::from_u16(class.http_status());
             (status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), *retry_after)
@@ -45,8 +47,15 @@ fn body(receipt: &Receipt) -> Value {
         Outcome::Dropped(reason) => {
             add("reason", reason.as_str().into());
         }
+        Outcome::DeadLettered { id, reason } => {
+            add("reason", reason.as_str().into());
+            add("dead_letter", (**id).into());
+        }
         Outcome::Failed(failure) => {
-            add("error", failure.message.as_str().into());
+            add("error", failure.told().into());
+            if let Some(id) = &failure.dead_letter {
+                add("dead_letter", (**id).into());
+            }
             add("class", failure.class.as_str().into());
             add("stage", failure.stage.as_str().into());
         }
