@@ -290,3 +290,13 @@ async fn a_redis_that_is_down_is_no_refusal() {
     let error = bucket.get(&[key("k")]).await.unwrap_err();
     assert!(matches!(&error, BucketError::Failed(error) if error.is_temporary()), "{error:?}");
 }
+
+#[tokio::test]
+async fn a_hash_that_redis_lists_at_once_is_listed_page_by_page() {
+    let server = RedisServer::start_with(&["--hash-max-listpack-entries", "100000"]);
+    let bucket = RedisBucket::at(&server.url(), "a").unwrap();
+    let bucket: Arc<dyn Bucket> = Arc::new(Bounded(bucket));
+    let all: BTreeSet<_> = (0..2 * PAGE_KEYS + 7).map(|n| format!("k{n}")).collect();
+    bucket.set(all.iter().map(|key| (key.clone(), Bytes::from("x"))).collect()).await.unwrap();
+    assert_eq!(listed(&bucket).await, all);
+}
