@@ -11,9 +11,12 @@ use framedb_host::{
 };
 use std::{any::Any, collections::BTreeSet, sync::Arc};
 
+/// Opens the bucket of a name.
+type Open = dyn Fn(&str) -> Arc<dyn Bucket> + Send + Sync;
+
 /// A place for buckets.
 pub(crate) struct Place {
-    open: Box<dyn Fn(&str) -> Arc<dyn Bucket> + Send + Sync>,
+    open: Box<Open>,
     /// What they need while they are open.
     _keeps: Box<dyn Any + Send + Sync>,
 }
@@ -203,7 +206,7 @@ pub(crate) async fn what_is_too_much_is_refused(place: Place) {
     let (long, large) = ("k".repeat(KEY_BYTES + 1), Bytes::from(vec![0; VALUE_BYTES + 1]));
     let why = refused(bucket.set(vec![(long.clone(), Bytes::new())]).await);
     assert!(why.contains("1025 bytes") && why.contains("1024"), "{why}");
-    refused(bucket.get(&[long.clone()]).await);
+    refused(bucket.get(std::slice::from_ref(&long)).await);
     refused(bucket.swap(&long, None, Bytes::new()).await);
     let why = refused(bucket.set(vec![(key("k"), large.clone())]).await);
     assert!(why.contains("1048577 bytes"), "{why}");
@@ -286,4 +289,14 @@ async fn a_redis_that_is_down_is_no_refusal() {
     server.stop();
     let error = bucket.get(&[key("k")]).await.unwrap_err();
     assert!(matches!(&error, BucketError::Failed(error) if error.is_temporary()), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_hash_that_redis_lists_at_once_is_listed_page_by_page() {
+    let server = RedisServer::start_with(&["--hash-max-listpack-entries", "100000"]);
+    let bucket = RedisBucket::at(&server.url(), "a").unwrap();
+    let bucket: Arc<dyn Bucket> = Arc::new(Bounded(bucket));
+    let all: BTreeSet<_> = (0..2 * PAGE_KEYS + 7).map(|n| format!("k{n}")).collect();
+    bucket.set(all.iter().map(|key| (key.clone(), Bytes::from("x"))).collect()).await.unwrap();
+    assert_eq!(listed(&bucket).await, all);
 }

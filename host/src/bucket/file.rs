@@ -36,7 +36,7 @@ impl FileBucket {
     ///
     /// When the disk cannot be read.
     pub async fn bytes(&self) -> Result<u64> {
-        self.read(|rows, tables| Ok(rows.used(tables)?)).await
+        self.read(|rows, tables| rows.used(tables)).await
     }
 
     async fn read<T: Send + 'static>(
