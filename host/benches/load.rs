@@ -20,13 +20,8 @@ fn load(criterion: &mut Criterion) {
         let engine = Engine::new(cache.as_deref()).unwrap();
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
-                let load = Plugin::load(
-                    &engine,
-                    &Environment::default(),
-                    "lz4",
-                    component.clone(),
-                    &config,
-                );
+                let environment = Environment::default();
+                let load = Plugin::load(&engine, &environment, "lz4", component.clone(), &config);
                 runtime.block_on(load).unwrap()
             });
         });
