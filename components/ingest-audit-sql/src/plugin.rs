@@ -1,7 +1,10 @@
 //! The plugin: a few statements for a batch, and what objects are told when one fails.
 
 use crate::statement;
-use framedb_plugin::ingest::{Ingest, Object, Verdict};
+use framedb_plugin::{
+    ingest::{Ingest, Object, Verdict},
+    log,
+};
 use spin_sdk::mysql::{Connection, ParameterValue};
 
 /// What the operator sets.
@@ -90,7 +93,10 @@ impl Ingest for AuditSql {
                 Err(error) => Err(error.to_string()),
             };
             if let (Err(reason), OnError::Accept) = (&written, self.settings.on_error) {
-                println!("WARN objects without an audit row: {} ({reason})", objects.len());
+                let number = objects.len();
+                log::warn(format_args!(
+                    "{number} objects are stored without an audit row: {reason}"
+                ));
             }
             verdicts.extend(objects.iter().map(|_| self.verdict(&written)));
         }

@@ -5,11 +5,11 @@ use serde::{Deserialize, de::Error as _};
 
 /// Where objects belong.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
+pub(crate) struct Route {
     /// The instance.
-    pub framedb_id: String,
+    pub(crate) framedb_id: String,
     /// How it keeps them, unless the sender says it.
-    pub kind: Option<Kind>,
+    pub(crate) kind: Option<Kind>,
 }
 
 impl Route {
@@ -18,7 +18,7 @@ impl Route {
     /// # Errors
     ///
     /// Says what was expected.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let wrong = || {
             format!(
                 "the route {:?} is neither `framedb-id` nor `framedb-id kind` with the kind \
