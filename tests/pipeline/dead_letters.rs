@@ -192,7 +192,7 @@ async fn letters_outlive_the_node_and_can_be_replayed_by_the_next_one() {
     let kept = letter(&node, node.ingest(arrival("a").order("ingest", "trap")).await).await;
     let directory = node.stop().await;
     let node = TestNode::build().in_directory(&directory).start().await;
-    assert_eq!(letters(&node).await, [kept.clone()]);
+    assert_eq!(letters(&node).await, std::slice::from_ref(&kept));
     let _ = stored(replay(&node, &kept, None).await);
     assert!(letters(&node).await.is_empty());
 }

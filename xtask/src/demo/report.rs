@@ -58,7 +58,7 @@ impl Report {
                         row.dropped += 1;
                         failure = Some(format!("dropped: {}", receipt.message));
                     }
-                    pb::Outcome::Failed | pb::Outcome::Unspecified => {
+                    pb::Outcome::Failed | pb::Outcome::DeadLettered | pb::Outcome::Unspecified => {
                         row.failed += 1;
                         failure = Some(refusal(receipt));
                     }
