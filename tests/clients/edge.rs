@@ -88,9 +88,15 @@ async fn failures_are_receipts_with_a_class_and_a_stage() {
     ] {
         let receipt = client.put(request).await.unwrap().into_inner();
         assert_eq!((receipt.outcome(), &*receipt.id), (Outcome::Failed, "i"));
-        assert_eq!(receipt.message, message);
         let failure = receipt.failure.unwrap();
         assert_eq!((&*failure.class, &*failure.stage), (class, stage));
+        // What a plugin failed on is kept, and the sender told where.
+        assert_eq!(failure.dead_letter.is_empty(), class != "trap");
+        let told = match &*failure.dead_letter {
+            "" => message.to_owned(),
+            id => format!("{message} (dead letter {id})"),
+        };
+        assert_eq!(receipt.message, told);
     }
     let dropped = client.put(with(r#"{"ingest":"drop"}"#)).await.unwrap().into_inner();
     assert_eq!((dropped.outcome(), &*dropped.message), (Outcome::Dropped, "told to drop"));
