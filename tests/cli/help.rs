@@ -39,6 +39,7 @@ fn every_command_has_help_of_its_own() {
         "instances",
         "check",
         "plugin inspect",
+        "plugin grants",
         "pipelines ls",
         "pipelines resume",
         "dlq ls",

@@ -1,4 +1,4 @@
-//! `framedb plugin inspect`: what a component is, and whether a node can run it.
+//! `framedb plugin`: what a component is, whether a node can run it, and what it asks for.
 
 use framedb_tests::{Operator, fixture_path};
 
@@ -72,4 +72,36 @@ fn what_is_no_component_is_told_from_one() {
         assert_eq!((shown.code, &*shown.stdout), (Some(1), ""), "{shown:?}");
         assert!(shown.stderr.contains(message), "{}", shown.stderr);
     }
+}
+
+#[test]
+fn what_a_component_asks_for_is_printed_as_configuration() {
+    let operator = Operator::new("");
+    let shown = operator.run("plugin inspect ingest-dedup");
+    assert!(shown.stdout.contains("   to be granted: key-value\n"), "{}", shown.stdout);
+    let asked = operator.run("plugin grants ingest-dedup");
+    assert_eq!(asked.code, Some(0), "{asked:?}");
+    assert_eq!(asked.stderr, "the lines above are missing in the configuration\n");
+    let lines = "\n[plugins.ingest-dedup.grants.key-value.default]\nmax-bytes = \"64 MiB\"\n";
+    assert!(asked.stdout.starts_with("# wasi:keyvalue/"), "{}", asked.stdout);
+    assert!(asked.stdout.ends_with(lines), "{}", asked.stdout);
+    // What was printed is a configuration with which nothing is missing.
+    operator.write("granted.toml", asked.stdout);
+    let granted = operator.run("plugin grants ingest-dedup --config granted.toml");
+    let said = "granted    key-value.default\neverything that it asks for is granted\n";
+    assert_eq!((granted.code, &*granted.stdout, &*granted.stderr), (Some(0), "", said));
+    operator.write(
+        "other.toml",
+        "[plugins.seen]\n[plugins.seen.grants]\nrouting = true\n[plugins.seen.grants.redis.hot]\n\
+         url = 'redis://:secret@h'\n",
+    );
+    let other = operator.run("plugin grants ingest-dedup --name seen --config other.toml");
+    assert!(other.stdout.contains("[plugins.seen.grants.key-value.default]"), "{}", other.stdout);
+    for line in ["not asked  redis.hot: ", "not asked  routing: "] {
+        assert!(other.stderr.contains(line), "{}", other.stderr);
+    }
+    assert!(!other.stderr.contains("secret"), "{}", other.stderr);
+    let nothing = operator.run("plugin grants serialize-lz4");
+    let said = "it asks for nothing that has to be granted\n";
+    assert_eq!((nothing.code, &*nothing.stdout, &*nothing.stderr), (Some(0), "", said));
 }
