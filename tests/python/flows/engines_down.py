@@ -18,11 +18,19 @@ def a_server_that_stands_still_is_answered_for(site):
     equal(routing.get_object("other")[0], 200)
 
 
-def a_write_that_fails_leaves_nothing(site):
-    """`cache` is gone: neither an orphan nor a route that points at nothing."""
+def a_write_that_fails_is_not_there(site):
+    """`cache` is gone, and may have taken the bytes before: nobody is told that they are there."""
     api, routing = ObjectsAPI(site.grpc), ObjectRoutingClient(site.http)
     answer = api.write_to_memory("cache", b"x", key="k")
     holds(not answer.success and answer.message.endswith(" (key=k)"), answer.message)
+    status = routing.get_object("k")[0]
+    holds(status in (404, 504), status)
+    holds(not api.get("k").found, "the object is found")
+
+
+def a_write_that_failed_left_nothing(site):
+    """`cache` is back, empty: neither an orphan nor a route that points at nothing."""
+    api, routing = ObjectsAPI(site.grpc), ObjectRoutingClient(site.http)
     equal(routing.get_object("k")[0], 404)
     answer = api.get("k")
     equal((answer.found, answer.message), (False, "Object/stream 'k' not found in routing service"))

@@ -166,7 +166,7 @@ def an_element_that_is_too_large_stays_in_its_queue(site):
 def direct_readers_find_the_sent_bytes(site):
     api = ObjectsAPI(site.grpc)
     for n, data in enumerate((EVERY_BYTE, b"", b"\0", b"\xff" * (1 << 20))):
-        key = f"k {n} ü/?"
+        key = f"k {n} ü/?a"
         stored(api.write_to_memory("cache", data, key=key), key)
         equal(engines.read("in-memory", site.cache, OLD, key), data)
         stored(api.write_to_persistent("table", data, key=key), key)
