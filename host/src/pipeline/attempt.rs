@@ -18,10 +18,10 @@ pub(super) struct Unwritten {
 
 /// A write in the making.
 pub(super) struct Attempt {
-    /// What the key had before the first attempt.
-    pub(super) before: Option<Route>,
     /// The intent of an earlier attempt that this one goes on with.
     pub(super) resumed: Option<Box<Intent>>,
+    /// Whether that attempt was registered.
+    registered: bool,
     /// The intent of an earlier attempt that others have overtaken.
     pub(super) overtaken: Option<Box<Intent>>,
 }
@@ -30,23 +30,29 @@ impl Attempt {
     /// An attempt at a write of a key that has `previous`. It goes on with an earlier attempt if
     /// nobody else has written the key since.
     pub(super) fn new(write: &Write, previous: Option<&Route>, begun: Option<Box<Intent>>) -> Self {
-        let mut attempt = Self { before: previous.cloned(), resumed: None, overtaken: None };
+        let mut attempt = Self { resumed: None, registered: false, overtaken: None };
         let Some(begun) = begun else { return attempt };
         let registered = previous.map(|route| route.generation);
         let same = begun.route.framedb_id == write.framedb_id
             && begun.route.kind == write.kind
             && begun.matches(&write.data);
         let before = begun.previous.as_ref().map(|route| route.generation);
-        if same && registered == Some(begun.route.generation) {
-            // It was registered: what it found before it may still have to be deleted.
-            attempt.before.clone_from(&begun.previous);
-            attempt.resumed = Some(begun);
-        } else if same && registered == before {
+        attempt.registered = same && registered == Some(begun.route.generation);
+        if attempt.registered || (same && registered == before) {
             attempt.resumed = Some(begun);
         } else {
             attempt.overtaken = Some(begun);
         }
         attempt
+    }
+
+    /// What the key had before the first attempt, given what it has now: where an earlier attempt
+    /// was registered, what that one found may still have to be deleted.
+    pub(super) fn before<'a>(&'a self, previous: Option<&'a Route>) -> Option<&'a Route> {
+        match &self.resumed {
+            Some(begun) if self.registered => begun.previous.as_ref(),
+            _ => previous,
+        }
     }
 }
 

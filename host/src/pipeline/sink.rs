@@ -135,7 +135,9 @@ impl Sink {
             attempts.push(attempt);
         }
         let shared = store.domain().is_some_and(|domain| self.registry.shares(&domain));
-        let begun = match self.declare(framedb_id, store.as_ref(), &pairs, &attempts, shared).await
+        let begun = match self
+            .declare(framedb_id, store.as_ref(), &pairs, &attempts, &previous, shared)
+            .await
         {
             Ok(begun) => begun,
             Err(error) => {
@@ -152,7 +154,7 @@ impl Sink {
             self.put_then_register(store.as_ref(), &pairs, &previous, times).await
         };
         let synced = store.synced();
-        let moved = self.delete_moved(&pairs, &attempts, &results).await;
+        let moved = self.delete_moved(&pairs, &attempts, &previous, &results).await;
         let results: Vec<_> = results
             .into_iter()
             .zip(moved)
@@ -200,14 +202,12 @@ impl Sink {
             .iter()
             .zip(previous)
             .filter_map(|((record, route), previous)| {
-                let mut old = previous.clone()?;
+                let old = previous.as_ref()?;
                 let recoded = old.codec.is_some() || route.codec.is_some();
-                (recoded && old.framedb_id == route.framedb_id && old.kind == route.kind).then(
-                    || {
-                        old.next = route.codec.clone();
-                        (record.key.clone(), old)
-                    },
-                )
+                (recoded && !moves(old, route)).then(|| {
+                    let announced = Route { next: route.codec.clone(), ..old.clone() };
+                    (record.key.clone(), announced)
+                })
             })
             .collect();
         if !announced.is_empty()
@@ -359,17 +359,19 @@ impl Sink {
         store: &dyn ObjectStore,
         pairs: &[(Record, Route)],
         attempts: &[Attempt],
+        previous: &[Option<Route>],
         shared: bool,
     ) -> Result<Begun> {
         let mut begun = Begun::default();
         if !store.durable() {
             return Ok(begun);
         }
-        for (n, ((record, route), attempt)) in pairs.iter().zip(attempts).enumerate() {
+        let writes = pairs.iter().zip(attempts).zip(previous).enumerate();
+        for (n, (((record, route), attempt), previous)) in writes {
             if attempt.resumed.is_some() {
                 continue;
             }
-            let moved = match &attempt.before {
+            let moved = match previous {
                 Some(old) if moves(old, route) => {
                     let old = self.instances.store(&old.framedb_id).await;
                     old.is_ok_and(|store| store.durable())
@@ -379,7 +381,7 @@ impl Sink {
             if !shared || moved {
                 let (key, data) = (record.key.clone(), &record.data);
                 begun.places.push(n);
-                begun.intents.push(Intent::new(key, route.clone(), data, attempt.before.clone()));
+                begun.intents.push(Intent::new(key, route.clone(), data, previous.clone()));
             }
         }
         if !begun.places.is_empty() {
@@ -430,15 +432,16 @@ impl Sink {
         &self,
         pairs: &[(Record, Route)],
         attempts: &[Attempt],
+        previous: &[Option<Route>],
         results: &[Result<()>],
     ) -> Vec<Result<()>> {
         let mut outcome = Vec::with_capacity(pairs.len());
         // Of a key that is twice in a group, both have the same previous place.
         let mut done = HashSet::new();
-        for (((record, route), attempt), result) in pairs.iter().zip(attempts).zip(results) {
-            let old =
-                attempt.before.as_ref().filter(|_| result.is_ok() && done.insert(&record.key));
-            let Some(old) = old else {
+        let writes = pairs.iter().zip(attempts).zip(previous).zip(results);
+        for ((((record, route), attempt), previous), result) in writes {
+            let old = attempt.before(previous.as_ref());
+            let Some(old) = old.filter(|_| result.is_ok() && done.insert(&record.key)) else {
                 outcome.push(Ok(()));
                 continue;
             };
@@ -447,8 +450,7 @@ impl Sink {
             }
             outcome.push(if moves(old, route) {
                 tracing::debug!(key = %record.key, from = %old.framedb_id, to = %route.framedb_id, "moved");
-                let deleted = self.delete_copy(&record.key, old).await;
-                deleted.map_err(|error| error.with_untouched(false))
+                self.delete_copy(&record.key, old).await
             } else {
                 Ok(())
             });

@@ -136,16 +136,12 @@ impl Pool {
         let input = |group| wit::Objects::pack(part(batch, group));
         let verdicts = self.judge_admitted::<Process>(batch, input).await;
         let check = |verdict: Ingested, object: &Object| -> Result<Ingested, Fault> {
-            let answered = match &verdict {
-                Ingested::Changed { data, .. } => data.len(),
-                Ingested::Split(children) => children.iter().map(|child| child.data.len()).sum(),
+            let sizes: Vec<usize> = match &verdict {
+                Ingested::Changed { data, .. } => vec![data.len()],
+                Ingested::Split(children) => children.iter().map(|c| c.data.len()).collect(),
                 _ => return Ok(verdict),
             };
-            self.check_answer(Stage::Ingest, answered, object)?;
-            let sizes = match &verdict {
-                Ingested::Split(children) => children.iter().map(|c| c.data.len()).collect(),
-                _ => vec![answered],
-            };
+            self.check_answer(Stage::Ingest, sizes.iter().sum(), object)?;
             match sizes.into_iter().find(|size| *size as u64 > self.max_object) {
                 Some(size) => Err(self
                     .too_large(Stage::Ingest, size, self.max_object, "limits.max-object")
