@@ -510,12 +510,13 @@ fn spawn_background(
                 );
             }
         };
+        let held = |key: &Key| recovery.holds(key);
         let sweeping = async {
             loop {
                 tokio::time::sleep(SWEEP_EVERY).await;
                 loop {
                     let now = SystemTime::now();
-                    match sweep(registry.as_ref(), &*instances, turn, now, SWEEP_STEP).await {
+                    match sweep(registry.as_ref(), &*instances, turn, held, now, SWEEP_STEP).await {
                         Ok(removed) if removed >= SWEEP_STEP => {}
                         Ok(_) => break,
                         Err(error) => {

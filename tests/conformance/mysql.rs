@@ -348,7 +348,7 @@ async fn expired_data_goes_with_its_route() {
         engine.registry.register(&[(key(name), route)]).await.pop().unwrap().unwrap();
     }
     let later = now + Duration::from_secs(1);
-    let swept = sweep(&*engine.registry, &engine, |_| ready(()), later, 9).await;
+    let swept = sweep(&*engine.registry, &engine, |_| ready(()), |_| false, later, 9).await;
     assert_eq!(swept.unwrap(), 1);
     assert_eq!(get(store, "old").await, None);
     assert_eq!(get(store, "new").await.unwrap(), b"abc");

@@ -178,7 +178,8 @@ pub(crate) async fn a_sweep_removes_data_and_route(engine: Engine) {
         let route = expiring(route("one", engine.kind, 1), at);
         put(&engine, write, route).await;
     }
-    let step = async || sweep(&*engine.registry, &engine, |_| ready(()), now, 5).await.unwrap();
+    let step =
+        async || sweep(&*engine.registry, &engine, |_| ready(()), |_| false, now, 5).await.unwrap();
     assert_eq!((step().await, step().await, step().await), (5, 2, 0));
     assert_eq!(engine.registry.count().await.unwrap(), 3);
     assert_eq!(engine.one.objects.list("", None, 99).await.unwrap().len(), 3);
@@ -206,7 +207,8 @@ pub(crate) async fn a_sweep_leaves_what_was_written_meanwhile(engine: Engine) {
     // The new value comes between the registry's answer and the deletion.
     let new = route("one", engine.kind, 2);
     let writer = Writer { engine: &engine, route: new.clone() };
-    let swept = sweep(&*engine.registry, &writer, |_| ready(()), SystemTime::now(), 5).await;
+    let swept =
+        sweep(&*engine.registry, &writer, |_| ready(()), |_| false, SystemTime::now(), 5).await;
     assert_eq!(swept.unwrap(), 0);
     assert_eq!(lookup(&engine, "a").await, Some(new.clone()));
     assert!(engine.one.objects.get(&keys(&["a"])).await.pop().unwrap().unwrap().is_some());

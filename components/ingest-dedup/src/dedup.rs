@@ -25,11 +25,12 @@ impl Dedup {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
         let bucket = HostBucket::open(&self.settings.bucket)?;
-        let answers = self.marks.ask(&bucket, questions, now)?;
+        let answers = self.marks.ask(&bucket, questions, now);
+        // Also when they could not be made: a full bucket has room again after that.
         if let Err(why) = self.marks.prune(&bucket, now) {
             log::warn(format_args!("old marks stay for now: {why}"));
         }
-        Ok(answers)
+        answers
     }
 }
 

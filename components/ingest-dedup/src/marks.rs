@@ -28,7 +28,8 @@ pub(crate) struct Question<'a> {
 #[derive(Debug)]
 pub(crate) struct Marks {
     window: u64,
-    /// How many were made since the last page was looked through.
+    /// How many were to be made since the last page was looked through. A fresh instance looks
+    /// through the first one soon, because it may not live long.
     made: Cell<usize>,
     /// Where the next page begins.
     cursor: RefCell<Option<String>>,
@@ -37,7 +38,7 @@ pub(crate) struct Marks {
 impl Marks {
     pub(crate) fn new(window: Duration) -> Self {
         let window = u64::try_from(window.as_millis()).unwrap_or(u64::MAX).max(1);
-        Self { window, made: Cell::default(), cursor: RefCell::default() }
+        Self { window, made: Cell::new(PRUNE_AFTER - 1), cursor: RefCell::default() }
     }
 
     /// For each object the id of the other one that it repeats, if it does; those that repeat
@@ -92,9 +93,12 @@ impl Marks {
         if new.is_empty() {
             return Ok(());
         }
-        bucket.set(&new)?;
         self.made.set(self.made.get().saturating_add(new.len()));
-        Ok(())
+        let set = bucket.set(&new);
+        if set.is_err() {
+            self.made.set(PRUNE_AFTER);
+        }
+        set
     }
 
     /// Removes some of the marks that are too old to count, when it is time for it.

@@ -125,6 +125,7 @@ impl Resolve for RedisTable {
         let mut asked: Vec<String> = fields.iter().flatten().cloned().collect();
         asked.sort_unstable();
         asked.dedup();
+        self.cache.borrow_mut().make_room(asked.len());
         asked.retain(|field| !self.cache.borrow().is_fresh(field, time, now));
         let failed = if asked.is_empty() { None } else { self.ask(asked, now).await.err() };
         let verdict = |(envelope, fields)| self.decide(envelope, fields, failed.as_deref());

@@ -48,6 +48,9 @@ impl<B: Bucket> Bucket for Bounded<B> {
     }
 
     async fn keys(&self, cursor: Option<&str>) -> Result<Page> {
+        if let Some(cursor) = cursor {
+            check_key(cursor)?;
+        }
         self.0.keys(cursor).await
     }
 

@@ -10,9 +10,6 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use std::{collections::BTreeMap, sync::Arc};
 
-/// Bytes that a bucket may take unless its grant says otherwise.
-pub const DEFAULT_MAX_BYTES: u64 = 64 << 20;
-
 /// A bucket on the disk. What it takes is counted in the commit that changes it, so that the
 /// count is exact at all times, also behind a crash.
 #[derive(Debug)]

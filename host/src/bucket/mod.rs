@@ -12,7 +12,7 @@ mod file_rows;
 mod redis;
 
 pub use bounded::Bounded;
-pub use file::{DEFAULT_MAX_BYTES, FileBucket};
+pub use file::FileBucket;
 pub use redis::RedisBucket;
 
 use async_trait::async_trait;

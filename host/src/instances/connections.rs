@@ -60,7 +60,8 @@ impl Connections {
         if opened.is_err() {
             let mut open = self.open.lock();
             // Who has opened it meanwhile keeps it.
-            if open.entries.get(&target).is_some_and(|entry| !entry.server.instance.initialized()) {
+            let own = |entry: &Entry| Arc::ptr_eq(&entry.server, &server);
+            if !server.instance.initialized() && open.entries.get(&target).is_some_and(own) {
                 open.entries.remove(&target);
             }
         }

@@ -138,7 +138,7 @@ impl Ingress {
         item.replayed = true;
         item.from = from;
         item.step = Step::Ingest(from);
-        pipeline.run_alone(item).await;
+        pipeline.run_alone(item);
         match answer.await {
             Ok(answer) => answer.receipt,
             // Only when the runtime ends under it.

@@ -120,7 +120,9 @@ impl Pipeline {
                 Ok(Err(error)) => error.chain(),
                 Err(_) => {
                     let waited = humantime::format_duration(KEPT_WITHIN);
-                    format!("the data directory did not answer within {waited}")
+                    format!(
+                        "the data directory did not answer within {waited}, and may keep it later"
+                    )
                 }
             };
             pipeline.metrics().dead_letter_refused();

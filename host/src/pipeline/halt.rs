@@ -50,7 +50,9 @@ impl Halt {
 
     /// Lets the pipeline take objects again; `false` when it does already.
     pub(super) fn resume(&self) -> bool {
-        let was_halted = self.reason.lock().take().is_some();
+        // Held to the end, so that it cannot be halted in between and look resumed.
+        let mut kept = self.reason.lock();
+        let was_halted = kept.take().is_some();
         self.halted.store(false, Ordering::Release);
         self.show(false);
         if was_halted {

@@ -176,10 +176,10 @@ impl Pipeline {
     }
 
     /// Takes one item through the stages from its step on, past the batches of others, also when
-    /// the pipeline is halted.
-    pub(crate) async fn run_alone(self: &Arc<Self>, item: Item) {
+    /// the pipeline is halted. It goes on when whoever asked for it has gone.
+    pub(crate) fn run_alone(self: &Arc<Self>, item: Item) {
         let step = item.step;
-        self.clone().run(vec![item], step, None).await;
+        self.shared.tasks.spawn(self.clone().run(vec![item], step, None));
     }
 
     /// Accepts an item; its answer goes where the item says.

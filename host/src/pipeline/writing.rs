@@ -183,7 +183,11 @@ impl Pipeline {
             };
             return self.retry_before(end, item, error.chain(), None);
         }
-        self.fail(item, refused(Stage::Sink, error));
+        let failure = match item.written {
+            true => may_be_stored(error),
+            false => refused(Stage::Sink, error),
+        };
+        self.fail(item, failure);
     }
 
     /// Tells the log of an engine that fails, at most once in [`COMPLAIN_EVERY`].
@@ -255,6 +259,16 @@ pub(super) fn unknown() -> Failure {
         "outcome unknown: the deadline passed during the write; sending the object again with \
          the same id or key is safe",
     )
+}
+
+/// An attempt was refused, and an earlier one may have stored the object all the same.
+fn may_be_stored(refusal: &Error) -> Failure {
+    let message = format!(
+        "outcome unknown: an earlier attempt may have stored the object, this one did not; \
+         sending it again with the same id or key is safe: {}",
+        refusal.chain()
+    );
+    Failure::new(FailureClass::Unknown, Stage::Sink, message)
 }
 
 /// A failure with what it was that went wrong before, where something did.

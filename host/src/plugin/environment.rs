@@ -4,7 +4,7 @@
 use super::{framedb::FrameDb, servers::Servers};
 use crate::{
     Error, ErrorKind, Result,
-    bucket::{Bounded, Bucket, DEFAULT_MAX_BYTES, FileBucket, RedisBucket},
+    bucket::{Bounded, Bucket, FileBucket, RedisBucket},
     driver::{Disk, Disks, mysql::Lent, redis::Connection},
     grants::{KeyValueGrant, ServerUrl},
     instances::InstanceConfig,
@@ -109,8 +109,8 @@ impl Environment {
             let connection = self.redis(Some(instance), None)?;
             return Ok(Arc::new(Bounded(RedisBucket::new(connection, name))));
         }
-        let max_bytes = grant.max_bytes.map_or(DEFAULT_MAX_BYTES, |bytes| bytes.as_u64());
-        Ok(Arc::new(Bounded(FileBucket::new(self.disk().await?, name, max_bytes))))
+        let disk = self.disk().await?;
+        Ok(Arc::new(Bounded(FileBucket::new(disk, name, grant.max_bytes()))))
     }
 
     /// The node's data directory. Plugins may be loaded before it is open.

@@ -15,7 +15,8 @@ use std::{collections::HashMap, sync::Arc, time::SystemTime};
 /// one that had expired: what is written meanwhile stays. Where the engine keeps no expiry the
 /// route goes first, and the data after it; `turn` waits until nobody writes the key, and
 /// answers what keeps it so, because such data cannot be deleted on a condition. An object
-/// whose engine fails keeps its route for the next sweep.
+/// whose engine fails keeps its route for the next sweep, and so does a key that is `held`,
+/// because the outcome of a write of it is not known.
 ///
 /// # Errors
 ///
@@ -24,6 +25,7 @@ pub async fn sweep<T, F>(
     registry: &dyn Registry,
     stores: &dyn Stores,
     turn: T,
+    held: impl Fn(&Key) -> bool + Send + Sync,
     now: SystemTime,
     limit: usize,
 ) -> Result<usize>
@@ -34,6 +36,9 @@ where
 {
     let mut by_instance: HashMap<Arc<str>, Vec<(Key, Route)>> = HashMap::new();
     for (key, route) in registry.expired(now, limit).await? {
+        if held(&key) {
+            continue;
+        }
         by_instance.entry(route.framedb_id.clone()).or_default().push((key, route));
     }
     let mut removed = 0;
@@ -52,6 +57,9 @@ where
         if let Some(store) = store.as_ref().filter(|store| !store.keeps_expiry()) {
             for (key, route) in routes {
                 let _place = turn(&key).await;
+                if held(&key) {
+                    continue;
+                }
                 if registry.remove(&key, Some(route.generation)).await? {
                     removed += 1;
                     delete_unrouted(store.as_ref(), registry, key).await?;

@@ -23,11 +23,17 @@ enum StoreError {
 /// Offers the settings in the instance's [`State`].
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     let mut store = linker.instance(INTERFACE)?;
-    store.func_wrap("get", |cx: wasmtime::StoreContextMut<'_, State>, (name,): (String,)| {
-        let value: Result<Option<String>, StoreError> = Ok(cx.data().settings.get(&name).cloned());
-        Ok((value,))
-    })?;
-    store.func_wrap("get-all", |cx: wasmtime::StoreContextMut<'_, State>, (): ()| {
+    store.func_wrap(
+        "get",
+        |mut cx: wasmtime::StoreContextMut<'_, State>, (name,): (String,)| {
+            cx.data_mut().begin()?;
+            let value: Result<Option<String>, StoreError> =
+                Ok(cx.data().settings.get(&name).cloned());
+            Ok((value,))
+        },
+    )?;
+    store.func_wrap("get-all", |mut cx: wasmtime::StoreContextMut<'_, State>, (): ()| {
+        cx.data_mut().begin()?;
         let all: Result<Vec<(String, String)>, StoreError> =
             Ok(cx.data().settings.iter().map(|(n, v)| (n.clone(), v.clone())).collect());
         Ok((all,))

@@ -75,7 +75,9 @@ impl HostStoreWithStore<State> for HasSelf<State> {
         store: Resource<Opened>,
     ) -> wasmtime::Result<Keys> {
         accessor.with(|mut access| {
-            let opened = access.get().table.get(&store)?.clone();
+            let state = access.get();
+            state.begin()?;
+            let opened = state.table.get(&store)?.clone();
             let (end, ended) = oneshot::channel();
             let keys = StreamReader::new(&mut access, KeyStream::new(opened, end))?;
             Ok((keys, FutureReader::new(&mut access, ended)?))
