@@ -2,6 +2,7 @@
 
 use crate::{
     Config, Error, ErrorKind, Result,
+    driver::{mysql::Lent, redis},
     registry::{self, Table},
     sources::{Channel, Cluster},
     store,
@@ -52,9 +53,32 @@ pub async fn reach(config: &Config) -> Vec<Reached> {
         };
         Reached { what: format!("cluster {name}"), outcome: within(attempt).await }
     });
-    let (registry, instances, channel, clusters) =
-        tokio::join!(registry, join_all(instances), join_all(channel), join_all(clusters));
-    [registry].into_iter().chain(instances).chain(channel).chain(clusters).collect()
+    let grants = config.plugins.iter().flat_map(|(name, plugin)| {
+        let servers = plugin.grants.servers().into_iter();
+        servers
+            .map(move |(kind, label, url)| (format!("plugins.{name}.grants.{kind}.{label}"), url))
+    });
+    let grants =
+        grants.map(async |(what, url)| Reached { outcome: within(lent(url.expose())).await, what });
+    let (registry, instances, channel, clusters, grants) = tokio::join!(
+        registry,
+        join_all(instances),
+        join_all(channel),
+        join_all(clusters),
+        join_all(grants)
+    );
+    [registry].into_iter().chain(instances).chain(channel).chain(clusters).chain(grants).collect()
+}
+
+/// Connects to a server as for a plugin, which may do no more there than its grant says.
+async fn lent(url: &str) -> Result<String> {
+    if !redis::is_redis(url.split(':').next().unwrap_or_default()) {
+        return Lent::new(url)?.look().await;
+    }
+    let (address, servers) = redis::Address::parse(url)?;
+    let said = format!("Redis at {address}, database {}", address.database());
+    redis::Connection::new(address, servers, 0).ping().await?;
+    Ok(said)
 }
 
 async fn within(attempt: impl Future<Output = Result<String>>) -> Result<(String, Duration)> {

@@ -170,6 +170,23 @@ fn a_check_connects_to_every_server_and_says_which_cannot_be_used() {
     assert!(refused.stderr.contains("1 of 4 cannot be used"), "{}", refused.stderr);
     let said = format!("{}{}", refused.stdout, refused.stderr);
     assert!(!said.contains("s3cret") && !said.contains("wr0ng"), "{said}");
+
+    let grant = |password: &str| {
+        format!(
+            "[plugins.ingest-dedup.grants.key-value.default]\n\
+             [plugins.ingest-dedup.grants.redis.hot]\nurl = \"redis://:{password}@127.0.0.1:{}\"\n\
+             keys = ['*']\ncommands = ['read']\n",
+            server.port()
+        )
+    };
+    let granted = Operator::new(&grant("s3cret")).run("check --connect");
+    assert_eq!(granted.code, Some(0), "{granted:?}");
+    let place = "reached   plugins.ingest-dedup.grants.redis.hot: Redis at 127.0.0.1:";
+    assert!(granted.stdout.contains(place), "{}", granted.stdout);
+    let refused = Operator::new(&grant("wr0ng")).run("check --connect");
+    let place = "FAILED    plugins.ingest-dedup.grants.redis.hot: ";
+    assert!(refused.code == Some(1) && refused.stdout.contains(place), "{refused:?}");
+    assert!(!format!("{refused:?}").contains("wr0ng"), "{refused:?}");
     // Without being asked, a check opens nothing.
     assert_eq!(Operator::new(&instance("wr0ng")).run("check").code, Some(0));
 }

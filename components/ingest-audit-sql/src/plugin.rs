@@ -5,7 +5,7 @@ use framedb_plugin::{
     ingest::{Ingest, Object, Verdict},
     log,
 };
-use spin_sdk::mysql::{Connection, ParameterValue};
+use spin_sdk::mysql::{Connection, Error, MysqlError, ParameterValue};
 
 /// What the operator sets.
 #[derive(Debug, serde::Deserialize)]
@@ -50,7 +50,7 @@ impl AuditSql {
         let sql = statement::insert(&self.table, objects.len());
         let rows = objects.iter().flat_map(|object| statement::row(&object.envelope));
         let values: Vec<ParameterValue> = rows.collect();
-        connection.execute(sql, values).await.map_err(|error| error.to_string())
+        connection.execute(sql, values).await.map_err(said)
     }
 
     fn verdict(&self, written: &Result<(), String>) -> Verdict {
@@ -85,12 +85,12 @@ impl Ingest for AuditSql {
     }
 
     async fn process_batch(&self, batch: Vec<Object<'_>>) -> Vec<Verdict> {
-        let connection = Connection::open(&self.settings.address).await;
+        let connection = Connection::open(&self.settings.address).await.map_err(said);
         let mut verdicts = Vec::with_capacity(batch.len());
         for objects in batch.chunks(self.settings.rows) {
             let written = match &connection {
                 Ok(connection) => self.write(connection, objects).await,
-                Err(error) => Err(error.to_string()),
+                Err(reason) => Err(reason.clone()),
             };
             if let (Err(reason), OnError::Accept) = (&written, self.settings.on_error) {
                 let number = objects.len();
@@ -101,6 +101,20 @@ impl Ingest for AuditSql {
             verdicts.extend(objects.iter().map(|_| self.verdict(&written)));
         }
         verdicts
+    }
+}
+
+/// The text of an error; what a node says of a connection names its label.
+fn said(error: Error) -> String {
+    match error {
+        Error::MysqlError(
+            MysqlError::ConnectionFailed(text)
+            | MysqlError::BadParameter(text)
+            | MysqlError::QueryFailed(text)
+            | MysqlError::ValueConversionFailed(text)
+            | MysqlError::Other(text),
+        )
+        | Error::Decode(text) => text,
     }
 }
 

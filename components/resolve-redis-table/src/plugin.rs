@@ -53,7 +53,8 @@ impl RedisTable {
         let failed = |error: Error| match error {
             Error::Other(text) => text,
             Error::TypeError => format!("`{}` is not a hash in Redis", self.settings.hash),
-            other => format!("{other:?}"),
+            Error::InvalidAddress => "`redis_table_address` is no address".to_owned(),
+            Error::TooManyConnections => "there are too many open connections".to_owned(),
         };
         let connection = Connection::open(&self.settings.address).await.map_err(failed)?;
         let hash = RedisParameter::Binary(self.settings.hash.clone().into_bytes());

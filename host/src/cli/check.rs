@@ -16,7 +16,8 @@ pub(crate) struct Check {
     settings: Overrides,
 
     /// Connect to every server as the node would, and say whether it can be used: instances, the
-    /// registry, the update channel and the masters of clusters. It only looks, and says which
+    /// registry, the update channel, the masters of clusters and the servers that grants lead to
+    /// by a URL. It only looks, and says which
     /// database and which tables the node would make at its start.
     #[arg(long)]
     connect: bool,

@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::Args;
 use framedb_host::{
     Config,
-    grants::{Grants as Guards, GrantsConfig},
+    grants::{Grants as Guards, GrantsConfig, Refusal},
     plugin::{Engine, Inspection},
 };
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ impl Grants {
         if let (Some(path), None) = (&self.config, plugin) {
             output::note(&format!("{} has no [plugins.{name}]", path.display()));
         }
-        report(&name, &inspection, &granted)
+        report(&name, &inspection, &granted, config.is_some())
     }
 
     /// The name under which a configuration has this file, else the file's own.
@@ -63,29 +63,35 @@ fn same_file(one: &Path, other: &Path) -> bool {
         || matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
-fn report(name: &str, inspection: &Inspection, granted: &GrantsConfig) -> Result<()> {
+fn report(
+    name: &str,
+    inspection: &Inspection,
+    granted: &GrantsConfig,
+    compared: bool,
+) -> Result<()> {
     let guards = Guards::new(name, granted);
     let wanted = inspection.wanted();
-    let mut missing = false;
+    let mut missing = Vec::new();
     for (kind, imports) in &wanted {
         match guards.any(kind) {
             Ok(()) => output::note(&format!("granted    {}", described(granted, kind).join(", "))),
-            Err(refusal) => {
-                missing = true;
-                output::data(&format!("# {}", imports.join(", ")))?;
-                output::data(refusal.add().unwrap_or_default())?;
-            }
+            Err(refusal) => missing.push((imports.join(", "), refusal)),
         }
+    }
+    if !missing.is_empty() {
+        let lines = Refusal::add_all(missing.iter().map(|(imports, r)| (imports.as_str(), r)));
+        output::data(lines.trim_end())?;
     }
     let unused = granted.granted().into_iter().filter(|(kind, _)| !wanted.contains_key(kind));
     for (kind, label) in unused {
         let what = label.map_or_else(|| kind.to_owned(), |label| format!("{kind}.{label}"));
         output::note(&format!("not asked  {what}: the component imports nothing of it"));
     }
-    output::note(match (wanted.is_empty(), missing) {
-        (true, _) => "it asks for nothing that has to be granted",
-        (false, true) => "the lines above are missing in the configuration",
-        (false, false) => "everything that it asks for is granted",
+    output::note(match (wanted.is_empty(), missing.is_empty(), compared) {
+        (true, ..) => "it asks for nothing that has to be granted",
+        (false, false, true) => "the lines above are missing in the configuration",
+        (false, false, false) => "fill in what is written as … and add it to the configuration",
+        (false, true, _) => "everything that it asks for is granted",
     });
     Ok(())
 }

@@ -258,6 +258,14 @@ impl GrantsConfig {
             .collect()
     }
 
+    /// The servers that are no instances: kind, label and URL.
+    pub(crate) fn servers(&self) -> Vec<(&'static str, &str, &ServerUrl)> {
+        let redis = self.redis.iter().map(|(label, grant)| ("redis", label, &grant.url));
+        let mysql = self.mysql.iter().map(|(label, grant)| ("mysql", label, &grant.url));
+        let all = redis.chain(mysql);
+        all.filter_map(|(kind, label, url)| Some((kind, label.as_str(), url.as_ref()?))).collect()
+    }
+
     /// What is wrong with it, each with the key it is about, which begins with a dot.
     pub(crate) fn problems(&self, instances: &Instances<'_>) -> Vec<String> {
         let mut problems = Vec::new();
@@ -266,11 +274,24 @@ impl GrantsConfig {
             let at = format!(".redis.{label}");
             let (instance, url) = (grant.instance.as_deref(), grant.url.as_ref());
             problems.extend(place(&at, instance, url, "Redis", instances.is_redis, instances));
+            problems.extend(allows(&at, "commands", grant.commands.len()));
         }
         for (label, grant) in &self.mysql {
             let at = format!(".mysql.{label}");
             let (instance, url) = (grant.instance.as_deref(), grant.url.as_ref());
             problems.extend(place(&at, instance, url, "MySQL", &is_mysql, instances));
+            problems.extend(allows(&at, "tables", grant.tables.len() + grant.functions.len()));
+        }
+        for (label, grant) in &self.objects {
+            let at = format!(".objects.{label}");
+            problems.extend(allows(&at, "ids", grant.ids.len()));
+            problems.extend(allows(&at, "keys", grant.keys.len()));
+            problems.extend(allows(&at, "verbs", grant.verbs.len()));
+        }
+        for (label, grant) in &self.streams {
+            let at = format!(".streams.{label}");
+            problems.extend(allows(&at, "queues", grant.queues.len()));
+            problems.extend(allows(&at, "verbs", grant.verbs.len()));
         }
         for (label, grant) in &self.key_value {
             let at = format!(".key-value.{label}");
@@ -287,9 +308,7 @@ impl GrantsConfig {
         }
         for (label, grant) in &self.http {
             let at = format!(".http.{label}");
-            if grant.schemes.is_empty() {
-                problems.push(format!("{at}.schemes is empty: nothing could be asked"));
-            }
+            problems.extend(allows(&at, "schemes", grant.schemes.len()));
             if grant.plaintext_http2 && !grant.schemes.contains(&Scheme::Http) {
                 problems.push(format!(
                     "{at}.plaintext-http2 is for `http`, which {at}.schemes does not have"
@@ -298,6 +317,11 @@ impl GrantsConfig {
         }
         problems
     }
+}
+
+/// What is wrong with a list that has to have something.
+fn allows(at: &str, key: &str, length: usize) -> Option<String> {
+    (length == 0).then(|| format!("{at}.{key} is empty: the grant would allow nothing"))
 }
 
 /// What is wrong with where a label leads.
@@ -386,9 +410,10 @@ mod tests {
     #[test]
     fn labels_that_lead_nowhere_are_reported_together_and_without_secrets() {
         let problems = problems(
-            "[redis.a]\n[redis.b]\ninstance = 'hot'\nurl = 'redis://h'\n[redis.c]\n\
-             instance = 'nobody'\n[redis.d]\ninstance = 'disk'\n[mysql.e]\n\
-             url = 'redis://:secret@h'\n[key-value.f]\ninstance = 'hot'\nmax-bytes = '1 MiB'\n\
+            "[redis.a]\ncommands = ['read']\n[redis.b]\ninstance = 'hot'\nurl = 'redis://h'\n\
+             commands = ['read']\n[redis.c]\ninstance = 'nobody'\ncommands = ['read']\n\
+             [redis.d]\ninstance = 'disk'\ncommands = ['read']\n[mysql.e]\n\
+             url = 'redis://:secret@h'\ntables = { t = ['*'] }\n[key-value.f]\ninstance = 'hot'\nmax-bytes = '1 MiB'\n\
              [http.g]\nhost = 'h'\nplaintext-http2 = true\n",
         );
         let all = problems.join("\n");
@@ -397,6 +422,20 @@ mod tests {
         assert!(all.contains(".redis.d.instance: `disk` is `file:`, and no Redis"), "{all}");
         assert!(all.contains(".mysql.e.url is not the URL of a MySQL"), "{all}");
         assert!(!all.contains("secret"), "{all}");
+    }
+
+    #[test]
+    fn a_grant_that_would_allow_nothing_is_reported() {
+        let problems = problems(
+            "[redis.a]\ninstance = 'hot'\n[mysql.b]\nurl = 'mysql://h/d'\n[objects.c]\n\
+             verbs = ['get']\n[streams.d]\nqueues = ['q']\n",
+        );
+        let empty = [".redis.a.commands", ".mysql.b.tables", ".objects.c.ids", ".objects.c.keys"];
+        for key in empty.into_iter().chain([".streams.d.verbs"]) {
+            let problem = format!("{key} is empty: the grant would allow nothing");
+            assert!(problems.contains(&problem), "{key}: {problems:?}");
+        }
+        assert_eq!(problems.len(), 5, "{problems:?}");
     }
 
     #[test]

@@ -142,7 +142,7 @@ mod tests {
         let refusal = objects.check(ObjectVerb::Get, "disk", "door/1").map(drop).unwrap_err();
         let add = "[plugins.p.grants.objects.LABEL]\nids = [\"disk\"]\nkeys = [\"door/1\"]\n\
                    verbs = [\"get\"]";
-        assert_eq!(refusal.add(), Some(add));
+        assert_eq!(refusal.add().as_deref(), Some(add));
     }
 
     #[test]

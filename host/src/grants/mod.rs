@@ -33,6 +33,11 @@ pub use server_url::ServerUrl;
 use sql::SqlGuard;
 use std::{collections::BTreeMap, sync::Arc};
 
+/// What an operator would write for a label, with `…` where only they know what belongs there.
+const REDIS_LINES: &str = "instance = \"…\"\nkeys = [\"…\"]\ncommands = [\"read\"]";
+const MYSQL_LINES: &str = "instance = \"…\"\ntables = { \"…\" = [\"select\"] }";
+const KEY_VALUE_LINES: &str = "max-bytes = \"64 MiB\"";
+
 /// What one plugin may reach: its guards, by what they guard. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Grants(Arc<Guards>);
@@ -102,8 +107,8 @@ impl Grants {
     ///
     /// When there is no such label.
     pub fn redis(&self, label: &str) -> Result<&Granted<RedisGrant, RedisGuard>, Refusal> {
-        let lines = "instance = \"…\"\nkeys = [\"…\"]\ncommands = [\"read\"]";
-        self.0.redis.get(label).ok_or_else(|| self.no_label("redis", "Redis", label, lines))
+        let redis = self.0.redis.get(label);
+        redis.ok_or_else(|| self.no_label("redis", "Redis", label, REDIS_LINES))
     }
 
     /// The database behind a label.
@@ -112,8 +117,8 @@ impl Grants {
     ///
     /// When there is no such label.
     pub fn mysql(&self, label: &str) -> Result<&Granted<MysqlGrant, SqlGuard>, Refusal> {
-        let lines = "instance = \"…\"\ntables = { … = [\"select\"] }";
-        self.0.mysql.get(label).ok_or_else(|| self.no_label("mysql", "database", label, lines))
+        let mysql = self.0.mysql.get(label);
+        mysql.ok_or_else(|| self.no_label("mysql", "database", label, MYSQL_LINES))
     }
 
     /// The bucket that a plugin opens by this name.
@@ -122,9 +127,8 @@ impl Grants {
     ///
     /// When there is no such label.
     pub fn key_value(&self, label: &str) -> Result<&Granted<KeyValueGrant, ()>, Refusal> {
-        let lines = "max-bytes = \"64 MiB\"";
         let bucket = self.0.key_value.get(label);
-        bucket.ok_or_else(|| self.no_label("key-value", "bucket", label, lines))
+        bucket.ok_or_else(|| self.no_label("key-value", "bucket", label, KEY_VALUE_LINES))
     }
 
     /// The name of the bucket behind a label: what the grant names, else one that is the
@@ -181,12 +185,14 @@ impl Grants {
     /// When nothing of it is granted, with the lines to add.
     pub fn any(&self, kind: &str) -> Result<(), Refusal> {
         let (granted, lines) = match kind {
-            "redis" => (!self.0.redis.is_empty(), "instance = \"…\"\nkeys = [\"…\"]"),
-            "mysql" => (!self.0.mysql.is_empty(), "instance = \"…\"\ntables = { … }"),
+            "redis" => (!self.0.redis.is_empty(), REDIS_LINES),
+            "mysql" => (!self.0.mysql.is_empty(), MYSQL_LINES),
             "http" => (self.0.http.is_granted(), "host = \"…\""),
-            "key-value" => (!self.0.key_value.is_empty(), "max-bytes = \"64 MiB\""),
-            "objects" => (self.0.objects.is_granted(), "ids = [\"…\"]\nkeys = [\"…\"]"),
-            "streams" => (self.0.streams.is_granted(), "queues = [\"…\"]\nverbs = [\"…\"]"),
+            "key-value" => (!self.0.key_value.is_empty(), KEY_VALUE_LINES),
+            "objects" => {
+                (self.0.objects.is_granted(), "ids = [\"…\"]\nkeys = [\"…\"]\nverbs = [\"get\"]")
+            }
+            "streams" => (self.0.streams.is_granted(), "queues = [\"…\"]\nverbs = [\"push\"]"),
             "routing" => return self.routing(),
             "clusters" => return self.clusters(),
             _ => return Err(self.0.top.refuse_always("no grant has what is imported")),

@@ -1,6 +1,6 @@
 //! `Refusal`: what a grant did not allow, and the configuration that would.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 /// How much of a name a message shows.
 const SHOWN: usize = 80;
@@ -24,7 +24,7 @@ pub enum RefusalKind {
 pub struct Refusal {
     kind: RefusalKind,
     what: String,
-    add: Option<String>,
+    add: Option<(Section, String)>,
 }
 
 impl Refusal {
@@ -41,14 +41,32 @@ impl Refusal {
 
     /// The lines of configuration that would allow it, if some would.
     #[must_use]
-    pub fn add(&self) -> Option<&str> {
-        self.add.as_deref()
+    pub fn add(&self) -> Option<String> {
+        self.add.as_ref().map(|(section, lines)| format!("[{}]\n{lines}", section.0))
+    }
+
+    /// The lines of configuration that would allow all of these, each table once, with a comment
+    /// before what allows each.
+    #[must_use]
+    pub fn add_all<'a>(refusals: impl IntoIterator<Item = (&'a str, &'a Self)>) -> String {
+        let mut tables: BTreeMap<&str, String> = BTreeMap::new();
+        for (comment, refusal) in refusals {
+            let Some((section, lines)) = &refusal.add else { continue };
+            let table = tables.entry(&section.0).or_default();
+            if !comment.is_empty() {
+                table.push_str(&format!("# {comment}\n"));
+            }
+            table.push_str(&format!("{lines}\n"));
+        }
+        let tables: Vec<_> =
+            tables.iter().map(|(section, lines)| format!("[{section}]\n{lines}")).collect();
+        tables.join("\n")
     }
 
     /// What a guest reads: what was refused, and what its operator would have to write.
     #[must_use]
     pub fn for_guest(&self) -> String {
-        match &self.add {
+        match self.add() {
             Some(add) => format!("{self}; to allow it, add to the configuration: {add}"),
             None => self.to_string(),
         }
@@ -64,7 +82,7 @@ impl fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 /// The table of the configuration that a guard decides by.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Section(Arc<str>);
 
 impl Section {
@@ -80,7 +98,7 @@ impl Section {
 
     /// Refuses what a line in this table would allow.
     pub(super) fn refuse(&self, what: impl Into<String>, line: impl fmt::Display) -> Refusal {
-        let add = Some(format!("[{}]\n{line}", self.0));
+        let add = Some((self.clone(), line.to_string()));
         Refusal { kind: RefusalKind::NotGranted, what: what.into(), add }
     }
 
@@ -138,8 +156,23 @@ mod tests {
         let text = refusal.for_guest();
         assert!(text.starts_with("the key `a` is not granted; to allow it"), "{text}");
         let lines = "[plugins.ingest-dedup.grants.redis.\"my hot\"]\nkeys = [\"a\"]";
-        assert_eq!(refusal.add(), Some(lines));
+        assert_eq!(refusal.add().as_deref(), Some(lines));
         assert_eq!(refusal.to_string(), "the key `a` is not granted");
+    }
+
+    #[test]
+    fn lines_of_one_table_are_added_under_one_header() {
+        let top = Section::top("p");
+        let refusals = [
+            ("one", &top.refuse("", "routing = true")),
+            ("", &Section::new("p", "redis", "hot").refuse("", "keys = []")),
+            ("two", &top.refuse("", "clusters = true")),
+        ];
+        let lines = Refusal::add_all(refusals);
+        let table: toml::Table = lines.parse().unwrap();
+        assert_eq!(table["plugins"]["p"]["grants"]["clusters"].as_bool(), Some(true), "{lines}");
+        assert!(lines.contains("# two\nclusters = true"), "{lines}");
+        assert!(lines.contains("[plugins.p.grants.redis.hot]\nkeys"), "{lines}");
     }
 
     #[test]

@@ -5,7 +5,10 @@ use super::{
     component,
     engine::Engine,
 };
-use crate::{Error, ErrorKind, Result, grants::Grants};
+use crate::{
+    Error, ErrorKind, Result,
+    grants::{Grants, Refusal},
+};
 use framedb_core::Stage;
 use std::collections::BTreeMap;
 use wasmtime::component::{Component, types::ComponentItem};
@@ -100,13 +103,13 @@ impl Inspection {
             .collect();
         let imports: Vec<_> =
             refused.iter().flat_map(|(imports, _)| imports).map(|i| format!("`{i}`")).collect();
-        let lines: Vec<_> = refused.iter().filter_map(|(_, refusal)| refusal.add()).collect();
         if imports.is_empty() {
             return Ok(());
         }
         let message =
             format!("plugin `{name}` imports {}, which is not granted", imports.join(", "));
-        let hint = format!("add to the configuration:\n{}", lines.join("\n"));
+        let lines = Refusal::add_all(refused.iter().map(|(_, refusal)| ("", refusal)));
+        let hint = format!("add to the configuration:\n{}", lines.trim_end());
         Err(Error::new(ErrorKind::Config, message).with_hint(hint))
     }
 

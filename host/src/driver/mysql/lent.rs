@@ -5,7 +5,7 @@
 //! may be set to otherwise is set on every connection: utf8mb4, and an SQL mode in which
 //! backslashes escape and no value is cut to what a column takes.
 
-use super::{Complaint, address::Address, session::Session};
+use super::{Complaint, Failure, address::Address, session::Session};
 use crate::{Error, ErrorKind, Result};
 use mysql_async::{Column, Params, Pool, PoolConstraints, PoolOpts, Row, Value};
 use std::{fmt, sync::Arc, time::Duration};
@@ -72,6 +72,19 @@ impl Lent {
                  'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'",
             ]);
         Ok(Self { address, pool: Pool::new(options) })
+    }
+
+    /// Whether it can be used: the server in one phrase, for operators. The caller sets the
+    /// deadline.
+    ///
+    /// # Errors
+    ///
+    /// When the server cannot be reached or refuses the login, or there is no such database.
+    pub(crate) async fn look(&self) -> Result<String> {
+        let failed = |cause| Failure::new("connect", &self.address, cause).error;
+        let mut session = Session::new(self.pool.get_conn().await.map_err(failed)?);
+        let version: Vec<String> = session.ask("SELECT VERSION()").await.map_err(failed)?;
+        Ok(format!("{} at {}", version.join(""), self.address.server()))
     }
 
     /// Runs a statement whose rows nobody reads.

@@ -2,12 +2,22 @@
 
 use super::{Ack, Connection, Fault, failed};
 use crate::{Error, ErrorKind, Result};
-use redis::{Pipeline, from_redis_value};
+use redis::{Pipeline, cmd, from_redis_value};
 
 /// What was attempted, as errors say it.
 const ATTEMPT: &str = "answer for the instance";
 
 impl Connection {
+    /// Whether a server answers this user.
+    ///
+    /// # Errors
+    ///
+    /// When none does.
+    pub(crate) async fn ping(&self) -> Result<()> {
+        let answer: Result<String, Fault> = self.ask(cmd("PING"), Ack::Primary).await;
+        answer.map(drop).map_err(|fault| failed(ATTEMPT, self.address(), fault))
+    }
+
     /// Whether writes can succeed now.
     ///
     /// # Errors

@@ -294,7 +294,7 @@ fn a_refusal_names_the_key_and_the_line() {
     let refusal = check(&usual(), "GET secret").unwrap_err();
     assert_eq!(refusal.to_string(), "the key `secret` is not granted to GET");
     let add = "[plugins.p.grants.redis.hot]\nkeys = [\"secret\"]";
-    assert_eq!(refusal.add(), Some(add));
+    assert_eq!(refusal.add().as_deref(), Some(add));
     let refusal = check(&guard("keys = ['*']"), "GET a").unwrap_err();
     assert!(refusal.add().unwrap().ends_with("commands = [\"read\"]"), "{refusal:?}");
 }
