@@ -51,6 +51,9 @@ use tracing::Instrument;
 /// Objects that may wait for a batch; more than that is kept out by admission long before.
 const WAITING: usize = 1 << 20;
 
+/// When the sender of an object that was tried in vain should try again.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+
 /// A named chain of plugins with the rule for which objects it is.
 pub struct Pipeline {
     name: Arc<str>,
@@ -320,7 +323,7 @@ impl Pipeline {
             } else {
                 let message = format!("{stage} gave up after {attempts} attempts: {reason}");
                 let mut failure = Failure::new(FailureClass::Retry, stage, message);
-                failure.retry_after = after;
+                failure.retry_after = Some(after.unwrap_or(TRY_AGAIN));
                 return self.retries_ended(item, failure);
             };
             return self.fail(item, failure);

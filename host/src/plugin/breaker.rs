@@ -113,16 +113,21 @@ impl Breaker {
             open.probing = true;
             return Ok(Admitted { breaker: self, probe: true });
         }
+        let wait = left.max(self.config.pause.min(Duration::from_secs(1)));
         let mut failure = Failure::new(
             FailureClass::Unavailable,
             self.stage,
             format!(
                 "plugin `{}` is not called in {} at present, because it failed again and \
-                 again: {} (plugins.{}.breaker)",
-                self.plugin, self.stage, open.error, self.plugin
+                 again: {} (plugins.{}.breaker); try again in {} s",
+                self.plugin,
+                self.stage,
+                open.error,
+                self.plugin,
+                wait.as_secs_f64().ceil()
             ),
         );
-        failure.retry_after = Some(left.max(self.config.pause.min(Duration::from_secs(1))));
+        failure.retry_after = Some(wait);
         Err(failure)
     }
 
