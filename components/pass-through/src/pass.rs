@@ -6,29 +6,43 @@ use framedb_plugin::{
     serialize::{self, Decoded, Serialize, Stored},
 };
 
+/// What the operator sets.
+#[derive(Debug, Default, serde::Deserialize)]
+pub struct Settings {
+    /// `pass_through_panics_on`: the key of an object on which the ingest stage panics, to
+    /// measure, or to see, what becomes of it.
+    panics_on: Option<String>,
+}
+
 /// Accepts every object, places it where its sender said, and stores it as it is.
 #[derive(Debug)]
-pub struct Pass;
+pub struct Pass {
+    settings: Settings,
+}
 
 impl Ingest for Pass {
     const NAME: &'static str = "pass-through";
-    type Settings = ();
+    type Settings = Settings;
 
-    fn new((): ()) -> Result<Self, String> {
-        Ok(Self)
+    fn new(settings: Settings) -> Result<Self, String> {
+        Ok(Self { settings })
     }
 
-    async fn process(&self, _: Object<'_>) -> ingest::Verdict {
+    #[expect(clippy::panic, reason = "it is asked for")]
+    async fn process(&self, object: Object<'_>) -> ingest::Verdict {
+        if self.settings.panics_on.as_deref() == Some(object.envelope.key) {
+            panic!("pass_through_panics_on is this object's key");
+        }
         ingest::Verdict::accept()
     }
 }
 
 impl Resolve for Pass {
     const NAME: &'static str = "pass-through";
-    type Settings = ();
+    type Settings = Settings;
 
-    fn new((): ()) -> Result<Self, String> {
-        Ok(Self)
+    fn new(settings: Settings) -> Result<Self, String> {
+        Ok(Self { settings })
     }
 
     async fn place(&self, envelope: Envelope<'_>) -> resolve::Verdict {
@@ -43,10 +57,10 @@ impl Resolve for Pass {
 impl Serialize for Pass {
     const NAME: &'static str = "pass-through";
     const WRITES: &'static [&'static str] = &[];
-    type Settings = ();
+    type Settings = Settings;
 
-    fn new((): ()) -> Result<Self, String> {
-        Ok(Self)
+    fn new(settings: Settings) -> Result<Self, String> {
+        Ok(Self { settings })
     }
 
     async fn encode(&self, _: Object<'_>) -> serialize::Verdict {

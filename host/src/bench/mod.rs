@@ -9,6 +9,9 @@ mod evict;
 mod ready;
 mod stage;
 
+mod bisect;
+mod guards;
+
 mod etcd;
 mod mysql;
 mod redis;
@@ -114,6 +117,27 @@ pub async fn pipeline(
         progress("the start of `framedb serve`");
         ready::measure(scratch, effort, program, &mut report).await?;
     }
+    Ok(report)
+}
+
+/// `framedb bench sandbox`: what grants, limits and isolation cost.
+///
+/// It starts a Redis of its own in `scratch`, and stops it. `progress` is told what is being
+/// measured.
+///
+/// # Errors
+///
+/// When `redis-server` is not installed, a node cannot be started, or an object is not stored.
+pub async fn sandbox(
+    scratch: &Path,
+    effort: Effort,
+    mut progress: impl FnMut(&str),
+) -> Result<Report> {
+    let mut report = Report::default();
+    progress("a plugin that asks a Redis, under narrow grants and under wildcards");
+    guards::measure(scratch, effort, &mut report).await?;
+    progress("a batch with one object that traps, and the same batch without");
+    bisect::measure(scratch, effort, &mut report).await?;
     Ok(report)
 }
 

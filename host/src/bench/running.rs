@@ -10,7 +10,7 @@ use std::{net::SocketAddr, path::Path};
 use tokio::sync::oneshot;
 
 /// The plugin of the sandboxed stages, which does nothing.
-const PASS: &str = "pass-through";
+pub(super) const PASS: &str = "pass-through";
 
 /// A node with an open gRPC door.
 pub(super) struct Running {

@@ -1,7 +1,7 @@
 //! Each stage by object size and batch size, against the same loop without a sandbox; warm and
 //! cold instances; a large object against one memory copy.
 
-use super::{Effort, Report};
+use super::{Effort, Report, running::PASS};
 use crate::{
     Error, ErrorKind, Result, builtin,
     plugin::{Engine, Environment, Isolation, Plugin, PluginConfig, Pool},
@@ -24,18 +24,9 @@ const BATCHES: [usize; 4] = [1, 16, 64, 256];
 const MOST: usize = 16 << 20;
 
 pub(super) async fn measure(scratch: &Path, effort: Effort, report: &mut Report) -> Result<()> {
-    let engine = Engine::new(Some(&scratch.join("cache")))?;
-    let component = builtin::component("pass-through")
-        .ok_or_else(|| Error::new(ErrorKind::Plugin, "the pass-through plugin is missing"))?;
     let config = PluginConfig::default();
-    let plugin = Arc::new(
-        Plugin::load(&engine, &Environment::default(), "pass-through", component, &config).await?,
-    );
-    let pool = |isolation| {
-        let metrics = Telemetry::new().pool("bench", "pass-through");
-        Pool::new(plugin.clone(), isolation, DEFAULT_MAX_OBJECT, metrics)
-    };
-    let (warm, cold) = (pool(Isolation::Pipeline), pool(Isolation::Object));
+    let warm = load(scratch, Isolation::Pipeline, &config).await?;
+    let cold = load(scratch, Isolation::Object, &config).await?;
     let mut worst: f64 = 0.0;
     for (size_name, size) in SIZES {
         for objects in BATCHES.into_iter().filter(|objects| objects * size <= MOST) {
@@ -60,6 +51,20 @@ pub(super) async fn measure(scratch: &Path, effort: Effort, report: &mut Report)
     report.add("cold-us-b1-1k", micros(fresh), "µs a call, a fresh instance for each");
     report.add("warm-us-b1-1k", micros(again), "µs a call, instances used again");
     large(effort, &warm, report).await
+}
+
+/// The plugin that does nothing, in a pool of its own.
+pub(super) async fn load(
+    scratch: &Path,
+    isolation: Isolation,
+    config: &PluginConfig,
+) -> Result<Pool> {
+    let engine = Engine::new(Some(&scratch.join("cache")))?;
+    let component = builtin::component(PASS)
+        .ok_or_else(|| Error::new(ErrorKind::Plugin, "the pass-through plugin is missing"))?;
+    let plugin = Plugin::load(&engine, &Environment::default(), PASS, component, config).await?;
+    let metrics = Telemetry::new().pool("bench", PASS);
+    Ok(Pool::new(Arc::new(plugin), isolation, DEFAULT_MAX_OBJECT, metrics))
 }
 
 /// 1 MiB through encode, against one copy of as many bytes.
@@ -116,7 +121,7 @@ impl Stage {
     }
 }
 
-fn batch(objects: usize, size: usize) -> Result<Vec<Object>> {
+pub(super) fn batch(objects: usize, size: usize) -> Result<Vec<Object>> {
     let data = Bytes::from(vec![7; size]);
     (0..objects)
         .map(|n| {
@@ -139,7 +144,7 @@ fn batch(objects: usize, size: usize) -> Result<Vec<Object>> {
 }
 
 /// Mean time of an object, over calls for as long as the effort says.
-async fn time(effort: Effort, objects: usize, mut call: impl AsyncFnMut()) -> Duration {
+pub(super) async fn time(effort: Effort, objects: usize, mut call: impl AsyncFnMut()) -> Duration {
     for _ in 0..3 {
         call().await;
     }
@@ -152,6 +157,6 @@ async fn time(effort: Effort, objects: usize, mut call: impl AsyncFnMut()) -> Du
     started.elapsed().div_f64(f64::from(calls.max(1)) * objects as f64)
 }
 
-fn micros(time: Duration) -> f64 {
+pub(super) fn micros(time: Duration) -> f64 {
     time.as_secs_f64() * 1e6
 }

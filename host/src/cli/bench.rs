@@ -30,6 +30,15 @@ pub(crate) enum Bench {
         #[command(flatten)]
         manner: Manner,
     },
+    /// What grants, limits and isolation cost.
+    ///
+    /// `guard-tax` is the part of throughput that narrow grants and the default limits take, of a
+    /// plugin that asks a Redis for every batch. `bisect-cost` is the time of a batch of 256 with
+    /// one object that traps, in times of the batch's own.
+    Sandbox {
+        #[command(flatten)]
+        manner: Manner,
+    },
 }
 
 /// A server's kind.
@@ -57,8 +66,7 @@ pub(crate) struct Manner {
 
 impl Bench {
     pub(super) async fn run(self) -> Result<()> {
-        let (Self::Pipeline { manner } | Self::Engine { manner, .. }) = &self;
-        let json = manner.json;
+        let json = self.manner().json;
         tokio::select! {
             report = self.measure() => show(&report?, json),
             // What was started for it ends before this does.
@@ -66,9 +74,16 @@ impl Bench {
         }
     }
 
+    fn manner(&self) -> &Manner {
+        match self {
+            Self::Pipeline { manner } | Self::Engine { manner, .. } | Self::Sandbox { manner } => {
+                manner
+            }
+        }
+    }
+
     async fn measure(self) -> Result<Report> {
-        let (Self::Pipeline { manner } | Self::Engine { manner, .. }) = &self;
-        let effort = if manner.quick { Effort::quick() } else { Effort::full() };
+        let effort = if self.manner().quick { Effort::quick() } else { Effort::full() };
         let scratch = tempfile::tempdir().context("cannot make a folder to measure in")?;
         let say = |what: &str| output::note(&format!("measuring {what}"));
         Ok(match self {
@@ -76,6 +91,7 @@ impl Bench {
                 let program = std::env::current_exe().context("cannot find this program")?;
                 bench::pipeline(scratch.path(), effort, Some(&program), say).await?
             }
+            Self::Sandbox { .. } => bench::sandbox(scratch.path(), effort, say).await?,
             Self::Engine { engine, url, .. } => {
                 let engine = match engine {
                     Engine::Redis => bench::Engine::Redis,

@@ -79,7 +79,8 @@ impl Cli {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.context("cannot start the runtime")?;
         let done = runtime.block_on(async {
-            if !matches!(self.command, Command::Serve(_)) {
+            // A node says what it logs; and lines would be measured along, thousands of them.
+            if !matches!(self.command, Command::Serve(_) | Command::Bench(_)) {
                 logs::quiet();
             }
             match self.command {

@@ -266,13 +266,16 @@ impl Pool {
             Err(broken) => broken,
         };
         self.metrics.failed(C::STAGE, broken.cause());
-        tracing::warn!(
-            plugin = self.plugin.name(),
-            stage = %C::STAGE,
-            objects = group.len(),
-            cause = %broken,
-            "plugin call failed",
-        );
+        // Of a batch that is halved nine times, the first failure and the culprit are news.
+        if group.len() == 1 || group.len() == whole {
+            tracing::warn!(
+                plugin = self.plugin.name(),
+                stage = %C::STAGE,
+                objects = group.len(),
+                cause = %broken,
+                "plugin call failed",
+            );
+        }
         if group.len() <= 1 {
             return vec![Err(broken.into_fault(self.plugin.name(), C::STAGE))];
         }
