@@ -29,6 +29,7 @@ mod order;
 mod policies;
 mod redis_calls;
 mod redis_table;
+mod sharing;
 mod shutdown;
 mod splitting;
 mod sql_calls;

@@ -31,7 +31,7 @@ pub const PLUGINS: [&str; 9] = [
 ];
 
 /// The guests that the tests run, by package.
-pub const FIXTURES: [&str; 13] = [
+pub const FIXTURES: [&str; 14] = [
     "fixture-keyvalue",
     "fixture-asks-redis",
     "fixture-asks-sql",
@@ -43,6 +43,7 @@ pub const FIXTURES: [&str; 13] = [
     "fixture-wants-missing",
     "fixture-wants-sockets",
     "fixture-bad-settings",
+    "fixture-lifts-plainly",
     "fixture-other-version",
     "fixture-uses-framedb",
 ];

@@ -65,6 +65,13 @@ pub(crate) struct Envelopes {
     sizes: Vec<u64>,
 }
 
+impl Envelopes {
+    /// About how many bytes it takes in a guest.
+    pub(crate) fn bytes(&self) -> usize {
+        self.text.len() + self.sizes.len() * 64
+    }
+}
+
 /// `types.objects`, lowered from shared bytes.
 #[derive(ComponentType, Lower, Debug)]
 #[component(record)]
@@ -73,6 +80,13 @@ pub(crate) struct Objects {
     envelopes: Envelopes,
     #[component(name = "payloads")]
     payloads: Vec<Bytes>,
+}
+
+impl Objects {
+    /// About how many bytes it takes in a guest.
+    pub(crate) fn bytes(&self) -> usize {
+        self.envelopes.bytes() + self.payloads.iter().map(Bytes::len).sum::<usize>()
+    }
 }
 
 #[derive(ComponentType, Lift, Debug)]

@@ -4,11 +4,12 @@ use super::{
     access::Access,
     bindings as wit,
     caps::{self, OFFERS, Offer},
-    config::{Limits, PluginConfig},
+    config::{Isolation, Limits, PluginConfig},
     engine::Engine,
     environment::Environment,
     inspect::{Inspection, STAGES},
     instance::{Exports, IngestExports, Instance, ResolveExports, SerializeExports},
+    sharing,
     state::{Budget, State},
 };
 use crate::{Error, ErrorKind, Result};
@@ -68,6 +69,14 @@ impl Plugin {
         };
         let mut linker = Linker::new(engine.wasmtime());
         caps::add_to_linker(&mut linker).map_err(|e| failed("link", e))?;
+        if config.isolation == Isolation::Shared {
+            let mut obstacles = sharing::obstacles(engine.wasmtime(), &component, &bytes);
+            if inspection.writes_keys() {
+                obstacles.push("it may write what calls beside it are about".to_owned());
+            }
+            check_shared(name, &obstacles)?;
+            sharing::refuse_polls(&mut linker).map_err(|e| failed("link", e))?;
+        }
         let linked = linker.instantiate_pre(&component).map_err(|e| failed("link", e))?;
         let interfaces = Interfaces::of(&component, name)?;
         let mut plugin = Self {
@@ -278,6 +287,16 @@ impl fmt::Debug for Plugin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Plugin").field("name", &self.name).field("digest", &self.digest).finish()
     }
+}
+
+/// Refuses a plugin that is to share an instance between its calls and cannot.
+fn check_shared(name: &str, obstacles: &[String]) -> Result<()> {
+    if obstacles.is_empty() {
+        return Ok(());
+    }
+    let message = format!("plugin `{name}` cannot be shared: {}", obstacles.join("; "));
+    let hint = format!("set plugins.{name}.isolation to \"pipeline\"");
+    Err(Error::new(ErrorKind::Config, message).with_hint(hint))
 }
 
 /// `sha256:<hex>` of a component.

@@ -16,6 +16,10 @@ pub enum Isolation {
     Pipeline,
     /// A fresh instance for every object.
     Object,
+    /// One instance for each pipeline, in which up to `limits.instances` calls run at once: for a
+    /// plugin with a large cache inside. A failure ends all calls that run there; they are made
+    /// again. Refused for a component whose calls would wait for one another.
+    Shared,
 }
 
 /// `[plugins.NAME]`: one plugin, to be named in pipelines.
@@ -81,7 +85,8 @@ pub struct Limits {
     pub batch_log: ByteSize,
     /// Handles that an instance may hold at once: connections, buckets, streams, requests.
     pub handles: usize,
-    /// Instances for each pipeline; `0` allows twice the number of CPUs.
+    /// Instances for each pipeline, or calls at once in one that is shared; `0` allows twice the
+    /// number of CPUs.
     pub instances: usize,
     /// Calls after which an instance is replaced.
     pub max_calls: u32,

@@ -4,6 +4,7 @@ use super::{
     bindings as wit,
     component::Plugin,
     failure::{Broken, Exceeded},
+    live::Live,
     state::{Budget, State},
 };
 use framedb_core::Key;
@@ -77,6 +78,16 @@ impl Instance {
             Ok(Err(error)) => Err(broken(&mut store, &error, budget)),
             Err(_) => Err(late(budget)),
         }
+    }
+
+    /// Hands out its parts, to make many calls in it at once; epochs are counted for the call
+    /// that computes, and `cpu` bounds what is left of calls that have ended.
+    pub(super) fn share(&mut self, live: Live, cpu: Duration) -> (&mut Store<State>, &Exports) {
+        self.store.epoch_deadline_callback(move |mut cx| {
+            let call = cx.async_call_stack()?.last();
+            live.tick(call, cpu)
+        });
+        (&mut self.store, &self.exports)
     }
 
     /// Says which keys are written after the next call.
@@ -167,7 +178,8 @@ fn broken(store: &mut Store<State>, error: &wasmtime::Error, budget: Budget) -> 
     Broken::classify(error, budget.output, store.data().take_last_line())
 }
 
-fn late(budget: Budget) -> Broken {
+/// The call used up its time.
+pub(super) fn late(budget: Budget) -> Broken {
     let value = humantime::format_duration(budget.time).to_string();
     Broken::limit(Exceeded { setting: "time", value })
 }

@@ -1,8 +1,10 @@
 //! Plugins: the only place that knows wasmtime.
 //!
 //! In reading order: an [`Engine`] compiles; a [`Plugin`] is a component compiled, linked and
-//! checked once; what it may reach of the node's [`Environment`], its grants say; an instance is one store with one instance of it; a pool leases instances to
-//! batch calls, leaves a plugin alone that fails on everything, and finds the objects that make calls fail.
+//! checked once; what it may reach of the node's [`Environment`], its grants say; an instance is
+//! one store with one instance of it; a pool leases instances to batch calls, or makes many calls
+//! in one that is shared, leaves a plugin alone that fails on everything, and finds the objects
+//! that make calls fail.
 
 mod engine;
 
@@ -17,7 +19,10 @@ mod environment;
 mod failure;
 pub(crate) mod framedb;
 mod instance;
+mod live;
 mod servers;
+mod shared;
+mod sharing;
 mod state;
 mod usage;
 

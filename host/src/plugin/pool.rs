@@ -5,9 +5,10 @@ use super::{
     bindings as wit,
     breaker::Breaker,
     component::Plugin,
-    config::Isolation,
+    config::{Isolation, Limits},
     failure::{Broken, Fault},
     instance::{Exports, Instance, Judge},
+    shared::{Ended, Shared},
     state::Budget,
 };
 use crate::telemetry::PoolMetrics;
@@ -26,6 +27,12 @@ use std::{
 use tokio::sync::{Semaphore, SemaphorePermit};
 use wasmtime::component::{ComponentType, Lift, Lower};
 
+/// More objects than a batch ever has.
+const WHOLE: usize = 1 << 20;
+
+/// How often a call is made again that was lost with a shared instance, before it is made alone.
+const LOSSES: usize = 3;
+
 /// One answer per object: the plugin's verdict, or what the host has to say instead.
 pub(crate) type Verdicts<T> = Vec<Result<T, Fault>>;
 
@@ -39,11 +46,13 @@ pub(crate) struct Pool {
     plugin: Arc<Plugin>,
     breaker: Option<Arc<Breaker>>,
     isolation: Isolation,
+    /// Where calls share an instance.
+    shared: Option<Shared>,
     max_object: u64,
     // Held to push or pop; never across an await.
     idle: Mutex<Vec<(ThreadId, Instance)>>,
     permits: Semaphore,
-    metrics: PoolMetrics,
+    metrics: Arc<PoolMetrics>,
 }
 
 /// One of the functions that judge a batch.
@@ -55,6 +64,9 @@ trait Call {
     type Out: ComponentType + Lift + Send + Sync + 'static;
 
     fn function(exports: &Exports) -> Option<Judge<Self::In, Self::Out>>;
+
+    /// About how many bytes a batch takes in a guest.
+    fn bytes(batch: &Self::In) -> usize;
 }
 
 struct Process;
@@ -70,6 +82,10 @@ impl Call for Process {
     fn function(exports: &Exports) -> Option<Judge<Self::In, Self::Out>> {
         exports.ingest.map(|ingest| ingest.process)
     }
+
+    fn bytes(batch: &Self::In) -> usize {
+        batch.bytes()
+    }
 }
 
 impl Call for Place {
@@ -79,6 +95,10 @@ impl Call for Place {
 
     fn function(exports: &Exports) -> Option<Judge<Self::In, Self::Out>> {
         exports.resolve.map(|resolve| resolve.place)
+    }
+
+    fn bytes(batch: &Self::In) -> usize {
+        batch.bytes()
     }
 }
 
@@ -90,6 +110,10 @@ impl Call for Encode {
     fn function(exports: &Exports) -> Option<Judge<Self::In, Self::Out>> {
         exports.serialize.map(|serialize| serialize.encode)
     }
+
+    fn bytes(batch: &Self::In) -> usize {
+        batch.bytes()
+    }
 }
 
 impl Call for Decode {
@@ -99,6 +123,10 @@ impl Call for Decode {
 
     fn function(exports: &Exports) -> Option<Judge<Self::In, Self::Out>> {
         exports.serialize.map(|serialize| serialize.decode)
+    }
+
+    fn bytes(batch: &Self::In) -> usize {
+        batch.iter().map(|stored| stored.data.len()).sum()
     }
 }
 
@@ -110,14 +138,18 @@ impl Pool {
         metrics: PoolMetrics,
     ) -> Self {
         let permits = Semaphore::new(plugin.limits().instances());
+        let metrics = Arc::new(metrics);
+        let whole = budget(plugin.limits(), max_object, WHOLE, WHOLE);
+        let shared = || Shared::new(plugin.clone(), metrics.clone(), whole);
         Self {
-            plugin,
             breaker: None,
             isolation,
+            shared: (isolation == Isolation::Shared).then(shared),
             max_object,
             idle: Mutex::default(),
             permits,
             metrics,
+            plugin,
         }
     }
 
@@ -237,11 +269,13 @@ impl Pool {
         input: impl Fn(Range<usize>) -> C::In + Sync,
     ) -> Verdicts<C::Out> {
         match self.isolation {
-            Isolation::Pipeline => self.judge_group::<C>(&input, &keys, 0..count, count).await,
+            Isolation::Pipeline | Isolation::Shared => {
+                self.judge_group::<C>(&input, &keys, 0..count, count, false).await
+            }
             Isolation::Object => {
                 let at_once = self.plugin.limits().instances();
                 stream::iter(0..count)
-                    .map(|n| self.judge_group::<C>(&input, &keys, n..n + 1, 1))
+                    .map(|n| self.judge_group::<C>(&input, &keys, n..n + 1, 1, false))
                     .buffered(at_once)
                     .concat()
                     .await
@@ -249,18 +283,27 @@ impl Pool {
         }
     }
 
-    /// Judges a group of a batch of `whole` objects, and the parts of it again if that fails.
+    /// Judges a group of a batch of `whole` objects, and the parts of it `again` if that fails.
     async fn judge_group<C: Call>(
         &self,
         input: &(impl Fn(Range<usize>) -> C::In + Sync),
         keys: &Arc<[Key]>,
         group: Range<usize>,
         whole: usize,
+        again: bool,
     ) -> Verdicts<C::Out> {
-        let fresh = group.len() < whole || self.isolation == Isolation::Object;
         let budget = self.budget(group.len(), whole);
-        let batch = input(group.clone());
-        let called = self.call::<C>(batch, group.len(), keys.clone(), budget, fresh).await;
+        let shared = self.shared.as_ref().filter(|_| !again);
+        let called = match shared {
+            Some(shared) => {
+                self.call_beside::<C>(shared, || input(group.clone()), budget, group.len()).await
+            }
+            None => {
+                let fresh = again || self.isolation == Isolation::Object;
+                let batch = input(group.clone());
+                self.call::<C>(batch, group.len(), keys.clone(), budget, fresh).await
+            }
+        };
         let broken = match called {
             Ok(verdicts) => return verdicts.into_iter().map(Ok).collect(),
             Err(broken) => broken,
@@ -276,7 +319,8 @@ impl Pool {
                 "plugin call failed",
             );
         }
-        if group.len() <= 1 {
+        // In a shared instance it was not alone.
+        if group.len() <= 1 && shared.is_none() {
             return vec![Err(broken.into_fault(self.plugin.name(), C::STAGE))];
         }
         // The parts run side by side, as far as the pool's instances go. A failure that took
@@ -286,7 +330,7 @@ impl Pool {
         stream::iter(group.clone().step_by(step))
             .map(|start| {
                 let part = start..(start + step).min(group.end);
-                Box::pin(self.judge_group::<C>(input, keys, part, whole))
+                Box::pin(self.judge_group::<C>(input, keys, part, whole, true))
             })
             .buffered(self.plugin.limits().instances().max(2))
             .concat()
@@ -305,14 +349,33 @@ impl Pool {
         let mut lease = self.lease(budget, fresh).await?;
         lease.instance.judges(keys);
         let (verdicts,) = lease.instance.call(C::function, (batch,), budget).await?;
-        if verdicts.len() != expected {
-            return Err(Broken::trap(format!(
-                "it answered {} verdicts for {expected} objects",
-                verdicts.len()
-            )));
-        }
+        let verdicts = counted(verdicts, expected)?;
         self.put_back(lease);
         Ok(verdicts)
+    }
+
+    /// One call beside others in the shared instance.
+    async fn call_beside<C: Call>(
+        &self,
+        shared: &Shared,
+        input: impl Fn() -> C::In + Sync,
+        budget: Budget,
+        expected: usize,
+    ) -> Result<Vec<C::Out>, Broken> {
+        for _ in 0..LOSSES {
+            let permit = self.permits.acquire().await.ok();
+            let batch = input();
+            let bytes = C::bytes(&batch);
+            let called = shared.call(C::function, batch, bytes, budget).await;
+            drop(permit);
+            match called {
+                Ok(verdicts) => return counted(verdicts, expected),
+                Err(Ended::Failed(broken)) => return Err(broken),
+                Err(Ended::Lost) => {}
+            }
+        }
+        // Alone it is lost by nobody's fault but its own.
+        self.call::<C>(input(), expected, Arc::default(), budget, true).await
     }
 
     async fn lease(&self, budget: Budget, fresh: bool) -> Result<Lease<'_>, Broken> {
@@ -345,7 +408,8 @@ impl Pool {
     fn put_back(&self, lease: Lease<'_>) {
         let limits = self.plugin.limits();
         let worn = match self.isolation {
-            Isolation::Object => Some("isolation"),
+            // A shared instance is not leased; what is, replays.
+            Isolation::Object | Isolation::Shared => Some("isolation"),
             Isolation::Pipeline => lease.instance.worn(limits.max_calls, limits.max_age),
         };
         match worn {
@@ -359,19 +423,7 @@ impl Pool {
     }
 
     fn budget(&self, group: usize, batch: usize) -> Budget {
-        let limits = self.plugin.limits();
-        let time = |per_object: Duration, per_batch: Duration| {
-            let nanos = |d: Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
-            Duration::from_nanos(allowance(nanos(per_object), nanos(per_batch), group, batch))
-        };
-        let output = limits.output_for(self.max_object);
-        Budget {
-            time: time(limits.time, limits.batch_time),
-            cpu: time(limits.cpu, limits.batch_cpu),
-            output: allowance(output, output.saturating_mul(2), group, batch),
-            host_calls: allowance(limits.host_calls, limits.batch_host_calls, group, batch),
-            log: allowance(limits.log.as_u64(), limits.batch_log.as_u64(), group, batch),
-        }
+        budget(self.plugin.limits(), self.max_object, group, batch)
     }
 
     /// The keys of a batch, for a plugin that could write them itself.
@@ -412,6 +464,31 @@ impl Pool {
         );
         Failure::new(FailureClass::Limit, stage, message)
     }
+}
+
+/// What a call over `group` objects of a batch of `batch` may use.
+fn budget(limits: &Limits, max_object: u64, group: usize, batch: usize) -> Budget {
+    let time = |per_object: Duration, per_batch: Duration| {
+        let nanos = |d: Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
+        Duration::from_nanos(allowance(nanos(per_object), nanos(per_batch), group, batch))
+    };
+    let output = limits.output_for(max_object);
+    Budget {
+        time: time(limits.time, limits.batch_time),
+        cpu: time(limits.cpu, limits.batch_cpu),
+        output: allowance(output, output.saturating_mul(2), group, batch),
+        host_calls: allowance(limits.host_calls, limits.batch_host_calls, group, batch),
+        log: allowance(limits.log.as_u64(), limits.batch_log.as_u64(), group, batch),
+    }
+}
+
+/// What came back, if there is one answer for each object.
+fn counted<T>(verdicts: Vec<T>, expected: usize) -> Result<Vec<T>, Broken> {
+    if verdicts.len() == expected {
+        return Ok(verdicts);
+    }
+    let answered = verdicts.len();
+    Err(Broken::trap(format!("it answered {answered} verdicts for {expected} objects")))
 }
 
 /// A group of a batch.

@@ -92,8 +92,18 @@ impl State {
         self.cpu = CpuLimit::new(budget.cpu);
         self.host_calls = HostCallLimit::new(budget.host_calls);
         self.lines.arm(budget.log);
-        let now = Instant::now();
-        self.wait_until = now.checked_add(budget.time / 4 * 3).unwrap_or(now + LONGEST_WAIT);
+        self.wait_until = wait_until(budget);
+    }
+
+    /// Begins a call beside those that run, `alone` where none does: what is counted for the
+    /// store as a whole may be used by all of them together.
+    pub(super) fn join(&mut self, budget: Budget, alone: bool) {
+        if alone {
+            return self.arm(budget);
+        }
+        self.host_calls.widen(budget.host_calls);
+        self.lines.widen(budget.log);
+        self.wait_until = self.wait_until.max(wait_until(budget));
     }
 
     pub(super) fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
@@ -118,6 +128,12 @@ impl State {
     pub(super) fn logged_too_much(&self) -> Option<Exceeded> {
         self.lines.exceeded()
     }
+}
+
+/// Three quarters of a call's time from now.
+fn wait_until(budget: Budget) -> Instant {
+    let now = Instant::now();
+    now.checked_add(budget.time / 4 * 3).unwrap_or(now + LONGEST_WAIT)
 }
 
 impl WasiView for State {

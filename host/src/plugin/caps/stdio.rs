@@ -60,6 +60,12 @@ impl Lines {
         (buffer.written, buffer.most) = (0, most);
     }
 
+    /// Makes room for another call's.
+    pub(crate) fn widen(&self, more: u64) {
+        let mut buffer = self.lock();
+        buffer.most = buffer.most.saturating_add(more);
+    }
+
     /// The limit, when the present call wrote more than that.
     pub(crate) fn exceeded(&self) -> Option<Exceeded> {
         let buffer = self.lock();
