@@ -9,6 +9,7 @@
 )]
 
 mod admission;
+mod answers;
 mod audit_sql;
 mod codecs;
 mod coverage;

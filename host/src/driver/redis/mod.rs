@@ -16,6 +16,7 @@ mod endpoint;
 mod error;
 mod health;
 mod line;
+mod meter;
 mod rights;
 mod scan;
 mod scripts;
@@ -25,6 +26,7 @@ mod settings;
 mod side_keys;
 mod slot;
 mod slots;
+mod socket;
 mod words;
 
 /// The client's words that stores speak to a [`Connection`] in.
