@@ -16,6 +16,8 @@ mod coverage;
 mod dead_letters;
 mod dedup;
 mod door;
+mod evil;
+mod evil_calls;
 mod failing;
 mod framedb;
 mod framedb_grants;
