@@ -38,6 +38,7 @@ pub(crate) use discovery::Discovery;
 pub(crate) use endpoint::Node;
 pub(crate) use error::{Fault, failed};
 pub(crate) use line::Answer;
+pub(crate) use meter::fuzz;
 pub(crate) use scripts::{Call, Script, Scripts};
 pub(crate) use server::Ack;
 pub(crate) use side_keys::{QUEUES, SideKeys};
