@@ -4,7 +4,8 @@
 use crate::sql_calls::Database;
 use framedb_host::plugin::PluginConfig;
 use framedb_tests::{
-    TestNode, answers, arrival, ask, asking, calls, error, servers::redis::RedisServer, stored,
+    TestNode, answers, arrival, ask, asking, calls, error, eventually, servers::redis::RedisServer,
+    stored,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -25,6 +26,13 @@ async fn redis_node(server: &RedisServer) -> TestNode {
     asking.configure("asks-redis", patient).start().await
 }
 
+/// The connections of the node.
+fn connections(server: &RedisServer) -> Vec<String> {
+    let list = server.command(&["CLIENT", "LIST"]);
+    let nodes = list.lines().filter(|line| line.contains("id=") && !line.contains("cmd=client"));
+    nodes.filter_map(|line| line.split(' ').next()).map(ToOwned::to_owned).collect()
+}
+
 #[tokio::test]
 async fn a_value_of_redis_that_is_too_large_is_an_error_of_one_call() {
     let server = RedisServer::start();
@@ -32,6 +40,9 @@ async fn a_value_of_redis_that_is_too_large_is_an_error_of_one_call() {
     server.command(&["SETRANGE", "own:huge", &last, "x"]);
     server.command(&["SET", "own:small", "small"]);
     let node = redis_node(&server).await;
+    assert_eq!(ask(&node, "hot", &json!([["get", "own:small"]])).await, ["small"]);
+    let before = connections(&server);
+    assert_eq!(before.len(), 1);
     let huge = calls("huge", "hot", &json!([["get", "own:huge"], ["get", "own:small"]]));
     let small = json!([["get", "own:small"], ["get", "own:small"]]);
     let beside = (0..16).map(|n| calls(&format!("beside-{n}"), "hot", &small));
@@ -45,8 +56,13 @@ async fn a_value_of_redis_that_is_too_large_is_an_error_of_one_call() {
     for n in 0..16 {
         assert_eq!(json!(answers(&node, &format!("beside-{n}")).await), json!(["small", "small"]));
     }
-    // The next call has another connection.
+    // What was on its way took nobody's connection away, and the next calls have another one.
     assert_eq!(ask(&node, "hot", &json!([["get", "own:small"]])).await, ["small"]);
+    let closed = async || {
+        let now = connections(&server);
+        (now.len() == 1 && now != before).then_some(())
+    };
+    eventually("the connection is replaced", closed).await;
 }
 
 #[tokio::test]
