@@ -27,6 +27,8 @@ pub mod dead_letters;
 pub mod driver;
 mod error;
 mod framedb;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod grants;
 mod health;
 mod instances;

@@ -9,12 +9,15 @@
 )]
 
 mod admission;
+mod answers;
 mod audit_sql;
 mod codecs;
 mod coverage;
 mod dead_letters;
 mod dedup;
 mod door;
+mod evil;
+mod evil_calls;
 mod failing;
 mod framedb;
 mod framedb_grants;

@@ -11,14 +11,14 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// A database of its own, with the table `own` that is granted and `other` that is not.
-struct Database {
+pub(crate) struct Database {
     server: &'static Server,
     name: String,
     client: mysql_async::Conn,
 }
 
 impl Database {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let server = mariadb::shared().await;
         let (name, mut client) = (mariadb::fresh_name(), server.client().await);
         for statement in [
@@ -34,11 +34,40 @@ impl Database {
         Self { server, name, client }
     }
 
-    fn node(&self) -> Build {
-        granted(&self.server.url(&self.name))
+    pub(crate) fn url(&self) -> String {
+        self.server.url(&self.name)
     }
 
-    async fn count(&mut self, table: &str) -> u64 {
+    pub(crate) fn port(&self) -> u16 {
+        self.server.port()
+    }
+
+    pub(crate) fn node(&self) -> Build {
+        granted(&self.url())
+    }
+
+    /// Puts so many thousands of rows into `own`, of some 1500 bytes each.
+    pub(crate) async fn fill(&mut self, rows: u32) {
+        for n in (0..rows).step_by(1000) {
+            let sql = "INSERT INTO own VALUES (?, ?)".to_owned() + &", (?, ?)".repeat(999);
+            let text = "x".repeat(1500);
+            let row = |id: u32| [id.into(), text.clone().into()];
+            let values: Vec<mysql_async::Value> = (n..n + 1000).flat_map(row).collect();
+            self.client.exec_drop(sql, values).await.unwrap();
+        }
+    }
+
+    /// Waits until no connection of the node is at work.
+    pub(crate) async fn becomes_idle(&mut self) {
+        let idle = async {
+            while !self.commands().await.iter().all(|command| command == "Sleep") {
+                tokio::task::yield_now().await;
+            }
+        };
+        framedb_tests::within("statements end", idle).await;
+    }
+
+    pub(crate) async fn count(&mut self, table: &str) -> u64 {
         self.client.query_first(format!("SELECT COUNT(*) FROM {table}")).await.unwrap().unwrap()
     }
 
@@ -182,14 +211,7 @@ async fn what_the_server_refuses_is_told_without_its_address_and_user() {
 #[tokio::test]
 async fn rows_that_nobody_reads_end_their_statement() {
     let mut database = Database::new().await;
-    for n in 0..5 {
-        let rows: Vec<(u32, String)> =
-            (0..1000).map(|m| (n * 1000 + m, "x".repeat(1500))).collect();
-        let sql = "INSERT INTO own VALUES (?, ?)".to_owned() + &", (?, ?)".repeat(999);
-        let values: Vec<mysql_async::Value> =
-            rows.into_iter().flat_map(|(id, text)| [id.into(), text.into()]).collect();
-        database.client.exec_drop(sql, values).await.unwrap();
-    }
+    database.fill(5000).await;
     let patient = |plugin: &mut framedb_host::plugin::PluginConfig| {
         plugin.limits.time = Duration::from_secs(20);
         plugin.limits.batch_time = Duration::from_secs(20);
@@ -205,14 +227,7 @@ async fn rows_that_nobody_reads_end_their_statement() {
     }
     let all = ask(&node, "db", &json!([["query", "SELECT text FROM own"]])).await;
     assert_eq!(all[0]["rows"].as_array().map(Vec::len), Some(5000));
-    let mut all_idle =
-        async || database.commands().await.iter().all(|c| c == "Sleep").then_some(());
-    let idle = async {
-        while all_idle().await.is_none() {
-            tokio::task::yield_now().await;
-        }
-    };
-    framedb_tests::within("statements end", idle).await;
+    database.becomes_idle().await;
 }
 
 #[tokio::test]

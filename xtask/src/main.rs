@@ -14,6 +14,7 @@ mod check;
 mod components;
 mod demo;
 mod docs;
+mod fuzz;
 mod packages;
 mod python;
 mod setup;
@@ -44,6 +45,8 @@ enum Command {
     /// Measures with an optimised build; arguments go to `framedb bench`, which measures the
     /// pipeline when they name nothing else.
     Bench(bench::Bench),
+    /// Runs the fuzzers, which need cargo-fuzz.
+    Fuzz(fuzz::Fuzz),
     /// Builds the plugins into components, and lists them.
     Components,
     /// Writes the documentation that is generated from code.
@@ -69,6 +72,7 @@ fn run(command: Command) -> Result<()> {
         Command::Test => test::run(),
         Command::Check => check::run(),
         Command::Bench(bench) => bench.run(),
+        Command::Fuzz(fuzz) => fuzz.run(),
         Command::Components => components::run(),
         Command::Docs => docs::write(),
     }

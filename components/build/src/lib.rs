@@ -31,7 +31,7 @@ pub const PLUGINS: [&str; 9] = [
 ];
 
 /// The guests that the tests run, by package.
-pub const FIXTURES: [&str; 14] = [
+pub const FIXTURES: [&str; 35] = [
     "fixture-keyvalue",
     "fixture-asks-redis",
     "fixture-asks-sql",
@@ -46,6 +46,27 @@ pub const FIXTURES: [&str; 14] = [
     "fixture-lifts-plainly",
     "fixture-other-version",
     "fixture-uses-framedb",
+    "fixture-evil-endless-stream",
+    "fixture-evil-handles",
+    "fixture-evil-host-calls",
+    "fixture-evil-huge-list",
+    "fixture-evil-huge-string",
+    "fixture-evil-late-work",
+    "fixture-evil-log",
+    "fixture-evil-memory",
+    "fixture-evil-pollables",
+    "fixture-evil-recursion",
+    "fixture-evil-redis-addresses",
+    "fixture-evil-redis-command",
+    "fixture-evil-redis-key",
+    "fixture-evil-spin",
+    "fixture-evil-sql-addresses",
+    "fixture-evil-sql-comment",
+    "fixture-evil-sql-second",
+    "fixture-evil-sql-table",
+    "fixture-evil-tables",
+    "fixture-evil-wait",
+    "fixture-evil-wrong-count",
 ];
 
 /// Builds guests of the workspace at `root`, and returns where their components are: the same

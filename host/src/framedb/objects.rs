@@ -20,10 +20,8 @@ impl OwnFrameDb {
         caller: &Caller<'_>,
         key: &Key,
     ) -> Result<Option<Object>, Unserved> {
-        let Some(route) = self.route(caller.deadline, key).await? else {
-            self.ask_anywhere(caller).await?;
-            return Ok(None);
-        };
+        self.ask_anywhere(caller).await?;
+        let Some(route) = self.route(caller.deadline, key).await? else { return Ok(None) };
         caller.permission.ask(&route.framedb_id)?;
         check_is_object(key, &route)?;
         let size = route.size.unwrap_or(self.reads.max_object());
@@ -88,10 +86,9 @@ impl OwnFrameDb {
         caller: &Caller<'_>,
         key: &Key,
     ) -> Result<bool, Unserved> {
-        let found = self.route(caller.deadline, key).await?;
-        match &found {
-            Some(route) => Self::ask_everywhere(caller, route)?,
-            None => self.ask_anywhere(caller).await?,
+        self.ask_anywhere(caller).await?;
+        if let Some(route) = self.route(caller.deadline, key).await? {
+            Self::ask_everywhere(caller, &route)?;
         }
         let permit = self.room(0)?;
         let place = self.turn(caller, key).await?;

@@ -31,6 +31,7 @@ impl OwnFrameDb {
         let named: Arc<str> = push.framedb_id.as_deref().unwrap_or(default).into();
         check_name("instance's id", &named)?;
         let at = |route: &Option<Route>| route.as_ref().map_or(&named, |r| &r.framedb_id).clone();
+        self.ask_anywhere(caller).await?;
         let route = self.route(caller.deadline, &key).await?;
         caller.permission.ask(&at(&route))?;
         let permit = self.room(push.data.len())?;
@@ -74,11 +75,19 @@ impl OwnFrameDb {
         self.ask_for_queue(caller, queue).await?;
         let most = self.reads.max_object();
         let (reads, reader, name) = (self.reads.clone(), self.reader.clone(), queue.clone());
-        let (answer, leased) = oneshot::channel();
+        let (mut answer, leased) = oneshot::channel();
         // In a task of its own, because a codec is a plugin, and a call into one cannot run
         // inside of another's; and to the end, because nobody else gives the element back.
         self.shared.tasks.spawn(async move {
-            let leased = take(&reads, &reader, &name, period, most).await;
+            // Nothing is taken for a caller that has given up.
+            let room = tokio::select! {
+                room = reads.admit(USUAL_ELEMENT.min(most)) => room.map_err(of_admission),
+                () = answer.closed() => return,
+            };
+            let leased = match room {
+                Ok(room) => take(&reads, room, &reader, &name, period, most).await,
+                Err(full) => Err(full),
+            };
             if let Err(Ok(Some((element, _)))) = answer.send(leased)
                 && let Err(error) = reader.nack(&name, &element.token).await
             {
@@ -131,8 +140,8 @@ impl OwnFrameDb {
 
     /// Asks for the instance of a queue, which there must be.
     async fn ask_for_queue(&self, caller: &Caller<'_>, queue: &Key) -> Result<(), Unserved> {
+        self.ask_anywhere(caller).await?;
         let Some(route) = self.route(caller.deadline, queue).await? else {
-            self.ask_anywhere(caller).await?;
             return Err(Unserved::NotFound(format!("there is no queue `{queue}`")));
         };
         caller.permission.ask(&route.framedb_id)?;
@@ -140,16 +149,16 @@ impl OwnFrameDb {
     }
 }
 
-/// Takes the oldest element, with room for it.
+/// Takes the oldest element, with room for it: what there is of it, and what is missing.
 async fn take(
     reads: &Admission,
+    mut room: Permit,
     reader: &Reader,
     queue: &Key,
     period: Duration,
     most: u64,
 ) -> Result<Option<(Element, Permit)>, Unserved> {
     let failed = |error| because(&error, queue.as_str());
-    let mut room = reads.admit(USUAL_ELEMENT.min(most)).await.map_err(of_admission)?;
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     let Some(element) = reader.lease(queue, period, Some(most)).await.map_err(failed)? else {
         return Ok(None);

@@ -14,9 +14,10 @@ use tokio::time::Instant;
 ///
 /// - Nothing is waited for beyond the caller's deadline. A write that has begun goes on to its end
 ///   all the same, and its caller is told that its outcome is not known yet.
+/// - Who may use a key nowhere is refused before it is looked for: it learns neither whether there
+///   is such a key nor where, and who may is counted.
 /// - Whatever depends on where a key is asks the caller's [`Permission`] for that instance,
 ///   before anything is read or written there.
-/// - A key that is nowhere is answered as absent only to those who may use it somewhere.
 #[async_trait]
 pub(crate) trait FrameDb: Send + Sync {
     /// An object, decoded; `None` when there is none.

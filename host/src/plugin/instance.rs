@@ -14,7 +14,10 @@ use std::{
     task::Poll,
     time::{Duration, Instant},
 };
-use wasmtime::{Store, component::TypedFunc};
+use wasmtime::{
+    Store,
+    component::{ResourceTableError, TypedFunc},
+};
 
 /// One instance of a plugin in a store of its own.
 ///
@@ -175,6 +178,11 @@ impl Instance {
 }
 
 fn broken(store: &mut Store<State>, error: &wasmtime::Error, budget: Budget) -> Broken {
+    // WASI's own functions have no other word for a guest that holds too many.
+    if let Some(ResourceTableError::Full) = error.downcast_ref() {
+        let value = store.data().most_handles().to_string();
+        return Broken::limit(Exceeded { setting: "handles", value });
+    }
     Broken::classify(error, budget.output, store.data().take_last_line())
 }
 

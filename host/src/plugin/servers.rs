@@ -1,5 +1,6 @@
 //! `Servers`: the connections behind labels, one for each URL, shared by all plugins of a node.
 
+use super::caps::redis_values::MAX_ANSWER;
 use crate::{
     Result,
     driver::{
@@ -28,7 +29,7 @@ impl Servers {
     pub(super) fn redis(&self, url: &str) -> Result<Arc<Connection>> {
         get_or_make(&self.redis, url, || {
             let (address, servers) = Address::parse(url)?;
-            Ok(Connection::new(address, servers, 0))
+            Ok(Connection::new(address, servers.bounded(MAX_ANSWER as u64), 0))
         })
     }
 

@@ -17,6 +17,10 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 /// How long a call into a capability may wait where the guest's own time has no end.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
+/// Commands to Redis that an instance waits for at once. More wait for their turn: few of them
+/// fill a connection, and what their answers may take together stays bounded.
+const ASKING: usize = 64;
+
 /// What one call may use.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget {
@@ -34,18 +38,21 @@ pub(crate) struct State {
     wasi: WasiCtx,
     /// What the guest has handles of.
     pub(crate) table: ResourceTable,
+    most_handles: usize,
     pub(crate) settings: Arc<BTreeMap<String, String>>,
     pub(crate) access: Arc<Access>,
     /// Keys that are written after the present call, if the plugin could write them, too.
     pub(crate) judging: Arc<[Key]>,
-    /// How long a capability may wait, so that the guest can still answer.
-    pub(crate) patience: Duration,
     lines: Lines,
     memory: MemoryLimit,
     cpu: CpuLimit,
     host_calls: HostCallLimit,
     /// Bytes of values that handles of the guest may keep.
     pub(crate) kept: Arc<Semaphore>,
+    /// Bytes of rows that wait for the guest to take them.
+    pub(crate) rows: Arc<Semaphore>,
+    /// Answers of Redis that are on their way at once: each may be as large as one may be.
+    pub(crate) asking: Arc<Semaphore>,
     /// When calls into capabilities are given up.
     wait_until: Instant,
 }
@@ -59,15 +66,17 @@ impl State {
         Self {
             wasi: WasiCtx::builder().stdout(lines.clone()).stderr(lines.clone()).build(),
             table,
+            most_handles: limits.handles,
             settings: plugin.settings(),
             access: plugin.access().clone(),
             judging: Arc::default(),
-            patience: limits.time / 2,
             lines,
             memory: MemoryLimit::new(limits.memory.as_u64(), limits.table_elements),
             cpu: CpuLimit::default(),
             host_calls: HostCallLimit::default(),
             kept: Arc::new(Semaphore::new(crate::bucket::bounds::BATCH_BYTES)),
+            rows: Arc::new(Semaphore::new(crate::driver::mysql::MAX_BYTES)),
+            asking: Arc::new(Semaphore::new(ASKING)),
             wait_until: Instant::now(),
         }
     }
@@ -112,6 +121,11 @@ impl State {
 
     pub(super) fn limiter(&mut self) -> &mut dyn ResourceLimiter {
         &mut self.memory
+    }
+
+    /// Handles that the guest may hold.
+    pub(super) fn most_handles(&self) -> usize {
+        self.most_handles
     }
 
     /// Bytes of all linear memories.

@@ -91,6 +91,12 @@ impl Server {
         }
     }
 
+    /// The port on the loopback interface.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The URL of a database, as root.
     #[must_use]
     pub fn url(&self, database: &str) -> String {

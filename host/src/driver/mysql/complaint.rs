@@ -34,6 +34,11 @@ impl Complaint {
     pub(super) fn late() -> Self {
         Self::Other("the server did not answer in time".to_owned())
     }
+
+    /// Nobody waits for the answer any more.
+    pub(crate) fn given_up() -> Self {
+        Self::Other("the statement was given up".to_owned())
+    }
 }
 
 impl From<Cause> for Complaint {

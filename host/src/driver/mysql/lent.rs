@@ -1,16 +1,17 @@
 //! `Lent`: a database whose connections are lent to plugins for a statement each.
 //!
 //! The pool is apart from the engines', so that plugins keep no object waiting. A connection is
-//! reset when it comes back, and closed when its answer was not read to the end. What a server
+//! reset when it comes back, and closed when its answer was not read to the end; the server is
+//! then told to stop what it was doing. What a server
 //! may be set to otherwise is set on every connection: utf8mb4, and an SQL mode in which
 //! backslashes escape and no value is cut to what a column takes.
 
-use super::{Complaint, Failure, address::Address, session::Session};
+use super::{Complaint, Failure, address::Address, running::Running, session::Session};
 use crate::{Error, ErrorKind, Result};
 use mysql_async::{Column, Params, Pool, PoolConstraints, PoolOpts, Row, Value};
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
     task::JoinHandle,
     time::{Instant, timeout_at},
 };
@@ -22,7 +23,7 @@ const MAX_CONNECTIONS: usize = 16;
 const IDLE: Duration = Duration::from_secs(60);
 
 /// Bytes of one row, and of what one statement answers.
-const MAX_BYTES: usize = 64 << 20;
+pub(crate) const MAX_BYTES: usize = 64 << 20;
 
 /// Rows that one statement answers.
 const MAX_ROWS: usize = 1_000_000;
@@ -42,9 +43,33 @@ pub(crate) struct Lent {
 /// The rows of a statement, as they come. Dropping it ends the statement.
 pub(crate) struct Rows<T> {
     pub(crate) columns: Arc<[Column]>,
-    pub(crate) rows: mpsc::Receiver<T>,
+    pub(crate) rows: mpsc::Receiver<Held<T>>,
     /// How reading ended; it ends early when `rows` is dropped.
     pub(crate) end: JoinHandle<std::result::Result<(), Complaint>>,
+}
+
+/// A row that waits, with the room that it takes until then.
+pub(crate) struct Held<T> {
+    row: T,
+    _room: OwnedSemaphorePermit,
+}
+
+impl<T> Held<T> {
+    /// The row; its room is free again.
+    pub(crate) fn take(self) -> T {
+        self.row
+    }
+}
+
+/// A statement, ready to be sent.
+pub(crate) struct Statement {
+    pub(crate) sql: String,
+    pub(crate) parameters: Vec<Value>,
+    /// When it is given up.
+    pub(crate) until: Instant,
+    /// Bytes of rows that may wait to be taken, in all statements together that share it: at
+    /// least [`MAX_BYTES`], or a large row never comes.
+    pub(crate) room: Arc<Semaphore>,
 }
 
 impl Lent {
@@ -87,46 +112,43 @@ impl Lent {
         Ok(format!("{} at {}", version.join(""), self.address.server()))
     }
 
-    /// Runs a statement whose rows nobody reads.
+    /// Runs a statement whose rows nobody reads; `received` is told how many bytes they take.
     ///
     /// # Errors
     ///
-    /// When the server refuses it, or does not answer before `until`.
+    /// When the server refuses it, answers too much, or does not answer in time.
     pub(crate) async fn execute(
         &self,
-        sql: &str,
-        parameters: Vec<Value>,
-        until: Instant,
+        statement: Statement,
+        mut received: impl FnMut(usize) + Send + 'static,
     ) -> std::result::Result<(), Complaint> {
-        let run = async {
-            let mut session = Session::new(self.pool.get_conn().await?);
-            session.execute(sql, positional(parameters)).await
+        let count = move |row: Row| {
+            received(weight(&row));
+            Ok(())
         };
-        match timeout_at(until, run).await {
-            Ok(result) => Ok(result.map(drop)?),
-            Err(_) => Err(Complaint::late()),
-        }
+        let Rows { mut rows, end, .. } = self.query(statement, count).await?;
+        while rows.recv().await.is_some() {}
+        end.await.unwrap_or_else(|_| Err(Complaint::given_up()))
     }
 
-    /// Runs a statement, and reads its rows until `until`, no faster than they are taken;
-    /// `convert` makes of each what is handed out.
+    /// Runs a statement, and reads its rows no faster than they are taken; `convert` makes of
+    /// each what is handed out.
     ///
     /// # Errors
     ///
     /// As [`Lent::execute`]. What fails later is how the rows end.
     pub(crate) async fn query<T: Send + 'static>(
         &self,
-        sql: String,
-        parameters: Vec<Value>,
-        until: Instant,
+        statement: Statement,
         convert: impl FnMut(Row) -> std::result::Result<T, Complaint> + Send + 'static,
     ) -> std::result::Result<Rows<T>, Complaint> {
         let (columns, told) = oneshot::channel();
         let (sender, rows) = mpsc::channel(WINDOW);
         let pool = self.pool.clone();
-        // It ends when the rows are dropped, and at `until` at the latest.
+        // It ends when the rows are dropped, and when its time is up at the latest.
         let end = tokio::spawn(async move {
-            let reading = read(pool, sql, positional(parameters), columns, &sender, convert);
+            let until = statement.until;
+            let reading = read(pool, statement, columns, &sender, convert);
             tokio::select! {
                 result = timeout_at(until, reading) => result.unwrap_or(Err(Complaint::late())),
                 () = sender.closed() => Ok(()),
@@ -136,7 +158,7 @@ impl Lent {
             Ok(columns) => Ok(Rows { columns, rows, end }),
             Err(_) => match end.await {
                 Ok(Err(complaint)) => Err(complaint),
-                _ => Err(Complaint::Other("the statement was given up".to_owned())),
+                _ => Err(Complaint::given_up()),
             },
         }
     }
@@ -145,16 +167,19 @@ impl Lent {
 /// Reads rows to their end, or until nobody takes them.
 async fn read<T>(
     pool: Pool,
-    sql: String,
-    parameters: Params,
+    statement: Statement,
     columns: oneshot::Sender<Arc<[Column]>>,
-    rows: &mpsc::Sender<T>,
+    rows: &mpsc::Sender<Held<T>>,
     mut convert: impl FnMut(Row) -> std::result::Result<T, Complaint>,
 ) -> std::result::Result<(), Complaint> {
-    let mut session = Session::new(pool.get_conn().await?);
-    let mut answer = match session.start(&sql, parameters).await {
+    let Statement { sql, parameters, room, .. } = statement;
+    let conn = pool.get_conn().await?;
+    let running = Running::on(&conn);
+    let mut session = Session::new(conn);
+    let mut answer = match session.start(&sql, positional(parameters)).await {
         Ok(answer) => answer,
         Err(cause) => {
+            running.ended();
             let failed = Err(cause);
             session.read::<()>(&failed);
             return Ok(failed?);
@@ -167,14 +192,19 @@ async fn read<T>(
     let read = loop {
         match answer.next().await {
             Ok(Some(row)) => {
-                bytes += weight(&row);
+                let weight = weight(&row);
+                bytes += weight;
                 number += 1;
                 if bytes > MAX_BYTES || number > MAX_ROWS {
                     let what =
                         format!("the answer has more than {MAX_BYTES} bytes, or {MAX_ROWS} rows");
                     return Err(Complaint::Other(what));
                 }
-                if rows.send(convert(row)?).await.is_err() {
+                let weight = u32::try_from(weight).unwrap_or(u32::MAX);
+                let Ok(room) = room.clone().acquire_many_owned(weight).await else {
+                    return Err(Complaint::given_up());
+                };
+                if rows.send(Held { row: convert(row)?, _room: room }).await.is_err() {
                     return Ok(());
                 }
             }
@@ -182,6 +212,7 @@ async fn read<T>(
             Err(cause) => break Err(cause),
         }
     };
+    running.ended();
     drop(answer);
     session.read(&read);
     Ok(read?)

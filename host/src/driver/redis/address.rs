@@ -47,6 +47,19 @@ pub(crate) enum Servers {
     },
 }
 
+impl Servers {
+    /// The same servers, of which no larger answers are taken.
+    pub(crate) fn bounded(self, most: u64) -> Self {
+        match self {
+            Self::One(endpoint) => Self::One(endpoint.bounded(most)),
+            Self::Sentinel { sentinels, master, login } => {
+                Self::Sentinel { sentinels, master, login: login.bounded(most) }
+            }
+            Self::Cluster { login, seeds } => Self::Cluster { login: login.bounded(most), seeds },
+        }
+    }
+}
+
 /// Whether a URL's scheme is one of Redis.
 pub(crate) fn is_redis(scheme: &str) -> bool {
     let sentinel = matches!(scheme, "redis-sentinel" | "rediss-sentinel");

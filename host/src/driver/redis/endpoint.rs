@@ -1,10 +1,7 @@
 //! `Endpoint`: one server to connect to, with the login and the trust that open it.
 
-use super::connection::TIMEOUT;
-use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, RedisConnectionInfo,
-    RedisResult, TlsCertificates, aio::MultiplexedConnection,
-};
+use super::socket::Socket;
+use redis::{ConnectionAddr, ConnectionInfo, RedisConnectionInfo, RedisResult};
 use std::{fmt, sync::Arc};
 
 /// A host and its port.
@@ -35,27 +32,27 @@ pub(crate) struct Endpoint {
     info: ConnectionInfo,
     /// The certificates to trust instead of the system's, in PEM.
     authorities: Option<Arc<[u8]>>,
+    /// Bytes of an answer that is taken, where that is bounded.
+    most: Option<u64>,
 }
 
 impl Endpoint {
     pub(super) fn new(info: ConnectionInfo, authorities: Option<Arc<[u8]>>) -> Self {
-        Self { info, authorities }
+        Self { info, authorities, most: None }
+    }
+
+    /// The same server, of which no larger answer is taken.
+    pub(super) fn bounded(self, most: u64) -> Self {
+        Self { most: Some(most), ..self }
     }
 
     /// Opens a connection. Commands that are sent on it have their time limit each.
-    pub(super) async fn connect(&self) -> RedisResult<MultiplexedConnection> {
-        let client = match (&self.authorities, self.info.addr()) {
-            (Some(authorities), ConnectionAddr::TcpTls { .. }) => {
-                let root_cert = Some(authorities.to_vec());
-                let trust = TlsCertificates { client_tls: None, root_cert };
-                Client::build_with_tls(self.info.clone(), trust)?
-            }
-            _ => Client::open(self.info.clone())?,
-        };
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(TIMEOUT))
-            .set_response_timeout(Some(TIMEOUT));
-        client.get_multiplexed_async_connection_with_config(&config).await
+    pub(super) async fn connect(&self) -> RedisResult<Socket> {
+        let authorities = self.authorities.as_deref();
+        match self.most {
+            Some(most) => Socket::open_bounded(&self.info, authorities, most).await,
+            None => Socket::open(&self.info, authorities).await,
+        }
     }
 
     /// The same login and trust at another place.
@@ -67,7 +64,7 @@ impl Endpoint {
             }
             _ => ConnectionAddr::Tcp(host, port),
         };
-        Self { info: self.info.clone().set_addr(addr), authorities: self.authorities.clone() }
+        Self { info: self.info.clone().set_addr(addr), ..self.clone() }
     }
 
     /// The same place and trust without user and password; `None` when it has no password.
@@ -76,7 +73,7 @@ impl Endpoint {
         let database = self.info.redis_settings().db();
         let settings = RedisConnectionInfo::default().set_db(database);
         let info = self.info.clone().set_redis_settings(settings);
-        Some(Self { info, authorities: self.authorities.clone() })
+        Some(Self { info, ..self.clone() })
     }
 
     /// The same server, without choosing a database: a sentinel has none.

@@ -42,6 +42,11 @@ pub(crate) enum Fault {
         /// How many should.
         wanted: u32,
     },
+    /// The answer is larger than is taken.
+    TooLarge {
+        /// Bytes that are.
+        most: u64,
+    },
 }
 
 impl Fault {
@@ -155,6 +160,9 @@ pub(crate) fn failed(attempt: &str, address: &Address, fault: Fault) -> Error {
             ),
         )
         .with_hint("see `INFO replication`, or lower the instance's `wait-replicas`"),
+        Fault::TooLarge { most } => {
+            at(ErrorKind::TooLarge, &format!("the answer has more than {most} bytes"))
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! `Line`: one socket to a server for all who use it, opened again when it breaks.
 
-use super::{Fault, endpoint::Endpoint, sentinel::Sentinels};
-use redis::{Pipeline, RedisResult, Value, aio::MultiplexedConnection};
+use super::{Fault, endpoint::Endpoint, sentinel::Sentinels, socket::Socket};
+use redis::{Pipeline, RedisResult, Value};
 use std::{fmt, sync::Arc, time::Instant};
 use tokio::sync::Mutex;
 
@@ -36,7 +36,7 @@ struct Current {
 
 #[derive(Clone)]
 struct Open {
-    connection: MultiplexedConnection,
+    socket: Socket,
     /// Where it leads, when sentinels said so.
     place: Option<Arc<str>>,
 }
@@ -51,19 +51,24 @@ impl Line {
     pub(super) async fn exchange(&self, pipeline: &mut Pipeline) -> Result<Vec<Answer>, Fault> {
         let (number, mut open) = self.open().await?;
         let answers: RedisResult<Vec<RedisResult<Value>>> =
-            pipeline.ignore_errors().query_async(&mut open.connection).await;
+            pipeline.ignore_errors().query_async(&mut open.socket.connection).await;
         let located = |cause| match &open.place {
             Some(place) => Fault::from(cause).at(place),
             None => Fault::from(cause),
         };
         let answers = answers.map_err(located).map(|answers| {
-            answers.into_iter().map(|answer| answer.map_err(located)).collect::<Vec<_>>()
+            let answer = |answer| match open.socket.too_large(&answer) {
+                Some(most) => Err(Fault::TooLarge { most }),
+                None => answer.map_err(located),
+            };
+            answers.into_iter().map(answer).collect::<Vec<_>>()
         });
         let ended = match &answers {
             Ok(answers) => answers.iter().any(|a| a.as_ref().is_err_and(Fault::ends_connection)),
             Err(fault) => fault.ends_connection(),
         };
-        if ended {
+        // Nobody else waits behind the rest of an answer that was too large.
+        if ended || open.socket.overran() {
             self.close(number).await;
         }
         answers
@@ -89,12 +94,12 @@ impl Line {
         let found = match &self.seek {
             Seek::Fixed(endpoint) => {
                 let opened = endpoint.connect().await;
-                opened.map(|connection| Open { connection, place: None }).map_err(Fault::from)
+                opened.map(|socket| Open { socket, place: None }).map_err(Fault::from)
             }
             Seek::Master(sentinels) => {
                 let found = sentinels.master().await;
-                found.map(|(connection, node)| Open {
-                    connection,
+                found.map(|(socket, node)| Open {
+                    socket,
                     place: Some(format!("the server {node}").into()),
                 })
             }

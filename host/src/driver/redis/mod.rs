@@ -16,6 +16,7 @@ mod endpoint;
 mod error;
 mod health;
 mod line;
+mod meter;
 mod rights;
 mod scan;
 mod scripts;
@@ -25,6 +26,7 @@ mod settings;
 mod side_keys;
 mod slot;
 mod slots;
+mod socket;
 mod words;
 
 /// The client's words that stores speak to a [`Connection`] in.
@@ -36,6 +38,7 @@ pub(crate) use discovery::Discovery;
 pub(crate) use endpoint::Node;
 pub(crate) use error::{Fault, failed};
 pub(crate) use line::Answer;
+pub(crate) use meter::fuzz;
 pub(crate) use scripts::{Call, Script, Scripts};
 pub(crate) use server::Ack;
 pub(crate) use side_keys::{QUEUES, SideKeys};

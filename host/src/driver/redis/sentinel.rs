@@ -7,9 +7,10 @@
 use super::{
     Fault,
     endpoint::{Endpoint, Node},
+    socket::Socket,
 };
 use futures::{StreamExt, stream::FuturesUnordered};
-use redis::{RedisError, RedisResult, Role, aio::MultiplexedConnection, cmd};
+use redis::{RedisError, RedisResult, Role, cmd};
 use std::collections::HashMap;
 
 /// The sentinels of one master.
@@ -30,7 +31,7 @@ impl Sentinels {
     ///
     /// All sentinels are asked at once, and the first good answer is taken: one that hangs costs
     /// nothing while another answers.
-    pub(super) async fn master(&self) -> Result<(MultiplexedConnection, Node), Fault> {
+    pub(super) async fn master(&self) -> Result<(Socket, Node), Fault> {
         let ask = |sentinel| self.named(sentinel);
         let mut answers: FuturesUnordered<_> = self.asked.iter().map(ask).collect();
         let mut tried: Vec<Node> = Vec::new();
@@ -64,10 +65,10 @@ impl Sentinels {
 
     /// The replicas that a sentinel finds up.
     pub(super) async fn replicas(&self, sentinel: &Endpoint) -> Result<Vec<Node>, Fault> {
-        let (mut connection, _) = self.ask(sentinel).await?;
+        let (mut socket, _) = self.ask(sentinel).await?;
         let mut question = cmd("SENTINEL");
         question.arg("SLAVES").arg(&self.master);
-        let answer: RedisResult<Vec<Known>> = question.query_async(&mut connection).await;
+        let answer: RedisResult<Vec<Known>> = question.query_async(&mut socket.connection).await;
         let replicas =
             answer.map_err(|cause| Fault::from(cause).at(&format!("the sentinel {sentinel}")))?;
         Ok(replicas.iter().filter_map(|replica| node(replica, "slave")).collect())
@@ -79,7 +80,7 @@ impl Sentinels {
     }
 
     /// A connection to a sentinel, and what it knows of the master.
-    async fn ask(&self, sentinel: &Endpoint) -> Result<(MultiplexedConnection, Known), Fault> {
+    async fn ask(&self, sentinel: &Endpoint) -> Result<(Socket, Known), Fault> {
         let place = format!("the sentinel {sentinel}");
         let masters = match self.masters(sentinel).await {
             // The password is the sentinel's too, unless that has none: then it knows no login.
@@ -92,36 +93,33 @@ impl Sentinels {
             },
             masters => masters,
         };
-        let (connection, mut masters) = masters.map_err(|fault| match fault {
+        let (socket, mut masters) = masters.map_err(|fault| match fault {
             Fault::Server { cause, .. } if cause.is_io_error() => Fault::NoSentinel(cause),
             other => other.at(&place),
         })?;
         let name = |master: &Known| master.get("name").cloned();
         match masters.iter().position(|master| name(master).as_ref() == Some(&self.master)) {
-            Some(position) => Ok((connection, masters.swap_remove(position))),
+            Some(position) => Ok((socket, masters.swap_remove(position))),
             None => Err(Fault::UnknownMaster { known: masters.iter().filter_map(name).collect() }),
         }
     }
 
-    async fn masters(
-        &self,
-        sentinel: &Endpoint,
-    ) -> Result<(MultiplexedConnection, Vec<Known>), Fault> {
-        let mut connection = sentinel.connect().await?;
-        let masters = cmd("SENTINEL").arg("MASTERS").query_async(&mut connection).await?;
-        Ok((connection, masters))
+    async fn masters(&self, sentinel: &Endpoint) -> Result<(Socket, Vec<Known>), Fault> {
+        let mut socket = sentinel.connect().await?;
+        let masters = cmd("SENTINEL").arg("MASTERS").query_async(&mut socket.connection).await?;
+        Ok((socket, masters))
     }
 
     /// A connection to the server, if it says that it is the master. A server that does not let
     /// us ask is believed: it refuses the first write if it is none.
-    async fn verified(&self, node: &Node) -> Result<(MultiplexedConnection, Node), Fault> {
+    async fn verified(&self, node: &Node) -> Result<(Socket, Node), Fault> {
         let place = format!("the server {node}");
         let located = |cause: RedisError| Fault::from(cause).at(&place);
-        let mut connection = self.login.at(node).connect().await.map_err(located)?;
-        match cmd("ROLE").query_async::<Role>(&mut connection).await {
-            Ok(Role::Primary { .. }) => Ok((connection, node.clone())),
+        let mut socket = self.login.at(node).connect().await.map_err(located)?;
+        match cmd("ROLE").query_async::<Role>(&mut socket.connection).await {
+            Ok(Role::Primary { .. }) => Ok((socket, node.clone())),
             Ok(_) => Err(Fault::NotMaster(node.to_string())),
-            Err(cause) if cause.code() == Some("NOPERM") => Ok((connection, node.clone())),
+            Err(cause) if cause.code() == Some("NOPERM") => Ok((socket, node.clone())),
             Err(cause) => Err(located(cause)),
         }
     }

@@ -28,10 +28,10 @@ impl Fault {
     pub(crate) fn for_guest(&self) -> String {
         let Self::Server { cause, sent, .. } = self else {
             return match self {
-                Self::FewReplicas { .. } => "too few replicas have the write",
-                _ => "the server is down",
-            }
-            .to_owned();
+                Self::FewReplicas { .. } => "too few replicas have the write".to_owned(),
+                Self::TooLarge { most } => format!("its answer has more than {most} bytes"),
+                _ => "the server is down".to_owned(),
+            };
         };
         if self.refuses_login() {
             return "the server refuses the node's login".to_owned();

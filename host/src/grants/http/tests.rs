@@ -109,6 +109,12 @@ fn an_inner_address_is_refused_in_every_spelling() {
         "１２７.0.0.1",
         "127。0。0。1",
         "%31%32%37.0.0.1",
+        "127.0.0.1.",
+        "127.1.",
+        "0x7f000001.",
+        "granted.example@127.0.0.1",
+        "127.0.0.1%2f.granted.example",
+        "127.0.0.1%00.granted.example",
     ] {
         assert!(!may(&guard, &format!("http://{host}/")), "{host}");
     }
@@ -126,6 +132,28 @@ fn every_address_of_a_name_is_checked() {
     assert!(refusal.add().unwrap().contains("[plugins.p.grants.http.a]\nprivate"));
     // An address that a grant names is granted, and none beside it.
     assert!(may(&guard, "https://10.1.2.3/") && !may(&guard, "https://10.1.2.4/"));
+}
+
+#[test]
+fn a_name_that_leads_elsewhere_when_it_is_asked_for_again_is_caught() {
+    let guard = guard("[http.a]\nhost = '*'\nschemes = ['http']");
+    let public = "93.184.216.34".parse().unwrap();
+    let inner = ["127.0.0.1", "::1", "::ffff:10.0.0.1", "169.254.169.254", "fd00::1", "0.0.0.0"];
+    for name in ["rebind.example", "rebind.example.", "localhost", "LOCALHOST.", "127.0.0.1.x.org"]
+    {
+        let first = guard.check("GET", &format!("http://{name}/")).unwrap();
+        // Whatever it was at first, each address that is connected to is decided by itself.
+        first.check_address(public).unwrap();
+        let again = guard.check_redirect(&first, "GET", "/again").unwrap();
+        for address in inner {
+            for destination in [&first, &again] {
+                let refusal = destination.check_address(address.parse().unwrap()).unwrap_err();
+                assert_eq!(refusal.kind(), RefusalKind::NotGranted, "{name} {address}");
+                assert!(!refusal.for_guest().contains(address), "{refusal}");
+            }
+        }
+        first.check_address(public).unwrap();
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod convert;
 mod edge;
+pub(crate) mod fuzz;
 mod object_service;
 mod stream;
 

@@ -38,6 +38,8 @@ mod pipelines;
 
 mod client;
 
+pub(crate) mod fuzz;
+
 pub use client::AdminDoor;
 pub use services::ServicesConfig;
 

@@ -136,7 +136,12 @@ impl Call {
         expected: Option<Bytes>,
         value: Vec<u8>,
     ) -> Told<Swapped> {
-        self.run(async { self.bucket().await?.swap(key, expected, value.into()).await }).await
+        let swap = async { self.bucket().await?.swap(key, expected, value.into()).await };
+        let swapped = self.run(swap).await?;
+        if let Swapped::Changed(Some(found)) = &swapped {
+            self.received(found.len());
+        }
+        Ok(swapped)
     }
 
     /// Waits for what a bucket answers, until the guest has to hear of it.

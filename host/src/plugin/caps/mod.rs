@@ -10,7 +10,7 @@ pub(crate) mod mysql;
 mod mysql_v2;
 mod mysql_values;
 pub(crate) mod redis;
-mod redis_values;
+pub(crate) mod redis_values;
 mod spin_key_value;
 pub(crate) mod stdio;
 mod variables;

@@ -11,7 +11,7 @@ use super::{
     mysql_values::{Names, V3},
 };
 use crate::{
-    driver::mysql::{Complaint, Lent, Row, Rows, Value, weight},
+    driver::mysql::{Complaint, Held, Lent, Row, Rows, Statement, Value, weight},
     grants::Refusal,
     plugin::{access::Access, state::State},
 };
@@ -48,10 +48,8 @@ pub(super) struct Call {
     access: Arc<Access>,
     pub(super) label: Arc<str>,
     database: Arc<Lent>,
-    until: tokio::time::Instant,
     /// As the guard rendered it.
-    statement: String,
-    parameters: Vec<Value>,
+    statement: Statement,
 }
 
 /// The answer to `query`.
@@ -95,7 +93,7 @@ impl HostConnectionWithStore<State> for HasSelf<State> {
         };
         let columns = columns.iter().map(V3::column).collect();
         let end = async move {
-            let ended = end.await.unwrap_or_else(|_| Err(given_up()));
+            let ended = end.await.unwrap_or_else(|_| Err(Complaint::given_up()));
             wasmtime::Result::<_>::Ok(ended.map_err(|complaint| V3::error(complaint, &label)))
         };
         accessor.with(|mut access| {
@@ -164,13 +162,16 @@ pub(super) fn begin(
         Ok(rendered)
     });
     Ok(match rendered {
-        Ok(statement) => Ok(Call {
+        Ok(sql) => Ok(Call {
             access: state.access.clone(),
             label: opened.label.clone(),
             database: opened.database.clone(),
-            until: state.wait_until(),
-            statement,
-            parameters,
+            statement: Statement {
+                sql,
+                parameters,
+                until: state.wait_until(),
+                room: state.rows.clone(),
+            },
         }),
         Err(refusal) => Err(refused(&state.access, &refusal)),
     })
@@ -179,25 +180,31 @@ pub(super) fn begin(
 impl Call {
     /// Runs a statement whose rows nobody reads.
     pub(super) async fn execute(self) -> Result<(), Complaint> {
-        self.database.execute(&self.statement, self.parameters, self.until).await
+        let Self { access, label, database, statement } = self;
+        database.execute(statement, move |bytes| received(&access, &label, bytes)).await
     }
 
     /// Runs a statement; its rows as they come.
     pub(super) async fn query<N: Names>(self) -> Result<Rows<Vec<N::Value>>, Complaint> {
-        let Self { access, label, database, until, statement, parameters } = self;
+        let Self { access, label, database, statement } = self;
         let convert = move |row: Row| {
-            if let Ok(granted) = access.grants().mysql(&label) {
-                granted.rate.received(weight(&row), Instant::now());
-            }
+            received(&access, &label, weight(&row));
             N::row(row)
         };
-        database.query(statement, parameters, until, convert).await
+        database.query(statement, convert).await
+    }
+}
+
+/// Counts bytes of a row that came.
+fn received(access: &Access, label: &str, bytes: usize) {
+    if let Ok(granted) = access.grants().mysql(label) {
+        granted.rate.received(bytes, Instant::now());
     }
 }
 
 /// Rows on their way into a guest.
 struct Taken {
-    rows: mpsc::Receiver<Vec<DbValue>>,
+    rows: mpsc::Receiver<Held<Vec<DbValue>>>,
 }
 
 impl StreamProducer<State> for Taken {
@@ -222,13 +229,10 @@ impl StreamProducer<State> for Taken {
         if ready!(polled) == 0 {
             return Poll::Ready(Ok(StreamResult::Dropped));
         }
+        let taken: Vec<_> = taken.into_iter().map(Held::take).collect();
         destination.set_buffer(taken.into());
         Poll::Ready(Ok(StreamResult::Completed))
     }
-}
-
-pub(super) fn given_up() -> Complaint {
-    Complaint::Other("the statement was given up".to_owned())
 }
 
 fn refused(access: &Access, refusal: &Refusal) -> String {

@@ -5,7 +5,7 @@ use super::{
         mysql::{Error, Host, HostConnection, ParameterValue, RowSet},
         rdbms_types,
     },
-    mysql::{Opened, begin, given_up, open},
+    mysql::{Opened, begin, open},
     mysql_values::{Names, V2},
 };
 use crate::{
@@ -39,9 +39,9 @@ impl HostConnection for State {
             let Rows { columns, rows: mut taken, end } = call.query::<V2>().await?;
             let mut rows = Vec::new();
             while let Some(row) = taken.recv().await {
-                rows.push(row);
+                rows.push(row.take());
             }
-            end.await.unwrap_or_else(|_| Err(given_up()))?;
+            end.await.unwrap_or_else(|_| Err(Complaint::given_up()))?;
             let columns = columns.iter().map(V2::column).collect();
             Result::<_, Complaint>::Ok(RowSet { columns, rows })
         };

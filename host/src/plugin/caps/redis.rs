@@ -16,7 +16,7 @@ use crate::{
     plugin::{access::Access, state::State},
 };
 use std::{sync::Arc, time::Instant};
-use tokio::time::timeout_at;
+use tokio::{sync::Semaphore, time::timeout_at};
 use wasmtime::component::{Accessor, HasSelf, Resource};
 
 /// The name of the capability in events and metrics.
@@ -35,6 +35,7 @@ struct Call {
     label: Arc<str>,
     connection: Arc<Connection>,
     until: tokio::time::Instant,
+    asking: Arc<Semaphore>,
     /// Whether it needs a connection of its own.
     alone: bool,
     /// A key of it, which says to which server of a cluster it goes.
@@ -231,6 +232,7 @@ fn begin(
             label: opened.label.clone(),
             connection: opened.connection.clone(),
             until: state.wait_until(),
+            asking: state.asking.clone(),
             alone: permitted.own_connection,
             key: keys.first().map(|key| key.to_vec()).unwrap_or_default(),
         }))
@@ -243,11 +245,18 @@ impl Call {
         for argument in arguments {
             words.arg(argument.as_slice());
         }
-        let answer: Answer = match self.alone {
-            true => timeout_at(self.until, self.connection.ask_alone(&self.key, words)).await,
-            false => timeout_at(self.until, self.connection.ask_at(&self.key, words)).await,
-        }
-        .map_err(|_| self.late())?;
+        let asked = async {
+            match self.alone {
+                // Of these there are few at once for all plugins.
+                true => self.connection.ask_alone(&self.key, words).await,
+                false => {
+                    // Never closed; were it, the call would go on.
+                    let _turn = self.asking.acquire().await.ok();
+                    self.connection.ask_at(&self.key, words).await
+                }
+            }
+        };
+        let answer: Answer = timeout_at(self.until, asked).await.map_err(|_| self.late())?;
         let value = answer.map_err(|fault| self.failed(&fault))?;
         if let Ok(granted) = self.access.grants().redis(&self.label) {
             granted.rate.received(super::redis_values::weight(&value), Instant::now());

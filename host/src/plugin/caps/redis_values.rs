@@ -5,7 +5,7 @@ use super::bindings::spin::redis::redis::{Error, RedisResult};
 use crate::driver::redis::Value;
 
 /// Bytes of one answer that a plugin is given, those of its list included.
-const MAX_ANSWER: usize = 64 << 20;
+pub(crate) const MAX_ANSWER: usize = 64 << 20;
 
 /// Bytes that an element takes beside what is in it.
 const ELEMENT: usize = std::mem::size_of::<RedisResult>();

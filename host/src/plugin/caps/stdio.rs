@@ -163,9 +163,12 @@ impl AsyncWrite for Lines {
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        // What is too much is not written, and ends the call when it answers.
+        // What is too much is not written, which ends the stream, and the call when it answers.
         self.append(bytes);
-        Poll::Ready(Ok(bytes.len()))
+        Poll::Ready(match self.exceeded() {
+            Some(_) => Err(io::ErrorKind::BrokenPipe.into()),
+            None => Ok(bytes.len()),
+        })
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

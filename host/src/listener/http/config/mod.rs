@@ -43,6 +43,19 @@ pub(super) fn routes() -> Vec<(&'static str, MethodRouter<Arc<Node>>)> {
     ]
 }
 
+/// For fuzzing: reads what a request says of an instance.
+pub(super) fn fuzz(fields: &Map<String, Value>) {
+    for family in [Family::InMemory, Family::Persistent] {
+        for cluster in [None, Some("c")] {
+            if let Ok(mut record) = registration::read(family, fields, cluster) {
+                // What was taken is taken again, and changes nothing.
+                assert!(matches!(registration::change(&mut record, fields), Ok(false)));
+                drop(registration::created(&record));
+            }
+        }
+    }
+}
+
 /// What a path is about.
 struct Subject {
     family: Family,

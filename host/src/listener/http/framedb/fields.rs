@@ -127,6 +127,17 @@ impl Fields {
     }
 }
 
+/// For fuzzing: reads a body's fields as everything that they may be.
+pub(super) fn fuzz(body: &[u8]) {
+    let Ok(values) = serde_json::from_slice(body) else { return };
+    let fields = Fields { values, _room: Permit::default() };
+    drop(fields.require(&[&["object_id", "_id"], &["framedb_id"]]));
+    drop((fields.framedb_id(), fields.kind(), fields.size(), fields.copies()));
+    if let Ok(Some(metadata)) = fields.metadata() {
+        assert!(check_metadata(metadata.text.as_bytes()).is_ok());
+    }
+}
+
 /// The id of an instance, if it can be one.
 fn framedb_id(id: &str) -> Result<Arc<str>, Problem> {
     if id.is_empty() || id.len() > MAX_ID || id.contains(char::is_control) {

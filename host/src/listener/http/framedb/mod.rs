@@ -25,6 +25,15 @@ use framedb_core::Kind;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
+/// For fuzzing: what a request of the service names and says.
+pub(super) fn fuzz(uri: &Uri, body: &[u8]) {
+    let raw = name::rest(uri);
+    drop(name::key(&raw));
+    drop(name::action(&raw).map(|(raw, _)| name::key(raw)));
+    drop(name::copy_exists(&raw).map(|(raw, _)| name::key(raw)));
+    fields::fuzz(body);
+}
+
 /// The paths, as the description writes them.
 pub(super) fn routes() -> Vec<(&'static str, MethodRouter<Arc<Node>>)> {
     let collection = || get(collection::list).post(collection::register);

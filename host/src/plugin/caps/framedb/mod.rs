@@ -75,7 +75,7 @@ impl Call {
             let state = access.get();
             state.begin()?;
             let (access, judging) = (state.access.clone(), state.judging.clone());
-            Ok(Self { capability, access, judging, deadline: Deadline::now() + state.patience })
+            Ok(Self { capability, access, judging, deadline: state.wait_until() })
         })
     }
 

@@ -1,0 +1,5 @@
+//! The target `sql-guard` of `framedb_host::fuzz`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| assert!(framedb_host::fuzz::run("sql-guard", data)));
