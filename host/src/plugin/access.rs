@@ -3,24 +3,30 @@
 //! Guards decide, the node's [`Environment`] has the connections; a capability asks the first
 //! and uses the second. Guests know labels only.
 
-use super::environment::Environment;
+use super::{caps::http::Outgoing, environment::Environment};
 use crate::{
-    grants::{Grants, GrantsConfig, Refusal, RefusalKind},
+    Result,
+    driver::http::{BoxError, Lent},
+    grants::{Grants, GrantsConfig, Refusal, RefusalKind, http::Destination},
     telemetry::Telemetry,
 };
-use std::{fmt, sync::Arc};
+use parking_lot::Mutex;
+use std::{collections::HashMap, fmt, sync::Arc};
 
 /// A plugin's guards, and the node behind them. All its instances share it.
 pub(crate) struct Access {
     plugin: Arc<str>,
     grants: Grants,
     environment: Environment,
+    /// What sends requests over HTTP, by the label of the grant and whether it speaks HTTP/2
+    /// without TLS. Held for the look at the map.
+    lent: Mutex<HashMap<(String, bool), Arc<Lent<Outgoing>>>>,
 }
 
 impl Access {
     pub(super) fn new(plugin: Arc<str>, config: &GrantsConfig, environment: &Environment) -> Self {
         let grants = Grants::new(&plugin, config);
-        Self { plugin, grants, environment: environment.clone() }
+        Self { plugin, grants, environment: environment.clone(), lent: Mutex::default() }
     }
 
     /// What decides whether a call may be made.
@@ -31,6 +37,26 @@ impl Access {
     /// What the node lends.
     pub(crate) fn environment(&self) -> &Environment {
         &self.environment
+    }
+
+    /// What sends the requests that a grant of HTTP allows: made with the first one, and for
+    /// this grant alone, because an address is checked when a connection to it is opened.
+    ///
+    /// # Errors
+    ///
+    /// When the certificates that the grant names cannot be read.
+    pub(crate) fn lent(&self, destination: &Destination) -> Result<Arc<Lent<Outgoing>>> {
+        let http2 = destination.plaintext_http2();
+        let key = (destination.label().to_owned(), http2);
+        let mut lent = self.lent.lock();
+        if let Some(lent) = lent.get(&key) {
+            return Ok(lent.clone());
+        }
+        let granted = destination.clone();
+        let check = move |address| granted.check_address(address).map_err(BoxError::from);
+        let made = Arc::new(Lent::new(Arc::new(check), destination.ssl_ca(), http2)?);
+        lent.insert(key, made.clone());
+        Ok(made)
     }
 
     /// Records that a call was refused, and answers what the guest may read of it.

@@ -163,6 +163,12 @@ impl Instance {
     }
 }
 
+impl Drop for Instance {
+    fn drop(&mut self) {
+        self.store.data().abandon();
+    }
+}
+
 fn broken(store: &mut Store<State>, error: &wasmtime::Error, budget: Budget) -> Broken {
     Broken::classify(error, budget.output, store.data().take_last_line())
 }

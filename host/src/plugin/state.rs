@@ -3,7 +3,10 @@
 
 use super::{
     access::Access,
-    caps::stdio::Lines,
+    caps::{
+        http::{HEADER_BYTES, Hooks},
+        stdio::Lines,
+    },
     component::Plugin,
     failure::Exceeded,
     usage::{CpuLimit, HostCallLimit, MemoryLimit},
@@ -13,6 +16,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, time::Instant};
 use wasmtime::{ResourceLimiter, UpdateDeadline, component::ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 /// How long a call into a capability may wait where the guest's own time has no end.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
@@ -32,6 +36,8 @@ pub(crate) struct Budget {
 /// What a store holds beside the guest.
 pub(crate) struct State {
     wasi: WasiCtx,
+    http: WasiHttpCtx,
+    hooks: Hooks,
     /// What the guest has handles of.
     pub(crate) table: ResourceTable,
     pub(crate) settings: Arc<BTreeMap<String, String>>,
@@ -56,7 +62,11 @@ impl State {
         let limits = plugin.limits();
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(HEADER_BYTES);
         Self {
+            http,
+            hooks: Hooks::new(plugin.access().clone()),
             wasi: WasiCtx::builder().stdout(lines.clone()).stderr(lines.clone()).build(),
             table,
             settings: plugin.settings(),
@@ -94,6 +104,13 @@ impl State {
         self.lines.arm(budget.log);
         let now = Instant::now();
         self.wait_until = now.checked_add(budget.time / 4 * 3).unwrap_or(now + LONGEST_WAIT);
+        self.hooks.arm(self.wait_until);
+    }
+
+    /// Says that the guest is gone, before what it holds is dropped: what it has half sent is
+    /// taken back.
+    pub(super) fn abandon(&self) {
+        self.hooks.abandon();
     }
 
     pub(super) fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
@@ -123,5 +140,11 @@ impl State {
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { hooks: &mut self.hooks, table: &mut self.table, ctx: &mut self.http }
     }
 }

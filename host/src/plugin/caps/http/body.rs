@@ -1,0 +1,149 @@
+//! Bodies on their way out of a guest and into it: counted, bounded, and given up in time.
+
+use super::errors;
+use crate::grants::http::Destination;
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{Instant, Sleep, sleep_until},
+};
+use wasmtime_wasi_http::{Error, WasiBody};
+
+/// Bytes of one body. A request may stream, so that not its memory, but its length needs a
+/// bound: a server that never ends would keep a plugin until its time is up.
+const MAX_BYTES: u64 = 64 << 20;
+
+type Polled = Poll<Option<Result<Frame<Bytes>, Error>>>;
+
+/// A request's body.
+pub(crate) struct Outgoing {
+    body: WasiBody,
+    destination: Destination,
+    gone: Arc<AtomicBool>,
+    bytes: u64,
+}
+
+impl Outgoing {
+    pub(super) fn new(body: WasiBody, destination: Destination, gone: Arc<AtomicBool>) -> Self {
+        Self { body, destination, gone, bytes: 0 }
+    }
+}
+
+impl Body for Outgoing {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        match &frame {
+            // Half of a body must not look like a whole one.
+            None if self.gone.load(Ordering::Acquire) => {
+                Poll::Ready(Some(Err(Error::ConnectionTerminated)))
+            }
+            Some(Ok(data)) => {
+                let bytes = count(data, &self.destination);
+                self.bytes += bytes;
+                if self.bytes > MAX_BYTES {
+                    return Poll::Ready(Some(Err(Error::HttpRequestBodySize(Some(MAX_BYTES)))));
+                }
+                Poll::Ready(frame)
+            }
+            _ => Poll::Ready(frame),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// An answer's body.
+pub(super) struct Incoming {
+    body: hyper::body::Incoming,
+    /// The request counts among those under way until this is dropped.
+    _permit: Option<OwnedSemaphorePermit>,
+    destination: Destination,
+    until: Instant,
+    /// How long the next part may take, where the guest says it.
+    patience: Option<Duration>,
+    /// Runs while a part is waited for.
+    late: Option<Pin<Box<Sleep>>>,
+    bytes: u64,
+}
+
+impl Incoming {
+    pub(super) fn new(
+        body: hyper::body::Incoming,
+        permit: Option<OwnedSemaphorePermit>,
+        destination: Destination,
+        until: Instant,
+        patience: Option<Duration>,
+    ) -> Self {
+        Self { body, _permit: permit, destination, until, patience, late: None, bytes: 0 }
+    }
+
+    fn give_up_at(&self, now: Instant) -> Instant {
+        let patient = self.patience.and_then(|time| now.checked_add(time));
+        patient.map_or(self.until, |patient| patient.min(self.until))
+    }
+}
+
+impl Body for Incoming {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled {
+        let failed = |error| Poll::Ready(Some(Err(error)));
+        match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                self.late = None;
+                let bytes = count(&frame, &self.destination);
+                self.bytes += bytes;
+                if self.bytes > MAX_BYTES {
+                    return failed(Error::HttpResponseBodySize(Some(MAX_BYTES)));
+                }
+                if bytes > 0 && Instant::now() >= self.until {
+                    return failed(Error::ConnectionReadTimeout);
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(error))) => failed(errors::of_body(&error)),
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending => {
+                let at = self.give_up_at(Instant::now());
+                let late = self.late.get_or_insert_with(|| Box::pin(sleep_until(at)));
+                ready!(late.as_mut().poll(cx));
+                failed(Error::ConnectionReadTimeout)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Counts a part towards the grant's rate.
+fn count(frame: &Frame<Bytes>, destination: &Destination) -> u64 {
+    let bytes = frame.data_ref().map_or(0, Bytes::len);
+    destination.rate().received(bytes, std::time::Instant::now());
+    bytes as u64
+}
