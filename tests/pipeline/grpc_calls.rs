@@ -18,7 +18,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::oneshot};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status, transport::Server};
 
@@ -71,19 +71,28 @@ impl Resolver for Service {
 struct Running {
     service: Service,
     port: u16,
-    serving: JoinHandle<()>,
+    /// Tells it to end, with its connections.
+    _shutdown: oneshot::Sender<()>,
 }
 
 impl Running {
     async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::serve(TcpListener::bind("127.0.0.1:0").await.unwrap())
+    }
+
+    fn serve(listener: TcpListener) -> Self {
         let port = listener.local_addr().unwrap().port();
         let service = Service::default();
         let server = Server::builder().add_service(ResolverServer::new(service.clone()));
-        let serving = tokio::spawn(async move {
-            server.serve_with_incoming(TcpListenerStream::new(listener)).await.unwrap();
+        let (shutdown, told) = oneshot::channel::<()>();
+        tokio::spawn(async move {
+            let told = async {
+                let _ = told.await;
+            };
+            let incoming = TcpListenerStream::new(listener);
+            server.serve_with_incoming_shutdown(incoming, told).await.unwrap();
         });
-        Self { service, port, serving }
+        Self { service, port, _shutdown: shutdown }
     }
 
     fn calls(&self) -> usize {
@@ -105,12 +114,6 @@ impl Running {
                 plugin.settings.extend(settings);
             })
             .pipeline("default", |pipeline| pipeline.resolve = Some("resolve-grpc".into()))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.serving.abort();
     }
 }
 
@@ -141,7 +144,7 @@ async fn a_batch_is_one_call_and_each_object_goes_where_the_service_says() {
     assert_eq!((last.source.as_str(), last.attempt), ("cam-1", 1));
     let at = |n: usize| stored(receipts[n].clone()).framedb_id.unwrap().to_string();
     assert_eq!([at(0), at(1), at(2), at(5)], ["disk", "memory", "memory", "disk"]);
-    assert_eq!(stored(receipts[2].clone()).key, "jobs");
+    assert_eq!(&*stored(receipts[2].clone()).key, "jobs");
     let refused = failure(receipts[3].clone());
     assert_eq!((refused.class, refused.message.contains("not here")), (FailureClass::Reject, true));
     assert!(node.found("e").await.is_none());
@@ -187,7 +190,7 @@ async fn a_slow_service_is_given_up_and_objects_beside_the_batch_are_stored() {
     let settings =
         [("grpc_timeout_ms", json!(100)), ("grpc_fallback", json!("memory in-memory"))];
     let node = running.node(&settings).start().await;
-    let objects = [arrival("slow").meta("slow".to_owned()), arrival("beside").to("disk")];
+    let objects = [arrival("slow").meta("slow".to_owned()), arrival("beside")];
     for receipt in node.ingest_all(objects).await {
         assert_eq!(stored(receipt).framedb_id.unwrap().to_string(), "memory");
     }
@@ -204,7 +207,7 @@ async fn a_service_that_comes_back_is_asked_again() {
     let running = Running::start().await;
     let node = running.node(&[("grpc_fallback", "memory in-memory".into())]).start().await;
     assert_eq!(place(&node, "at disk").await, "disk");
-    let (port, service) = (running.port, running.service.clone());
+    let port = running.port;
     drop(running);
     let gone = async || (place(&node, "at disk").await == "memory").then_some(());
     eventually("the service is gone", gone).await;
@@ -212,13 +215,9 @@ async fn a_service_that_comes_back_is_asked_again() {
         TcpListener::bind(("127.0.0.1", port)).await.ok()
     })
     .await;
-    let server = Server::builder().add_service(ResolverServer::new(service.clone()));
-    let serving = tokio::spawn(async move {
-        server.serve_with_incoming(TcpListenerStream::new(listener)).await.unwrap();
-    });
+    let _running = Running::serve(listener);
     let back = async || (place(&node, "at disk").await == "disk").then_some(());
     eventually("the service is asked again", back).await;
-    serving.abort();
 }
 
 #[tokio::test]

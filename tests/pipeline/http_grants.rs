@@ -2,7 +2,7 @@
 
 use framedb_host::ErrorKind;
 use framedb_tests::{
-    Build, Describe, TestNode, answers, arrival, ask, asking, calls, error, servers::web::Web,
+    Build, TestNode, answers, arrival, ask, asking, calls, error, servers::web::Web,
     stored,
 };
 use serde_json::{Value, json};
@@ -88,8 +88,9 @@ async fn addresses_that_are_not_public_need_a_name_in_the_grant() {
     let urls = ["127.0.0.1", "localhost", "127.1", "2130706433", "0x7f.1", "[::1]", "[::ffff:7f00:1]"]
         .map(|host| format!("http://{host}:{port}/echo"));
     refused(&node, &urls).await;
-    let metadata = ask(&node, "", &json!([{ "url": format!("http://169.254.169.254:{port}/") }]));
-    assert!(error(&metadata.await[0]).contains("a link-local address"));
+    let asked = json!([{ "url": format!("http://169.254.169.254:{port}/") }]);
+    let metadata = ask(&node, "", &asked).await;
+    assert!(error(&metadata[0]).contains("a link-local address"), "{}", metadata[0]);
     assert_eq!(web.connections(), 0);
 }
 

@@ -66,8 +66,9 @@ impl Fault {
             });
         }
         let error = error.downcast_ref::<io::Error>()?;
-        if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>()) {
-            return Some(Self::of_tls(tls));
+        // What it wraps is not among its sources, but for what that one wraps.
+        if let Some(known) = error.get_ref().and_then(|inner| Self::known(inner)) {
+            return Some(known);
         }
         match error.kind() {
             io::ErrorKind::ConnectionRefused => Some(Self::ConnectionRefused),

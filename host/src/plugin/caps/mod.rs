@@ -22,7 +22,8 @@ use wasmtime::component::{HasSelf, Linker};
 
 /// Something that a plugin may import.
 pub(crate) struct Offer {
-    /// An interface, or the start of the names of several, which ends with a slash.
+    /// An interface, or the start of the names of several, which ends with a slash, or with a
+    /// dot where releases of it are meant that fit one another.
     pub(crate) import: &'static str,
     /// What it is.
     pub(crate) what: &'static str,
@@ -75,7 +76,7 @@ impl Offer {
     pub(crate) fn of(import: &str) -> Option<&'static Self> {
         OFFERS.iter().find(|offer| {
             let name = offer.import;
-            import == name || (name.ends_with('/') && import.starts_with(name))
+            import == name || (name.ends_with(['/', '.']) && import.starts_with(name))
         })
     }
 }

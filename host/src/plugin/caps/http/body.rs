@@ -4,6 +4,7 @@ use super::errors;
 use crate::grants::http::Destination;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt as _;
 use std::{
     pin::Pin,
     sync::{
@@ -31,11 +32,30 @@ pub(crate) struct Outgoing {
     destination: Destination,
     gone: Arc<AtomicBool>,
     bytes: u64,
+    begun: Begun,
+}
+
+/// What is known of a body before it is sent.
+enum Begun {
+    No,
+    /// This is its first part.
+    With(Frame<Bytes>),
+    /// There is none.
+    Empty,
 }
 
 impl Outgoing {
     pub(super) fn new(body: WasiBody, destination: Destination, gone: Arc<AtomicBool>) -> Self {
-        Self { body, destination, gone, bytes: 0 }
+        Self { body, destination, gone, bytes: 0, begun: Begun::No }
+    }
+
+    /// Waits for the first part, so that a request without one says that it has no body.
+    pub(super) async fn begin(&mut self) -> Result<(), Error> {
+        self.begun = match self.frame().await {
+            Some(frame) => Begun::With(frame?),
+            None => Begun::Empty,
+        };
+        Ok(())
     }
 }
 
@@ -44,6 +64,11 @@ impl Body for Outgoing {
     type Error = Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled {
+        match std::mem::replace(&mut self.begun, Begun::No) {
+            Begun::No => {}
+            Begun::With(frame) => return Poll::Ready(Some(Ok(frame))),
+            Begun::Empty => return Poll::Ready(None),
+        }
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         match &frame {
             // Half of a body must not look like a whole one.
@@ -63,11 +88,20 @@ impl Body for Outgoing {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        match self.begun {
+            Begun::No => self.body.is_end_stream(),
+            Begun::With(_) => false,
+            Begun::Empty => true,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        match &self.begun {
+            Begun::No => self.body.size_hint(),
+            // The rest of it is not known to be all.
+            Begun::With(_) => SizeHint::default(),
+            Begun::Empty => SizeHint::with_exact(0),
+        }
     }
 }
 

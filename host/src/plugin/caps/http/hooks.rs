@@ -9,7 +9,7 @@ use crate::{
     grants::http::Destination,
     plugin::access::Access,
 };
-use http::{HeaderMap, Request, Response, Uri};
+use http::{HeaderMap, Method, Request, Response, Uri};
 use http_body_util::BodyExt as _;
 use std::{
     sync::{
@@ -101,15 +101,19 @@ impl Hooks {
 
 impl Call {
     async fn send(self) -> Answer {
-        let Self { access, destination, lent, request, until, first_byte, between_bytes } = self;
+        let Self { access, destination, lent, mut request, until, first_byte, between_bytes } =
+            self;
         let asked = tokio::time::Instant::now();
         let first_byte = first_byte.and_then(|time| asked.checked_add(time)).unwrap_or(until);
-        let answer = match timeout_at(until.min(first_byte), lent.send(request)).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Err(errors::of_request(&access, &error)),
-            Err(_) => return Err(Error::HttpResponseTimeout),
+        let sent = async {
+            if seldom_has_a_body(request.method()) {
+                request.body_mut().begin().await?;
+            }
+            let answer = lent.send(request).await;
+            answer.map_err(|error| errors::of_request(&access, &error))
         };
-        let (response, permit) = answer;
+        let answer = timeout_at(until.min(first_byte), sent).await;
+        let (response, permit) = answer.map_err(|_| Error::HttpResponseTimeout)??;
         destination.rate().received(size(response.headers()), Instant::now());
         let response = response.map(|body| {
             Incoming::new(body, permit, destination, until, between_bytes).boxed_unsync()
@@ -147,6 +151,12 @@ impl WasiHttpHooks for Hooks {
 
 /// Bytes of a body that are taken out of a guest at once.
 const CHUNK: usize = 64 << 10;
+
+/// Whether servers take a body of unknown length for a mistake: whether it has one at all is
+/// waited for, then.
+fn seldom_has_a_body(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::DELETE | Method::OPTIONS)
+}
 
 /// Bytes of headers, about as they are sent.
 fn size(headers: &HeaderMap) -> usize {
