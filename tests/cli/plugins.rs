@@ -101,6 +101,10 @@ fn what_a_component_asks_for_is_printed_as_configuration() {
         assert!(other.stderr.contains(line), "{}", other.stderr);
     }
     assert!(!other.stderr.contains("secret"), "{}", other.stderr);
+    let http = operator.run("plugin grants resolve-grpc");
+    assert!(http.stdout.starts_with("# wasi:http/client@0.3.0\n"), "{}", http.stdout);
+    let lines = "\n[plugins.resolve-grpc.grants.http.LABEL]\nhost = \"…\"\n";
+    assert!(http.stdout.ends_with(lines), "{}", http.stdout);
     let nothing = operator.run("plugin grants serialize-lz4");
     let said = "it asks for nothing that has to be granted\n";
     assert_eq!((nothing.code, &*nothing.stdout, &*nothing.stderr), (Some(0), "", said));

@@ -42,26 +42,34 @@ impl Resolver for Service {
         let mut verdicts = Vec::new();
         for object in &request.objects {
             let (word, rest) = object.metadata.split_once(' ').unwrap_or((&object.metadata, ""));
-            verdicts.push(Verdict { verdict: match word {
-                "at" => Some(Case::Place(Placement { framedb_id: rest.into(), ..Placement::default() })),
-                "queue" => Some(Case::Place(Placement {
-                    framedb_id: "memory".into(),
-                    kind: Said::Stream.into(),
-                    key: rest.into(),
-                    time_to_live_ms: 0,
-                })),
-                "reject" => Some(Case::Reject(rest.into())),
-                "drop" => Some(Case::Drop(rest.into())),
-                "twice" if object.attempt == 1 => {
-                    Some(Case::Retry(Retry { reason: "later".into(), after_ms: 1 }))
-                }
-                "twice" => Some(Case::Place(Placement { framedb_id: "disk".into(), ..Placement::default() })),
-                "nothing" => None,
-                "fail" => return Err(Status::unavailable("closed today")),
-                "slow" => std::future::pending().await,
-                "short" => continue,
-                _ => Some(Case::Place(Placement::default())),
-            }});
+            verdicts.push(Verdict {
+                verdict: match word {
+                    "at" => Some(Case::Place(Placement {
+                        framedb_id: rest.into(),
+                        ..Placement::default()
+                    })),
+                    "queue" => Some(Case::Place(Placement {
+                        framedb_id: "memory".into(),
+                        kind: Said::Stream.into(),
+                        key: rest.into(),
+                        time_to_live_ms: 0,
+                    })),
+                    "reject" => Some(Case::Reject(rest.into())),
+                    "drop" => Some(Case::Drop(rest.into())),
+                    "twice" if object.attempt == 1 => {
+                        Some(Case::Retry(Retry { reason: "later".into(), after_ms: 1 }))
+                    }
+                    "twice" => Some(Case::Place(Placement {
+                        framedb_id: "disk".into(),
+                        ..Placement::default()
+                    })),
+                    "nothing" => None,
+                    "fail" => return Err(Status::unavailable("closed today")),
+                    "slow" => std::future::pending().await,
+                    "short" => continue,
+                    _ => Some(Case::Place(Placement::default())),
+                },
+            });
         }
         Ok(Response::new(PlaceResponse { verdicts }))
     }
@@ -187,8 +195,7 @@ async fn without_an_answer_the_fallback_counts() {
 #[tokio::test]
 async fn a_slow_service_is_given_up_and_objects_beside_the_batch_are_stored() {
     let running = Running::start().await;
-    let settings =
-        [("grpc_timeout_ms", json!(100)), ("grpc_fallback", json!("memory in-memory"))];
+    let settings = [("grpc_timeout_ms", json!(100)), ("grpc_fallback", json!("memory in-memory"))];
     let node = running.node(&settings).start().await;
     let objects = [arrival("slow").meta("slow".to_owned()), arrival("beside")];
     for receipt in node.ingest_all(objects).await {
@@ -211,10 +218,9 @@ async fn a_service_that_comes_back_is_asked_again() {
     drop(running);
     let gone = async || (place(&node, "at disk").await == "memory").then_some(());
     eventually("the service is gone", gone).await;
-    let listener = eventually("the port is free", async || {
-        TcpListener::bind(("127.0.0.1", port)).await.ok()
-    })
-    .await;
+    let listener =
+        eventually("the port is free", async || TcpListener::bind(("127.0.0.1", port)).await.ok())
+            .await;
     let _running = Running::serve(listener);
     let back = async || (place(&node, "at disk").await == "disk").then_some(());
     eventually("the service is asked again", back).await;

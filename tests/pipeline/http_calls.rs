@@ -2,8 +2,8 @@
 //! what becomes of requests that go wrong.
 
 use framedb_tests::{
-    Build, answers, arrival, ask, asking, calls, error, eventually, failure,
-    servers::web::Web, stored,
+    Build, answers, arrival, ask, asking, calls, error, eventually, failure, servers::web::Web,
+    stored,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -127,6 +127,7 @@ async fn calls_of_many_instances_are_under_way_at_once() {
     let node = node_h2(&web)
         .configure("asks-http", |plugin| plugin.limits.instances = 64)
         .pipeline("default", |pipeline| {
+            pipeline.ingest = vec!["asks-http".into()];
             pipeline.batch.objects = 1;
             pipeline.batch.at_once = 64;
         })
@@ -167,8 +168,7 @@ async fn a_server_with_a_certificate_of_a_named_authority_is_believed() {
 #[tokio::test]
 async fn a_server_that_does_not_answer_ends_the_call_in_time_and_neighbours_are_stored() {
     let web = Web::start().await;
-    for (path, waited) in
-        [("slow", "http response timeout"), ("stall", "connection read timeout")]
+    for (path, waited) in [("slow", "http response timeout"), ("stall", "connection read timeout")]
     {
         for old in [false, true] {
             let node = hurried(node(&web), 1000).start().await;
@@ -276,7 +276,10 @@ async fn a_server_that_is_down_is_an_error_without_its_address() {
 async fn calls_are_counted_and_one_too_many_ends_the_object_alone() {
     let web = Web::start().await;
     let node = node(&web)
-        .configure("asks-http", |plugin| plugin.limits.host_calls = 5)
+        .configure("asks-http", |plugin| {
+            plugin.limits.host_calls = 5;
+            plugin.limits.batch_host_calls = 10;
+        })
         .start()
         .await;
     for old in [false, true] {
@@ -321,7 +324,8 @@ async fn headers_that_are_the_connections_are_refused() {
     let node = node(&web).start().await;
     for name in ["connection", "transfer-encoding", "upgrade", "proxy-authorization"] {
         let sent = json!({ "url": "http://web/echo", "headers": { name: "x" } });
-        let asked = json!([sent.clone(), { "old": true, "url": sent["url"], "headers": sent["headers"] }]);
+        let asked =
+            json!([sent.clone(), { "old": true, "url": sent["url"], "headers": sent["headers"] }]);
         for answer in ask(&node, "", &asked).await {
             assert!(error(&answer).to_lowercase().contains("forbidden"), "{name}: {answer}");
         }

@@ -2,8 +2,7 @@
 
 use framedb_host::ErrorKind;
 use framedb_tests::{
-    Build, TestNode, answers, arrival, ask, asking, calls, error, servers::web::Web,
-    stored,
+    Build, TestNode, answers, arrival, ask, asking, calls, error, servers::web::Web, stored,
 };
 use serde_json::{Value, json};
 
@@ -85,8 +84,9 @@ async fn addresses_that_are_not_public_need_a_name_in_the_grant() {
     let port = web.port();
     let grant = json!({ "host": "*", "ports": [port], "schemes": ["http"] });
     let node = granted(grant).start().await;
-    let urls = ["127.0.0.1", "localhost", "127.1", "2130706433", "0x7f.1", "[::1]", "[::ffff:7f00:1]"]
-        .map(|host| format!("http://{host}:{port}/echo"));
+    let urls =
+        ["127.0.0.1", "localhost", "127.1", "2130706433", "0x7f.1", "[::1]", "[::ffff:7f00:1]"]
+            .map(|host| format!("http://{host}:{port}/echo"));
     refused(&node, &urls).await;
     let asked = json!([{ "url": format!("http://169.254.169.254:{port}/") }]);
     let metadata = ask(&node, "", &asked).await;

@@ -24,10 +24,7 @@ pub(crate) fn envelope(envelope: &Envelope<'_>) -> proto::Envelope {
 /// # Errors
 ///
 /// When it says nothing, or what cannot be understood.
-pub(crate) fn verdict(
-    verdict: proto::Verdict,
-    envelope: &Envelope<'_>,
-) -> Result<Verdict, String> {
+pub(crate) fn verdict(verdict: proto::Verdict, envelope: &Envelope<'_>) -> Result<Verdict, String> {
     match verdict.verdict {
         Some(Case::Place(placement)) => place(placement, envelope),
         Some(Case::Reject(reason)) => Ok(Verdict::reject(reason)),
@@ -95,11 +92,8 @@ mod tests {
 
     #[test]
     fn what_the_service_leaves_open_the_sender_said() {
-        let envelope = Envelope {
-            framedb_id: Some("disk"),
-            kind: Some(Kind::Stream),
-            ..Envelope::default()
-        };
+        let envelope =
+            Envelope { framedb_id: Some("disk"), kind: Some(Kind::Stream), ..Envelope::default() };
         let open = proto::Placement::default();
         assert_eq!(placed(open.clone(), &envelope), Ok(Verdict::place("disk", Kind::Stream)));
         assert!(placed(open, &Envelope::default()).is_err());
@@ -115,11 +109,8 @@ mod tests {
     fn what_is_not_understood_is_no_verdict() {
         let envelope = Envelope::default();
         assert!(verdict(proto::Verdict { verdict: None }, &envelope).is_err());
-        let strange = proto::Placement {
-            framedb_id: "disk".into(),
-            kind: 7,
-            ..proto::Placement::default()
-        };
+        let strange =
+            proto::Placement { framedb_id: "disk".into(), kind: 7, ..proto::Placement::default() };
         assert!(placed(strange, &envelope).unwrap_err().contains("unknown kind 7"));
     }
 }

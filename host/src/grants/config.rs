@@ -299,9 +299,8 @@ impl GrantsConfig {
                 ));
             }
             if grant.ssl_ca.is_some() && !grant.schemes.contains(&Scheme::Https) {
-                problems.push(format!(
-                    "{at}.ssl-ca is for `https`, which {at}.schemes does not have"
-                ));
+                problems
+                    .push(format!("{at}.ssl-ca is for `https`, which {at}.schemes does not have"));
             }
         }
         problems

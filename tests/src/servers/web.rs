@@ -166,10 +166,7 @@ async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static
     let _ = server.serve_connection(TokioIo::new(stream), service).await;
 }
 
-async fn answer(
-    request: Request<Incoming>,
-    seen: Arc<Seen>,
-) -> Result<Response<Body>, io::Error> {
+async fn answer(request: Request<Incoming>, seen: Arc<Seen>) -> Result<Response<Body>, io::Error> {
     seen.requests.fetch_add(1, Ordering::Relaxed);
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
@@ -250,6 +247,7 @@ fn parts_then<const N: usize>(
     parts: [&'static str; N],
     then: impl stream::Stream<Item = Result<Frame<Bytes>, io::Error>> + Send + 'static,
 ) -> Body {
-    let parts = stream::iter(parts.map(|part| Ok(Frame::data(Bytes::from_static(part.as_bytes())))));
+    let parts =
+        stream::iter(parts.map(|part| Ok(Frame::data(Bytes::from_static(part.as_bytes())))));
     StreamBody::new(parts.chain(then)).boxed_unsync()
 }

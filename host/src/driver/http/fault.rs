@@ -1,7 +1,7 @@
 //! `Fault`: why a request of a plugin has no answer, or half of one.
 
 use super::resolver::Unresolved;
-use rustls::{AlertDescription, Error as TlsError};
+use rustls::Error as TlsError;
 use std::{error::Error, io, iter};
 
 /// Why there is no answer. It holds nothing of where the request went.
@@ -89,12 +89,8 @@ impl Fault {
             TlsError::InvalidCertificate(_) | TlsError::NoCertificatesPresented => {
                 Self::Certificate
             }
-            TlsError::AlertReceived(alert) => Self::Alert(alert_id(*alert)),
+            TlsError::AlertReceived(alert) => Self::Alert(u8::from(*alert)),
             _ => Self::Tls,
         }
     }
-}
-
-fn alert_id(alert: AlertDescription) -> u8 {
-    u8::from(alert)
 }

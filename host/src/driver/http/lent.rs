@@ -35,6 +35,9 @@ const HEADER_BYTES: u32 = 32 << 10;
 const WINDOW: u32 = 256 << 10;
 const CONNECTION_WINDOW: u32 = 4 << 20;
 
+/// The body of an answer, which comes while it is read.
+pub(crate) type AnswerBody = Incoming;
+
 /// Sends the requests of one grant.
 pub(crate) struct Lent<B> {
     client: Client<Connector, B>,
@@ -78,7 +81,7 @@ where
     pub(crate) async fn send(
         &self,
         request: Request<B>,
-    ) -> Result<(Response<Incoming>, Option<OwnedSemaphorePermit>), legacy::Error> {
+    ) -> Result<(Response<AnswerBody>, Option<OwnedSemaphorePermit>), legacy::Error> {
         // Nobody closes it, so there is a permit.
         let permit = self.room.clone().acquire_owned().await.ok();
         Ok((self.client.request(request).await?, permit))

@@ -1,7 +1,7 @@
 //! Bodies on their way out of a guest and into it: counted, bounded, and given up in time.
 
 use super::errors;
-use crate::grants::http::Destination;
+use crate::{driver::http::AnswerBody, grants::http::Destination};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
@@ -20,8 +20,8 @@ use tokio::{
 };
 use wasmtime_wasi_http::{Error, WasiBody};
 
-/// Bytes of one body. A request may stream, so that not its memory, but its length needs a
-/// bound: a server that never ends would keep a plugin until its time is up.
+/// Bytes of one body. Bodies stream, so that none of this is kept; what never ends would take a
+/// plugin's time to the last.
 const MAX_BYTES: u64 = 64 << 20;
 
 type Polled = Poll<Option<Result<Frame<Bytes>, Error>>>;
@@ -107,7 +107,7 @@ impl Body for Outgoing {
 
 /// An answer's body.
 pub(super) struct Incoming {
-    body: hyper::body::Incoming,
+    body: AnswerBody,
     /// The request counts among those under way until this is dropped.
     _permit: Option<OwnedSemaphorePermit>,
     destination: Destination,
@@ -121,7 +121,7 @@ pub(super) struct Incoming {
 
 impl Incoming {
     pub(super) fn new(
-        body: hyper::body::Incoming,
+        body: AnswerBody,
         permit: Option<OwnedSemaphorePermit>,
         destination: Destination,
         until: Instant,

@@ -7,10 +7,7 @@ use std::{error, iter};
 use wasmtime_wasi_http::Error;
 
 /// Why no answer began.
-pub(super) fn of_request(
-    access: &Access,
-    error: &hyper_util::client::legacy::Error,
-) -> Error {
+pub(super) fn of_request(access: &Access, error: &(dyn error::Error + 'static)) -> Error {
     if let Some(refusal) = cause::<Refusal>(error) {
         return refused(access, refusal);
     }
@@ -45,6 +42,7 @@ pub(super) fn refused(access: &Access, refusal: &Refusal) -> Error {
 }
 
 fn cause<'a, T: error::Error + 'static>(error: &'a (dyn error::Error + 'static)) -> Option<&'a T> {
-    let mut chain = iter::successors(Some(error), |error: &&'a (dyn error::Error + 'static)| (*error).source());
+    let mut chain =
+        iter::successors(Some(error), |error: &&'a (dyn error::Error + 'static)| (*error).source());
     chain.find_map(|error| error.downcast_ref())
 }

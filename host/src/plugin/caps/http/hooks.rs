@@ -4,11 +4,7 @@ use super::{
     body::{Incoming, Outgoing},
     errors,
 };
-use crate::{
-    driver::http::Lent,
-    grants::http::Destination,
-    plugin::access::Access,
-};
+use crate::{driver::http::Lent, grants::http::Destination, plugin::access::Access};
 use http::{HeaderMap, Method, Request, Response, Uri};
 use http_body_util::BodyExt as _;
 use std::{
