@@ -6,27 +6,29 @@
 use super::{caps::http::Outgoing, environment::Environment};
 use crate::{
     Result,
-    driver::http::{BoxError, Lent},
+    driver::http::{BoxError, Lent, Speaks},
     grants::{Grants, GrantsConfig, Refusal, RefusalKind, http::Destination},
     telemetry::Telemetry,
 };
 use parking_lot::Mutex;
 use std::{collections::HashMap, fmt, sync::Arc};
 
+/// What sends requests over HTTP, by the label of the grant and how it speaks.
+type Senders = HashMap<(String, Speaks), Arc<Lent<Outgoing>>>;
+
 /// A plugin's guards, and the node behind them. All its instances share it.
 pub(crate) struct Access {
     plugin: Arc<str>,
     grants: Grants,
     environment: Environment,
-    /// What sends requests over HTTP, by the label of the grant and whether it speaks HTTP/2
-    /// without TLS. Held for the look at the map.
-    lent: Mutex<HashMap<(String, bool), Arc<Lent<Outgoing>>>>,
+    /// Held for the look at the map.
+    senders: Mutex<Senders>,
 }
 
 impl Access {
     pub(super) fn new(plugin: Arc<str>, config: &GrantsConfig, environment: &Environment) -> Self {
         let grants = Grants::new(&plugin, config);
-        Self { plugin, grants, environment: environment.clone(), lent: Mutex::default() }
+        Self { plugin, grants, environment: environment.clone(), senders: Mutex::default() }
     }
 
     /// What decides whether a call may be made.
@@ -46,16 +48,20 @@ impl Access {
     ///
     /// When the certificates that the grant names cannot be read.
     pub(crate) fn lent(&self, destination: &Destination) -> Result<Arc<Lent<Outgoing>>> {
-        let http2 = destination.plaintext_http2();
-        let key = (destination.label().to_owned(), http2);
-        let mut lent = self.lent.lock();
-        if let Some(lent) = lent.get(&key) {
+        let speaks = match (destination.url().scheme(), destination.plaintext_http2()) {
+            ("https", _) => Speaks::Tls,
+            (_, true) => Speaks::Http2,
+            (_, false) => Speaks::Http1,
+        };
+        let key = (destination.label().to_owned(), speaks);
+        let mut senders = self.senders.lock();
+        if let Some(lent) = senders.get(&key) {
             return Ok(lent.clone());
         }
         let granted = destination.clone();
         let check = move |address| granted.check_address(address).map_err(BoxError::from);
-        let made = Arc::new(Lent::new(Arc::new(check), destination.ssl_ca(), http2)?);
-        lent.insert(key, made.clone());
+        let made = Arc::new(Lent::new(Arc::new(check), speaks, destination.ssl_ca())?);
+        senders.insert(key, made.clone());
         Ok(made)
     }
 

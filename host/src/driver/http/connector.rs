@@ -44,24 +44,35 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    /// Opens nothing yet. `authorities` is a file of certificates to trust, in PEM, in place of
-    /// the system's.
+    /// Opens connections over TLS, and nothing yet. `authorities` is a file of certificates to
+    /// trust, in PEM, in place of the system's.
     ///
     /// # Errors
     ///
     /// When the certificates cannot be read.
-    pub(super) fn new(check: Check, authorities: Option<&Path>) -> Result<Self> {
+    pub(super) fn secure(check: Check, authorities: Option<&Path>) -> Result<Self> {
+        tls::install();
+        Ok(Self::new(check, trust(authorities)?))
+    }
+
+    /// Opens connections in the clear, for which a machine needs no certificates.
+    pub(super) fn plain(check: Check) -> Self {
+        tls::install();
+        let nobody = ClientConfig::builder().with_root_certificates(RootCertStore::empty());
+        Self::new(check, nobody.with_no_client_auth())
+    }
+
+    fn new(check: Check, trust: ClientConfig) -> Self {
         let mut plain = HttpConnector::new_with_resolver(Resolver::new(check));
         plain.enforce_http(false);
         plain.set_nodelay(true);
         plain.set_connect_timeout(Some(TO_CONNECT));
-        tls::install();
         let secure = HttpsConnectorBuilder::new()
-            .with_tls_config(trust(authorities)?)
+            .with_tls_config(trust)
             .https_or_http()
             .enable_all_versions()
             .wrap_connector(plain);
-        Ok(Self { secure, room: Arc::new(Semaphore::new(CONNECTIONS)) })
+        Self { secure, room: Arc::new(Semaphore::new(CONNECTIONS)) }
     }
 }
 

@@ -35,6 +35,17 @@ const HEADER_BYTES: u32 = 32 << 10;
 const WINDOW: u32 = 256 << 10;
 const CONNECTION_WINDOW: u32 = 4 << 20;
 
+/// How servers are spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Speaks {
+    /// Over TLS, whose handshake chooses HTTP/2 or HTTP/1.1.
+    Tls,
+    /// In the clear, HTTP/1.1.
+    Http1,
+    /// In the clear, HTTP/2.
+    Http2,
+}
+
 /// The body of an answer, which comes while it is read.
 pub(crate) type AnswerBody = Incoming;
 
@@ -50,13 +61,16 @@ where
     B::Error: Into<BoxError>,
 {
     /// Connects to addresses that pass `check`, and to nothing yet. `authorities` is a file of
-    /// certificates to trust in place of the system's; with `http2`, a server that is spoken to
-    /// without TLS speaks HTTP/2, which with TLS the handshake tells.
+    /// certificates to trust in place of the system's.
     ///
     /// # Errors
     ///
-    /// When the certificates cannot be read.
-    pub(crate) fn new(check: Check, authorities: Option<&Path>, http2: bool) -> Result<Self> {
+    /// When the certificates that TLS needs cannot be read.
+    pub(crate) fn new(check: Check, speaks: Speaks, authorities: Option<&Path>) -> Result<Self> {
+        let connector = match speaks {
+            Speaks::Tls => Connector::secure(check, authorities)?,
+            Speaks::Http1 | Speaks::Http2 => Connector::plain(check),
+        };
         let client = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
@@ -64,11 +78,11 @@ where
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .http1_max_headers(HEADERS)
             .http1_max_buf_size(HEADER_BYTES as usize)
-            .http2_only(http2)
+            .http2_only(speaks == Speaks::Http2)
             .http2_max_header_list_size(HEADER_BYTES)
             .http2_initial_stream_window_size(WINDOW)
             .http2_initial_connection_window_size(CONNECTION_WINDOW)
-            .build(Connector::new(check, authorities)?);
+            .build(connector);
         Ok(Self { client, room: Arc::new(Semaphore::new(REQUESTS)) })
     }
 

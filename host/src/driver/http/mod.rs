@@ -14,7 +14,7 @@ mod resolver;
 pub(crate) use answer::Answer;
 pub(crate) use connector::BoxError;
 pub(crate) use fault::Fault;
-pub(crate) use lent::{AnswerBody, Lent};
+pub(crate) use lent::{AnswerBody, Lent, Speaks};
 
 use crate::{Error, ErrorKind, Result, driver::tls};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
