@@ -28,5 +28,8 @@ fn clients(proto: &Path) -> Result<()> {
     tonic_prost_build::configure()
         .build_server(false)
         .compile_fds_with_config(descriptors, prost)?;
+    // The service that `resolve-grpc` asks is a test's own.
+    let resolver = protox::compile([proto.join("framedb/resolve/v1/resolver.proto")], [proto])?;
+    tonic_prost_build::configure().build_client(false).compile_fds(resolver)?;
     Ok(())
 }

@@ -16,6 +16,7 @@ builtin!(
     "ingest-audit-sql",
     "ingest-inspect",
     "pass-through",
+    "resolve-grpc",
     "resolve-redis-table",
     "resolve-rules",
     "serialize-cbor",

@@ -108,6 +108,10 @@ fn what_a_component_asks_for_is_printed_as_configuration() {
     let read = operator
         .run(&format!("plugin grants --name uses {} --config several.toml", file.display()));
     assert_eq!((read.code, &*read.stdout), (Some(0), ""), "{read:?}");
+    let http = operator.run("plugin grants resolve-grpc");
+    let header = "[plugins.resolve-grpc.grants.http.LABEL]\n# wasi:http/client@0.3.0\n";
+    assert!(http.stdout.starts_with(header), "{}", http.stdout);
+    assert!(http.stdout.ends_with("\nhost = \"…\"\n"), "{}", http.stdout);
     let nothing = operator.run("plugin grants serialize-lz4");
     let said = "it asks for nothing that has to be granted\n";
     assert_eq!((nothing.code, &*nothing.stdout, &*nothing.stderr), (Some(0), "", said));

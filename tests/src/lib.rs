@@ -52,4 +52,9 @@ pub mod proto {
     pub mod edge {
         tonic::include_proto!("framedb.edge.v1");
     }
+
+    /// What `resolve-grpc` asks.
+    pub mod resolve {
+        tonic::include_proto!("framedb.resolve.v1");
+    }
 }

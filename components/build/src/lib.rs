@@ -18,10 +18,11 @@ use std::{fs, path::Path, path::PathBuf};
 pub use paths::{components_dir, watched};
 
 /// The plugins that the node brings along, by package; each becomes `<package>.wasm`.
-pub const PLUGINS: [&str; 9] = [
+pub const PLUGINS: [&str; 10] = [
     "ingest-dedup",
     "ingest-audit-sql",
     "ingest-inspect",
+    "resolve-grpc",
     "resolve-redis-table",
     "resolve-rules",
     "serialize-raw",
@@ -31,8 +32,9 @@ pub const PLUGINS: [&str; 9] = [
 ];
 
 /// The guests that the tests run, by package.
-pub const FIXTURES: [&str; 35] = [
+pub const FIXTURES: [&str; 36] = [
     "fixture-keyvalue",
+    "fixture-asks-http",
     "fixture-asks-redis",
     "fixture-asks-sql",
     "fixture-misbehave",

@@ -45,6 +45,10 @@ pub mod serialize;
 
 #[cfg(any(feature = "objects", feature = "streams", feature = "routing", feature = "clusters"))]
 pub mod framedb;
+#[cfg(feature = "grpc")]
+pub mod grpc;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod log;
 pub mod settings;
 pub mod types;

@@ -14,7 +14,7 @@ use super::{
 use bytesize::ByteSize;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, num::NonZeroU32};
+use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf};
 
 /// `[plugins.NAME.grants]`: what the plugin may reach. Without an entry it reaches nothing;
 /// addresses and credentials stay outside of the plugin, which knows labels only.
@@ -132,6 +132,9 @@ pub struct HttpGrant {
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub private: Vec<Network>,
+    /// A file of certificates to trust with `https`, in PEM, in place of the system's.
+    #[serde(default)]
+    pub ssl_ca: Option<PathBuf>,
     /// How much in a second.
     #[serde(default)]
     pub rate: RateConfig,
@@ -314,6 +317,10 @@ impl GrantsConfig {
                     "{at}.plaintext-http2 is for `http`, which {at}.schemes does not have"
                 ));
             }
+            if grant.ssl_ca.is_some() && !grant.schemes.contains(&Scheme::Https) {
+                problems
+                    .push(format!("{at}.ssl-ca is for `https`, which {at}.schemes does not have"));
+            }
         }
         problems
     }
@@ -386,6 +393,7 @@ mod tests {
             paths = ['/v1']
             methods = ['GET']
             private = ['10.0.0.0/8', '::1']
+            ssl-ca = 'ca.pem'
             [http.grpc]
             host = 'routes.internal'
             schemes = ['http']
@@ -413,11 +421,13 @@ mod tests {
             "[redis.a]\ncommands = ['read']\n[redis.b]\ninstance = 'hot'\nurl = 'redis://h'\n\
              commands = ['read']\n[redis.c]\ninstance = 'nobody'\ncommands = ['read']\n\
              [redis.d]\ninstance = 'disk'\ncommands = ['read']\n[mysql.e]\n\
-             url = 'redis://:secret@h'\ntables = { t = ['*'] }\n[key-value.f]\ninstance = 'hot'\nmax-bytes = '1 MiB'\n\
-             [http.g]\nhost = 'h'\nplaintext-http2 = true\n",
+             url = 'redis://:secret@h'\ntables = { t = ['*'] }\n[key-value.f]\n\
+             instance = 'hot'\nmax-bytes = '1 MiB'\n\
+             [http.g]\nhost = 'h'\nplaintext-http2 = true\n\
+             [http.h]\nhost = 'h'\nschemes = ['http']\nssl-ca = 'ca.pem'\n",
         );
         let all = problems.join("\n");
-        assert_eq!(problems.len(), 7, "{all}");
+        assert_eq!(problems.len(), 8, "{all}");
         assert!(all.contains(".redis.a leads nowhere"), "{all}");
         assert!(all.contains(".redis.d.instance: `disk` is `file:`, and no Redis"), "{all}");
         assert!(all.contains(".mysql.e.url is not the URL of a MySQL"), "{all}");

@@ -3,24 +3,32 @@
 //! Guards decide, the node's [`Environment`] has the connections; a capability asks the first
 //! and uses the second. Guests know labels only.
 
-use super::environment::Environment;
+use super::{caps::http::Outgoing, environment::Environment};
 use crate::{
-    grants::{Grants, GrantsConfig, Refusal, RefusalKind},
+    Result,
+    driver::http::{BoxError, Lent, Speaks},
+    grants::{Grants, GrantsConfig, Refusal, RefusalKind, http::Destination},
     telemetry::Telemetry,
 };
-use std::{fmt, sync::Arc};
+use parking_lot::Mutex;
+use std::{collections::HashMap, fmt, sync::Arc};
+
+/// What sends requests over HTTP, by the label of the grant and how it speaks.
+type Senders = HashMap<(String, Speaks), Arc<Lent<Outgoing>>>;
 
 /// A plugin's guards, and the node behind them. All its instances share it.
 pub(crate) struct Access {
     plugin: Arc<str>,
     grants: Grants,
     environment: Environment,
+    /// Held for the look at the map.
+    senders: Mutex<Senders>,
 }
 
 impl Access {
     pub(super) fn new(plugin: Arc<str>, config: &GrantsConfig, environment: &Environment) -> Self {
         let grants = Grants::new(&plugin, config);
-        Self { plugin, grants, environment: environment.clone() }
+        Self { plugin, grants, environment: environment.clone(), senders: Mutex::default() }
     }
 
     /// What decides whether a call may be made.
@@ -31,6 +39,30 @@ impl Access {
     /// What the node lends.
     pub(crate) fn environment(&self) -> &Environment {
         &self.environment
+    }
+
+    /// What sends the requests that a grant of HTTP allows: made with the first one, and for
+    /// this grant alone, because an address is checked when a connection to it is opened.
+    ///
+    /// # Errors
+    ///
+    /// When the certificates that the grant names cannot be read.
+    pub(crate) fn lent(&self, destination: &Destination) -> Result<Arc<Lent<Outgoing>>> {
+        let speaks = match (destination.url().scheme(), destination.plaintext_http2()) {
+            ("https", _) => Speaks::Tls,
+            (_, true) => Speaks::Http2,
+            (_, false) => Speaks::Http1,
+        };
+        let key = (destination.label().to_owned(), speaks);
+        let mut senders = self.senders.lock();
+        if let Some(lent) = senders.get(&key) {
+            return Ok(lent.clone());
+        }
+        let granted = destination.clone();
+        let check = move |address| granted.check_address(address).map_err(BoxError::from);
+        let made = Arc::new(Lent::new(Arc::new(check), speaks, destination.ssl_ca())?);
+        senders.insert(key, made.clone());
+        Ok(made)
     }
 
     /// Records that a call was refused, and answers what the guest may read of it.

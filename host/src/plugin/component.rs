@@ -341,6 +341,7 @@ pub(super) async fn compile(
 
 /// The imports on offer, for messages.
 pub(super) fn offered() -> String {
-    let one = |offer: &Offer| format!("{} ({})", offer.import.trim_end_matches('/'), offer.what);
+    let one =
+        |offer: &Offer| format!("{} ({})", offer.import.trim_end_matches(['/', '.']), offer.what);
     OFFERS.iter().map(one).collect::<Vec<_>>().join(", ")
 }

@@ -177,6 +177,12 @@ impl Instance {
     }
 }
 
+impl Drop for Instance {
+    fn drop(&mut self) {
+        self.store.data().abandon();
+    }
+}
+
 fn broken(store: &mut Store<State>, error: &wasmtime::Error, budget: Budget) -> Broken {
     // WASI's own functions have no other word for a guest that holds too many.
     if let Some(ResourceTableError::Full) = error.downcast_ref() {

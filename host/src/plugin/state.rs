@@ -3,7 +3,10 @@
 
 use super::{
     access::Access,
-    caps::stdio::Lines,
+    caps::{
+        http::{HEADER_BYTES, Hooks},
+        stdio::Lines,
+    },
     component::Plugin,
     failure::Exceeded,
     usage::{CpuLimit, HostCallLimit, MemoryLimit},
@@ -13,6 +16,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, time::Instant};
 use wasmtime::{ResourceLimiter, UpdateDeadline, component::ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 /// How long a call into a capability may wait where the guest's own time has no end.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
@@ -36,6 +40,8 @@ pub(crate) struct Budget {
 /// What a store holds beside the guest.
 pub(crate) struct State {
     wasi: WasiCtx,
+    http: WasiHttpCtx,
+    hooks: Hooks,
     /// What the guest has handles of.
     pub(crate) table: ResourceTable,
     most_handles: usize,
@@ -63,7 +69,11 @@ impl State {
         let limits = plugin.limits();
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(HEADER_BYTES);
         Self {
+            http,
+            hooks: Hooks::new(plugin.access().clone()),
             wasi: WasiCtx::builder().stdout(lines.clone()).stderr(lines.clone()).build(),
             table,
             most_handles: limits.handles,
@@ -102,6 +112,7 @@ impl State {
         self.host_calls = HostCallLimit::new(budget.host_calls);
         self.lines.arm(budget.log);
         self.wait_until = wait_until(budget);
+        self.hooks.arm(self.wait_until);
     }
 
     /// Begins a call beside those that run, `alone` where none does: what is counted for the
@@ -113,6 +124,13 @@ impl State {
         self.host_calls.widen(budget.host_calls);
         self.lines.widen(budget.log);
         self.wait_until = self.wait_until.max(wait_until(budget));
+        self.hooks.arm(self.wait_until);
+    }
+
+    /// Says that the guest is gone, before what it holds is dropped: what it has half sent is
+    /// taken back.
+    pub(super) fn abandon(&self) {
+        self.hooks.abandon();
     }
 
     pub(super) fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
@@ -153,5 +171,11 @@ fn wait_until(budget: Budget) -> Instant {
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { hooks: &mut self.hooks, table: &mut self.table, ctx: &mut self.http }
     }
 }

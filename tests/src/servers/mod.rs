@@ -4,3 +4,4 @@ pub mod mariadb;
 pub mod process;
 pub mod redis;
 pub mod replicated;
+pub mod web;

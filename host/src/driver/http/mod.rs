@@ -1,12 +1,20 @@
-//! `Service`: a service of FrameDB that speaks JSON over HTTP.
+//! HTTP, as the node speaks it: [`Service`] for itself, [`Lent`] for its plugins.
 //!
+//! A `Service` is one of FrameDB's that speaks JSON.
 //! Every request has a deadline, and every one may be sent twice: what the services do is
 //! idempotent. Retries have a budget, so that a service in trouble is not asked three times as
 //! often as before.
 
 mod answer;
+mod connector;
+mod fault;
+mod lent;
+mod resolver;
 
 pub(crate) use answer::Answer;
+pub(crate) use connector::BoxError;
+pub(crate) use fault::Fault;
+pub(crate) use lent::{AnswerBody, Lent, Speaks};
 
 use crate::{Error, ErrorKind, Result, driver::tls};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};

@@ -14,7 +14,7 @@ mod tests;
 use super::{HttpGrant, Rate, Refusal, Section, pattern::line, refusal::shown};
 pub use address::Network;
 pub use parts::{HostPattern, Method, PathPrefix, Scheme};
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::{collections::BTreeMap, net::IpAddr, path::Path, sync::Arc};
 use url::{Host, Url};
 
 /// Decides where requests may go.
@@ -196,6 +196,18 @@ impl Destination {
     #[must_use]
     pub fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// The label of the grant that allows it.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.rule.label
+    }
+
+    /// The file of certificates to trust in place of the system's.
+    #[must_use]
+    pub fn ssl_ca(&self) -> Option<&Path> {
+        self.rule.grant.ssl_ca.as_deref()
     }
 
     /// Whether to speak HTTP/2 without TLS.

@@ -4,6 +4,7 @@ pub(crate) mod bindings;
 pub(crate) mod buckets;
 pub(crate) mod config;
 pub(crate) mod framedb;
+pub(crate) mod http;
 mod key_stream;
 pub(crate) mod keyvalue;
 pub(crate) mod mysql;
@@ -21,7 +22,8 @@ use wasmtime::component::{HasSelf, Linker};
 
 /// Something that a plugin may import.
 pub(crate) struct Offer {
-    /// An interface, or the start of the names of several, which ends with a slash.
+    /// An interface, or the start of the names of several, which ends with a slash, or with a
+    /// dot where releases of it are meant that fit one another.
     pub(crate) import: &'static str,
     /// What it is.
     pub(crate) what: &'static str,
@@ -54,7 +56,10 @@ pub(crate) const OFFERS: &[Offer] = &[
     granted("spin:redis/redis@3.0.0", "commands of Redis", "redis"),
     granted("spin:mysql/mysql@3.0.0", "statements of SQL", "mysql"),
     granted("fermyon:spin/mysql@2.0.0", "statements of SQL", "mysql"),
+    granted("wasi:http/client@0.3.", "requests over HTTP", "http"),
+    granted("wasi:http/outgoing-handler@0.2.", "requests over HTTP", "http"),
     // Interfaces of types only.
+    free("wasi:http/types@0.", "types of HTTP"),
     free("fermyon:spin/rdbms-types@2.0.0", "types of SQL"),
 ];
 
@@ -71,7 +76,7 @@ impl Offer {
     pub(crate) fn of(import: &str) -> Option<&'static Self> {
         OFFERS.iter().find(|offer| {
             let name = offer.import;
-            import == name || (name.ends_with('/') && import.starts_with(name))
+            import == name || (name.ends_with(['/', '.']) && import.starts_with(name))
         })
     }
 }
@@ -90,5 +95,6 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     wit::wasi::keyvalue::atomics::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
     wit::wasi::keyvalue::batch::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
     wit::spin::key_value::key_value::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    http::add_to_linker(linker)?;
     framedb::add_to_linker(linker)
 }

@@ -1,0 +1,48 @@
+//! What a guest reads of a request that failed: codes of `wasi:http`, and a text where a grant
+//! refuses.
+
+use super::CAPABILITY;
+use crate::{driver::http::Fault, grants::Refusal, plugin::access::Access};
+use std::{error, iter};
+use wasmtime_wasi_http::Error;
+
+/// Why no answer began.
+pub(super) fn of_request(access: &Access, error: &(dyn error::Error + 'static)) -> Error {
+    if let Some(refusal) = cause::<Refusal>(error) {
+        return refused(access, refusal);
+    }
+    of_body(error)
+}
+
+/// Why an answer did not go on. What broke in the body of the request itself comes back as it
+/// was.
+pub(super) fn of_body(error: &(dyn error::Error + 'static)) -> Error {
+    match cause::<Error>(error) {
+        Some(Error::HttpRequestBodySize(bytes)) => return Error::HttpRequestBodySize(*bytes),
+        Some(Error::InternalError(text)) => return Error::InternalError(text.clone()),
+        _ => {}
+    }
+    match Fault::of(error) {
+        Fault::NoSuchHost => Error::DestinationNotFound,
+        Fault::ConnectionRefused => Error::ConnectionRefused,
+        Fault::ConnectTimeout => Error::ConnectionTimeout,
+        Fault::Certificate => Error::TlsCertificateError,
+        Fault::Tls => Error::TlsProtocolError,
+        Fault::Alert(id) => Error::TlsAlertReceived { alert_id: Some(id), alert_message: None },
+        Fault::Unreachable => Error::DestinationUnavailable,
+        Fault::Closed => Error::HttpResponseIncomplete,
+        Fault::TooManyHeaders => Error::HttpResponseHeaderSectionSize(None),
+        Fault::Protocol => Error::HttpProtocolError,
+    }
+}
+
+/// The one code with room for words says what is not granted, and the lines that would.
+pub(super) fn refused(access: &Access, refusal: &Refusal) -> Error {
+    Error::InternalError(Some(access.refused(CAPABILITY, refusal)))
+}
+
+fn cause<'a, T: error::Error + 'static>(error: &'a (dyn error::Error + 'static)) -> Option<&'a T> {
+    let mut chain =
+        iter::successors(Some(error), |error: &&'a (dyn error::Error + 'static)| (*error).source());
+    chain.find_map(|error| error.downcast_ref())
+}
