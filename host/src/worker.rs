@@ -364,6 +364,7 @@ impl Builder {
             pipelines,
             telemetry,
             health,
+            tasks: tasks.clone(),
             started: Instant::now(),
             ready: AtomicBool::new(false),
             config,

@@ -31,7 +31,7 @@ pub const PLUGINS: [&str; 9] = [
 ];
 
 /// The guests that the tests run, by package.
-pub const FIXTURES: [&str; 13] = [
+pub const FIXTURES: [&str; 14] = [
     "fixture-keyvalue",
     "fixture-asks-redis",
     "fixture-asks-sql",
@@ -39,6 +39,7 @@ pub const FIXTURES: [&str; 13] = [
     "fixture-reverse-v1",
     "fixture-reverse-v2",
     "fixture-rot-v2",
+    "fixture-told",
     "fixture-wrong-world",
     "fixture-wants-missing",
     "fixture-wants-sockets",

@@ -6,9 +6,11 @@
 //! drops it.
 
 mod config;
+mod evidence;
 mod letter;
 
 pub use config::DeadLettersConfig;
+pub use evidence::{Evidence, Recorded, Seen};
 pub use letter::{Culprit, DeadLetter, Sent, letter_id};
 
 use crate::{
@@ -17,6 +19,7 @@ use crate::{
 };
 use bytes::Bytes;
 use bytesize::ByteSize;
+use serde::{Serialize, de::DeserializeOwned};
 use std::{
     fmt,
     sync::{
@@ -62,13 +65,19 @@ impl DeadLetters {
 
     /// Keeps a letter with its object's bytes, and answers it as it is kept. Of an object that
     /// has one already the attempts add up, and everything else is the newest. It is on the disk
-    /// itself when this returns.
+    /// itself when this returns. Evidence for which there is no room is left out.
     ///
     /// # Errors
     ///
     /// *Full* when there is no room; otherwise what the data directory says. Nothing is kept
     /// then, and an earlier letter of the object stays as it was.
-    pub async fn keep(&self, letter: DeadLetter, data: Bytes) -> Result<DeadLetter> {
+    pub async fn keep(
+        &self,
+        letter: DeadLetter,
+        data: Bytes,
+        evidence: Option<Evidence>,
+    ) -> Result<DeadLetter> {
+        let evidence = evidence.map(|evidence| written(&letter, &evidence)).transpose()?;
         let effort = Effort { bytes: data.len() as u64 + 1024, sync: true, releases: false };
         let (max_bytes, shared) = (self.max_bytes, self.totals.clone());
         let kept = self.disk.write(effort, move |change| {
@@ -83,16 +92,30 @@ impl DeadLetters {
                 repeats = letter.size <= old.size;
                 totals = totals.without(&old, length);
             }
-            let encoded = encode(&letter)?;
+            letter.recorded = evidence.as_ref().map(|(recorded, _)| *recorded);
+            let mut encoded = encode(&letter)?;
+            let needed = encoded.len() as u64 + letter.size;
+            let beside = evidence.as_ref().map_or(0, |(recorded, _)| recorded.bytes);
+            let fits = totals.bytes.saturating_add(needed).saturating_add(beside) <= max_bytes;
+            let evidence = evidence.filter(|_| fits);
+            if evidence.is_none() {
+                letter.recorded = None;
+                encoded = encode(&letter)?;
+            }
             let needed = encoded.len() as u64 + letter.size;
             // An object that is here already takes no room that it did not have.
             if !repeats && totals.bytes.saturating_add(needed) > max_bytes {
                 return Err(full(totals.bytes, needed, max_bytes));
             }
             totals.count += 1;
-            totals.bytes = totals.bytes.saturating_add(needed);
+            totals.bytes = totals.bytes.saturating_add(needed + letter.beside());
             change.batch.insert(&tables.letters, letter.id.as_bytes(), encoded);
             change.batch.insert(&tables.letter_payloads, letter.id.as_bytes(), data);
+            let beside = evidence_key(&letter.id);
+            match evidence {
+                Some((_, text)) => change.batch.insert(&tables.letter_payloads, beside, text),
+                None => change.batch.remove(&tables.letter_payloads, beside),
+            }
             change.batch.insert(&tables.meta, TOTALS, totals.encoded());
             Ok((letter, totals))
         });
@@ -143,6 +166,20 @@ impl DeadLetters {
             .await
     }
 
+    /// What a letter's plugin failed with, where that is known.
+    ///
+    /// # Errors
+    ///
+    /// When the data directory cannot be read.
+    pub async fn evidence(&self, id: &str) -> Result<Option<Evidence>> {
+        let key = evidence_key(id);
+        let read = self.disk.read(move |tables| {
+            let found = tables.letter_payloads.get(key).map_err(failed_read)?;
+            found.map(|row| decode(&row)).transpose()
+        });
+        read.await
+    }
+
     /// Letters in the order of their ids, at most `limit` of those behind `after`.
     ///
     /// # Errors
@@ -181,6 +218,7 @@ impl DeadLetters {
             let totals = totals.without(&letter, length);
             change.batch.remove(&tables.letters, id.as_bytes());
             change.batch.remove(&tables.letter_payloads, id.as_bytes());
+            change.batch.remove(&tables.letter_payloads, evidence_key(&id));
             change.batch.insert(&tables.meta, TOTALS, totals.encoded());
             Ok(Some(totals))
         });
@@ -213,7 +251,7 @@ impl fmt::Debug for DeadLetters {
 
 impl Totals {
     fn without(self, letter: &DeadLetter, row: usize) -> Self {
-        let bytes = self.bytes.saturating_sub(row as u64 + letter.size);
+        let bytes = self.bytes.saturating_sub(row as u64 + letter.size + letter.beside());
         Self { count: self.count.saturating_sub(1), bytes }
     }
 
@@ -241,14 +279,29 @@ fn row(tables: &Tables, id: &str) -> Result<Option<(DeadLetter, usize)>> {
     row.map(|row| Ok((decode(&row)?, row.len()))).transpose()
 }
 
+/// Where the evidence of a letter is, among the payloads: no id has a slash.
+fn evidence_key(id: &str) -> String {
+    format!("{id}/evidence")
+}
+
+/// Evidence as it is kept, and what the letter says of it.
+fn written(letter: &DeadLetter, evidence: &Evidence) -> Result<(Recorded, Vec<u8>)> {
+    let text = to_json(&letter.id, evidence)?;
+    Ok((Recorded::of(evidence, text.len()), text))
+}
+
 fn encode(letter: &DeadLetter) -> Result<Vec<u8>> {
-    serde_json::to_vec(letter).map_err(|cause| {
-        let message = format!("cannot write the dead letter {}", letter.id);
+    to_json(&letter.id, letter)
+}
+
+fn to_json(id: &str, value: &impl Serialize) -> Result<Vec<u8>> {
+    serde_json::to_vec(value).map_err(|cause| {
+        let message = format!("cannot write the dead letter {id}");
         Error::new(ErrorKind::Invalid, message).with_source(cause)
     })
 }
 
-fn decode(row: &[u8]) -> Result<DeadLetter> {
+fn decode<T: DeserializeOwned>(row: &[u8]) -> Result<T> {
     serde_json::from_slice(row).map_err(|cause| {
         Error::new(ErrorKind::Corrupt, "cannot read a dead letter on the disk").with_source(cause)
     })
@@ -259,8 +312,16 @@ fn failed_read(cause: fjall::Error) -> Error {
 }
 
 fn full(taken: u64, needed: u64, most: u64) -> Error {
+    let alone = needed > most;
     let (taken, needed) = (ByteSize::b(taken), ByteSize::b(needed));
     let most = ByteSize::b(most);
+    if alone {
+        let message = format!(
+            "the object needs {needed} as a dead letter, and all of them may take {most} \
+             (dead-letters.max-bytes)"
+        );
+        return Error::new(ErrorKind::Full, message).with_hint("raise `dead-letters.max-bytes`");
+    }
     Error::new(
         ErrorKind::Full,
         format!(

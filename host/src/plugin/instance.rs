@@ -5,6 +5,7 @@ use super::{
     component::Plugin,
     failure::{Broken, Exceeded},
     state::{Budget, State},
+    tape::Tape,
 };
 use framedb_core::Key;
 use std::{
@@ -57,13 +58,17 @@ pub(crate) struct SerializeExports {
 }
 
 impl Instance {
-    /// A fresh instance.
+    /// A fresh instance, whose tape, if it has one, everything passes that the guest is told.
     ///
     /// # Errors
     ///
     /// As a call into the guest: its start code runs here.
-    pub(crate) async fn new(plugin: &Plugin, budget: Budget) -> Result<Self, Broken> {
-        let mut store = Store::new(plugin.engine(), State::new(plugin));
+    pub(crate) async fn new(
+        plugin: &Plugin,
+        budget: Budget,
+        tape: Option<Arc<Tape>>,
+    ) -> Result<Self, Broken> {
+        let mut store = Store::new(plugin.engine(), State::new(plugin, tape));
         store.limiter(State::limiter);
         store.epoch_deadline_callback(|mut cx| cx.data_mut().tick());
         Self::arm(&mut store, budget);

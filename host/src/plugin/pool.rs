@@ -8,9 +8,12 @@ use super::{
     config::Isolation,
     failure::{Broken, Fault},
     instance::{Exports, Instance, Judge},
+    record::Record,
     state::Budget,
+    tape::Tape,
 };
 use crate::telemetry::PoolMetrics;
+use bytesize::ByteSize;
 use framedb_core::{
     Decoded, Encoded, Failure, FailureClass, Format, Ingested, Key, Object, Resolved, Stage,
     allowance,
@@ -34,10 +37,12 @@ pub(crate) type Verdicts<T> = Vec<Result<T, Fault>>;
 /// Each is leased to one call at a time and put back after success; none ever serves another
 /// pipeline. A call that fails costs its instance, and its batch is tried again by halves in
 /// fresh instances until the failing objects are alone: they get the failure, their neighbours
-/// their verdicts.
+/// their verdicts. What the plugin is told while an object is alone there is recorded.
 pub(crate) struct Pool {
     plugin: Arc<Plugin>,
     breaker: Option<Arc<Breaker>>,
+    /// What answers the plugin in place of the node.
+    tape: Option<Arc<Tape>>,
     isolation: Isolation,
     max_object: u64,
     // Held to push or pop; never across an await.
@@ -113,6 +118,7 @@ impl Pool {
         Self {
             plugin,
             breaker: None,
+            tape: None,
             isolation,
             max_object,
             idle: Mutex::default(),
@@ -124,6 +130,12 @@ impl Pool {
     /// Leaves the plugin alone while this breaker is open. Reads, which `decode`, ask anyway.
     pub(crate) fn with_breaker(mut self, breaker: Arc<Breaker>) -> Self {
         self.breaker = Some(breaker);
+        self
+    }
+
+    /// Answers the plugin from a record, for the one object that it is given then.
+    pub(crate) fn answered_by(mut self, tape: Arc<Tape>) -> Self {
+        self.tape = Some(tape);
         self
     }
 
@@ -237,11 +249,13 @@ impl Pool {
         input: impl Fn(Range<usize>) -> C::In + Sync,
     ) -> Verdicts<C::Out> {
         match self.isolation {
-            Isolation::Pipeline => self.judge_group::<C>(&input, &keys, 0..count, count).await,
+            Isolation::Pipeline => {
+                self.judge_group::<C>(&input, &keys, 0..count, count, false).await
+            }
             Isolation::Object => {
                 let at_once = self.plugin.limits().instances();
                 stream::iter(0..count)
-                    .map(|n| self.judge_group::<C>(&input, &keys, n..n + 1, 1))
+                    .map(|n| self.judge_group::<C>(&input, &keys, n..n + 1, 1, false))
                     .buffered(at_once)
                     .concat()
                     .await
@@ -249,18 +263,25 @@ impl Pool {
         }
     }
 
-    /// Judges a group of a batch of `whole` objects, and the parts of it again if that fails.
+    /// Judges a group of a batch of `whole` objects, and the parts of it again if that fails. An
+    /// object that is alone in such a replay is the last part, and recorded.
     async fn judge_group<C: Call>(
         &self,
         input: &(impl Fn(Range<usize>) -> C::In + Sync),
         keys: &Arc<[Key]>,
         group: Range<usize>,
         whole: usize,
+        replay: bool,
     ) -> Verdicts<C::Out> {
-        let fresh = group.len() < whole || self.isolation == Isolation::Object;
+        let fresh = replay || self.isolation == Isolation::Object;
         let budget = self.budget(group.len(), whole);
         let batch = input(group.clone());
-        let called = self.call::<C>(batch, group.len(), keys.clone(), budget, fresh).await;
+        let tape = match &self.tape {
+            Some(tape) => Some(tape.clone()),
+            None => (replay && group.len() <= 1).then(|| self.recording(budget)),
+        };
+        let last = tape.is_some();
+        let called = self.call::<C>(batch, group.len(), keys.clone(), budget, fresh, tape).await;
         let broken = match called {
             Ok(verdicts) => return verdicts.into_iter().map(Ok).collect(),
             Err(broken) => broken,
@@ -273,8 +294,9 @@ impl Pool {
             cause = %broken,
             "plugin call failed",
         );
-        if group.len() <= 1 {
-            return vec![Err(broken.into_fault(self.plugin.name(), C::STAGE))];
+        if last {
+            let (name, secrets) = (self.plugin.name(), self.plugin.secrets());
+            return vec![Err(broken.into_fault(name, C::STAGE, secrets))];
         }
         // The parts run side by side, as far as the pool's instances go. A failure that took
         // its time would take it again at every halving, so that each object is then alone at
@@ -283,7 +305,7 @@ impl Pool {
         stream::iter(group.clone().step_by(step))
             .map(|start| {
                 let part = start..(start + step).min(group.end);
-                Box::pin(self.judge_group::<C>(input, keys, part, whole))
+                Box::pin(self.judge_group::<C>(input, keys, part, whole, true))
             })
             .buffered(self.plugin.limits().instances().max(2))
             .concat()
@@ -298,30 +320,41 @@ impl Pool {
         keys: Arc<[Key]>,
         budget: Budget,
         fresh: bool,
+        tape: Option<Arc<Tape>>,
     ) -> Result<Vec<C::Out>, Broken> {
-        let mut lease = self.lease(budget, fresh).await?;
+        let recorded = |broken: Broken| match &tape {
+            Some(tape) => broken.with_record(tape.end()),
+            None => broken,
+        };
+        let mut lease = self.lease(budget, fresh, tape.clone()).await.map_err(recorded)?;
         lease.instance.judges(keys);
-        let (verdicts,) = lease.instance.call(C::function, (batch,), budget).await?;
+        let called = lease.instance.call(C::function, (batch,), budget).await;
+        let (verdicts,) = called.map_err(recorded)?;
         if verdicts.len() != expected {
-            return Err(Broken::trap(format!(
-                "it answered {} verdicts for {expected} objects",
-                verdicts.len()
-            )));
+            let how = format!("it answered {} verdicts for {expected} objects", verdicts.len());
+            return Err(recorded(Broken::trap(how)));
         }
-        self.put_back(lease);
+        if tape.is_none() {
+            self.put_back(lease);
+        }
         Ok(verdicts)
     }
 
-    async fn lease(&self, budget: Budget, fresh: bool) -> Result<Lease<'_>, Broken> {
+    async fn lease(
+        &self,
+        budget: Budget,
+        fresh: bool,
+        tape: Option<Arc<Tape>>,
+    ) -> Result<Lease<'_>, Broken> {
         // The semaphore is never closed; were it, the call would go on unbounded rather than
         // fail.
         let permit = self.permits.acquire().await.ok();
-        let idle = if fresh { None } else { self.take_idle() };
+        let idle = if fresh || tape.is_some() { None } else { self.take_idle() };
         let instance = match idle {
             Some(instance) => instance,
             None => {
                 self.metrics.created();
-                Instance::new(&self.plugin, budget).await?
+                Instance::new(&self.plugin, budget, tape).await?
             }
         };
         Ok(Lease { instance, _permit: permit })
@@ -353,6 +386,23 @@ impl Pool {
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<(ThreadId, Instance)>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A tape for a call within a budget.
+    fn recording(&self, budget: Budget) -> Arc<Tape> {
+        let mut limits = self.plugin.limits().clone();
+        (limits.time, limits.cpu) = (budget.time, budget.cpu);
+        (limits.host_calls, limits.log) = (budget.host_calls, ByteSize::b(budget.log));
+        let secrets = self.plugin.secrets();
+        let settings = self.plugin.settings();
+        let shown = settings.iter().map(|(name, value)| (name.clone(), secrets.text(value)));
+        let record = Record {
+            settings: shown.collect(),
+            limits,
+            max_object: self.max_object,
+            ..Record::default()
+        };
+        Tape::recording(record, secrets.clone())
     }
 
     fn budget(&self, group: usize, batch: usize) -> Budget {

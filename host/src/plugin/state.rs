@@ -4,15 +4,17 @@
 use super::{
     access::Access,
     caps::stdio::Lines,
+    clocks::{MonotonicClock, WallClock},
     component::Plugin,
     failure::Exceeded,
+    tape::Tape,
     usage::{CpuLimit, HostCallLimit, MemoryLimit},
 };
 use framedb_core::Key;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, time::Instant};
 use wasmtime::{ResourceLimiter, UpdateDeadline, component::ResourceTable};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{Rng as _, WasiCtx, WasiCtxView, WasiView};
 
 /// How long a call into a capability may wait where the guest's own time has no end.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
@@ -36,6 +38,8 @@ pub(crate) struct State {
     pub(crate) table: ResourceTable,
     pub(crate) settings: Arc<BTreeMap<String, String>>,
     pub(crate) access: Arc<Access>,
+    /// What the guest is told passes it, if there is one.
+    pub(crate) tape: Option<Arc<Tape>>,
     /// Keys that are written after the present call, if the plugin could write them, too.
     pub(crate) judging: Arc<[Key]>,
     /// How long a capability may wait, so that the guest can still answer.
@@ -51,16 +55,17 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(super) fn new(plugin: &Plugin) -> Self {
+    pub(super) fn new(plugin: &Plugin, tape: Option<Arc<Tape>>) -> Self {
         let lines = Lines::new(plugin.shared_name());
         let limits = plugin.limits();
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
         Self {
-            wasi: WasiCtx::builder().stdout(lines.clone()).stderr(lines.clone()).build(),
+            wasi: wasi(&lines, tape.as_ref()),
             table,
             settings: plugin.settings(),
             access: plugin.access().clone(),
+            tape,
             judging: Arc::default(),
             patience: limits.time / 2,
             lines,
@@ -118,6 +123,22 @@ impl State {
     pub(super) fn logged_too_much(&self) -> Option<Exceeded> {
         self.lines.exceeded()
     }
+}
+
+/// WASI as a guest has it. With a tape, time and chance pass that, too.
+fn wasi(lines: &Lines, tape: Option<&Arc<Tape>>) -> WasiCtx {
+    let mut wasi = WasiCtx::builder();
+    wasi.stdout(lines.clone()).stderr(lines.clone());
+    if let Some(tape) = tape {
+        let mut seed = tape.random("insecure seed");
+        let seed = (u128::from(seed.next_u64()) << 64) | u128::from(seed.next_u64());
+        wasi.wall_clock(WallClock(tape.clone()))
+            .monotonic_clock(MonotonicClock::new(tape.clone()))
+            .secure_random(tape.random("secure"))
+            .insecure_random(tape.random("insecure"))
+            .insecure_random_seed(seed);
+    }
+    wasi.build()
 }
 
 impl WasiView for State {
