@@ -7,7 +7,7 @@ use crate::{
     plugin::{Engine, Fault, Isolation, Plugin, PluginConfig, Pool, Record, Tape},
 };
 use bytes::Bytes;
-use framedb_core::{Encoded, Failure, Ingested, Object, Resolved, Stage};
+use framedb_core::{Encoded, Failure, FailureClass, Ingested, Object, Resolved, Stage};
 use std::sync::Arc;
 
 /// What became of a letter's object the next time.
@@ -97,7 +97,10 @@ pub async fn reproduce(
         (None, Err(Fault { failure, backtrace, .. })) => Ended::Failed {
             same: failure.class == letter.class
                 && failure.message == letter.error
-                && (!same_component || backtrace == letter.backtrace),
+                // A guest that is stopped is elsewhere each time.
+                && (!same_component
+                    || letter.class != FailureClass::Trap
+                    || backtrace == letter.backtrace),
             failure,
             backtrace,
         },

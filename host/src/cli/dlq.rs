@@ -226,8 +226,7 @@ impl Replay {
         }
         node.close().await;
         if failed > 0 {
-            let all = output::count(ids.len() as u64, "dead letter");
-            bail!("{failed} of {all} could not be stored");
+            bail!("{failed} of {} dead letters could not be stored", ids.len());
         }
         Ok(())
     }

@@ -182,7 +182,7 @@ impl Plugin {
     }
 
     /// Those of its settings that nobody is shown.
-    pub(super) fn secrets(&self) -> &Arc<Secrets> {
+    pub(crate) fn secrets(&self) -> &Arc<Secrets> {
         &self.secrets
     }
 

@@ -291,7 +291,7 @@ impl Pool {
             plugin = self.plugin.name(),
             stage = %C::STAGE,
             objects = group.len(),
-            cause = %broken,
+            cause = self.plugin.secrets().text(&broken.to_string()),
             "plugin call failed",
         );
         if last {
@@ -334,8 +334,10 @@ impl Pool {
             let how = format!("it answered {} verdicts for {expected} objects", verdicts.len());
             return Err(recorded(Broken::trap(how)));
         }
-        if tape.is_none() {
-            self.put_back(lease);
+        match tape {
+            // Its time and its random numbers are the tape's.
+            Some(_) => self.metrics.retired("recorded"),
+            None => self.put_back(lease),
         }
         Ok(verdicts)
     }

@@ -56,7 +56,7 @@ pub(crate) struct State {
 
 impl State {
     pub(super) fn new(plugin: &Plugin, tape: Option<Arc<Tape>>) -> Self {
-        let lines = Lines::new(plugin.shared_name());
+        let lines = Lines::new(plugin.shared_name(), plugin.secrets().clone());
         let limits = plugin.limits();
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
