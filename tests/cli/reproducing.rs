@@ -67,7 +67,7 @@ fn a_failure_happens_again_from_its_record_without_node_and_servers() {
     assert!(first.stdout.contains(&error), "{}", first.stdout);
     assert!(first.stdout.contains(&error.replace("recorded", "failure ")), "{}", first.stdout);
     assert!(first.stdout.contains("component   the one that failed\n"), "{}", first.stdout);
-    assert!(first.stdout.contains("told::"), "a backtrace: {}", first.stdout);
+    assert!(first.stdout.contains("\nbacktrace   fixture_told.wasm!"), "{}", first.stdout);
     assert!(first.stderr.ends_with("error: it failed as it is recorded\n"), "{}", first.stderr);
     assert!(!first.stdout.contains(TOKEN), "{}", first.stdout);
 

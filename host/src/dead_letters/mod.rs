@@ -20,13 +20,7 @@ use crate::{
 use bytes::Bytes;
 use bytesize::ByteSize;
 use serde::{Serialize, de::DeserializeOwned};
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::{fmt, sync::Arc};
 
 /// The name under which `meta` holds how many letters there are, and their bytes.
 const TOTALS: &str = "dead-letters";
@@ -38,8 +32,6 @@ const LEAST_PREFIX: usize = 4;
 pub struct DeadLetters {
     disk: Arc<Disk>,
     max_bytes: u64,
-    /// As the last commit wrote them, for metrics.
-    totals: Arc<[AtomicU64; 2]>,
 }
 
 /// How many letters there are, and what they take.
@@ -53,14 +45,9 @@ pub struct Totals {
 
 impl DeadLetters {
     /// The queue in a data directory.
-    ///
-    /// # Errors
-    ///
-    /// When the directory cannot be read.
-    pub async fn open(disk: Arc<Disk>, config: &DeadLettersConfig) -> Result<Self> {
-        let totals = disk.read(read_totals).await?;
-        let atomics = [AtomicU64::new(totals.count), AtomicU64::new(totals.bytes)];
-        Ok(Self { disk, max_bytes: config.max_bytes.as_u64(), totals: Arc::new(atomics) })
+    #[must_use]
+    pub fn new(disk: Arc<Disk>, config: &DeadLettersConfig) -> Self {
+        Self { disk, max_bytes: config.max_bytes.as_u64() }
     }
 
     /// Keeps a letter with its object's bytes, and answers it as it is kept. Of an object that
@@ -78,8 +65,10 @@ impl DeadLetters {
         evidence: Option<Evidence>,
     ) -> Result<DeadLetter> {
         let evidence = evidence.map(|evidence| written(&letter, &evidence)).transpose()?;
-        let effort = Effort { bytes: data.len() as u64 + 1024, sync: true, releases: false };
-        let (max_bytes, shared) = (self.max_bytes, self.totals.clone());
+        let beside = evidence.as_ref().map_or(0, |(_, text)| text.len());
+        let bytes = (data.len() + beside) as u64 + 1024;
+        let effort = Effort { bytes, sync: true, releases: false };
+        let max_bytes = self.max_bytes;
         let kept = self.disk.write(effort, move |change| {
             let tables = change.tables;
             let mut letter = letter;
@@ -92,23 +81,19 @@ impl DeadLetters {
                 repeats = letter.size <= old.size;
                 totals = totals.without(&old, length);
             }
-            letter.recorded = evidence.as_ref().map(|(recorded, _)| *recorded);
-            let mut encoded = encode(&letter)?;
-            let needed = encoded.len() as u64 + letter.size;
-            let beside = evidence.as_ref().map_or(0, |(recorded, _)| recorded.bytes);
-            let fits = totals.bytes.saturating_add(needed).saturating_add(beside) <= max_bytes;
-            let evidence = evidence.filter(|_| fits);
-            if evidence.is_none() {
-                letter.recorded = None;
-                encoded = encode(&letter)?;
-            }
-            let needed = encoded.len() as u64 + letter.size;
+            let needed = encode(&letter)?.len() as u64 + letter.size;
+            let taken = totals.bytes.saturating_add(needed);
             // An object that is here already takes no room that it did not have.
-            if !repeats && totals.bytes.saturating_add(needed) > max_bytes {
+            if !repeats && taken > max_bytes {
                 return Err(full(totals.bytes, needed, max_bytes));
             }
+            let fits = |recorded: &Recorded| taken.saturating_add(recorded.bytes) <= max_bytes;
+            let evidence = evidence.filter(|(recorded, _)| fits(recorded));
+            letter.recorded = evidence.as_ref().map(|(recorded, _)| *recorded);
+            let encoded = encode(&letter)?;
             totals.count += 1;
-            totals.bytes = totals.bytes.saturating_add(needed + letter.beside());
+            let kept = encoded.len() as u64 + letter.size + letter.beside();
+            totals.bytes = totals.bytes.saturating_add(kept);
             change.batch.insert(&tables.letters, letter.id.as_bytes(), encoded);
             change.batch.insert(&tables.letter_payloads, letter.id.as_bytes(), data);
             let beside = evidence_key(&letter.id);
@@ -117,11 +102,9 @@ impl DeadLetters {
                 None => change.batch.remove(&tables.letter_payloads, beside),
             }
             change.batch.insert(&tables.meta, TOTALS, totals.encoded());
-            Ok((letter, totals))
+            Ok(letter)
         });
-        let (letter, totals) = kept.await?;
-        totals.publish(&shared);
-        Ok(letter)
+        kept.await
     }
 
     /// The letter with this id, or the only one whose id starts so.
@@ -211,29 +194,27 @@ impl DeadLetters {
         let removed = self.disk.write(effort, move |change| {
             let tables = change.tables;
             let totals = read_totals(tables)?;
-            let Some((letter, length)) = row(tables, &id)? else { return Ok(None) };
+            let Some((letter, length)) = row(tables, &id)? else { return Ok(false) };
             if attempts.is_some_and(|attempts| letter.attempts != attempts) {
-                return Ok(None);
+                return Ok(false);
             }
             let totals = totals.without(&letter, length);
             change.batch.remove(&tables.letters, id.as_bytes());
             change.batch.remove(&tables.letter_payloads, id.as_bytes());
             change.batch.remove(&tables.letter_payloads, evidence_key(&id));
             change.batch.insert(&tables.meta, TOTALS, totals.encoded());
-            Ok(Some(totals))
+            Ok(true)
         });
-        let removed = removed.await?;
-        if let Some(totals) = removed {
-            totals.publish(&self.totals);
-        }
-        Ok(removed.is_some())
+        removed.await
     }
 
     /// How many letters there are, and what they take.
-    #[must_use]
-    pub fn totals(&self) -> Totals {
-        let [count, bytes] = &*self.totals;
-        Totals { count: count.load(Ordering::Relaxed), bytes: bytes.load(Ordering::Relaxed) }
+    ///
+    /// # Errors
+    ///
+    /// When the data directory cannot be read.
+    pub async fn totals(&self) -> Result<Totals> {
+        self.disk.read(read_totals).await
     }
 
     /// Bytes that letters may take.
@@ -245,7 +226,7 @@ impl DeadLetters {
 
 impl fmt::Debug for DeadLetters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DeadLetters").field("totals", &self.totals()).finish_non_exhaustive()
+        f.debug_struct("DeadLetters").field("max_bytes", &self.max_bytes).finish_non_exhaustive()
     }
 }
 
@@ -257,11 +238,6 @@ impl Totals {
 
     fn encoded(self) -> Vec<u8> {
         [self.count.to_be_bytes(), self.bytes.to_be_bytes()].concat()
-    }
-
-    fn publish(self, [count, bytes]: &[AtomicU64; 2]) {
-        count.store(self.count, Ordering::Relaxed);
-        bytes.store(self.bytes, Ordering::Relaxed);
     }
 }
 

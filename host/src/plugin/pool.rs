@@ -287,13 +287,16 @@ impl Pool {
             Err(broken) => broken,
         };
         self.metrics.failed(C::STAGE, broken.cause());
-        tracing::warn!(
-            plugin = self.plugin.name(),
-            stage = %C::STAGE,
-            objects = group.len(),
-            cause = self.plugin.secrets().text(&broken.to_string()),
-            "plugin call failed",
-        );
+        // Who asks for a reproduction is shown the failure anyway.
+        if self.tape.is_none() {
+            tracing::warn!(
+                plugin = self.plugin.name(),
+                stage = %C::STAGE,
+                objects = group.len(),
+                cause = self.plugin.secrets().text(&broken.to_string()),
+                "plugin call failed",
+            );
+        }
         if last {
             let (name, secrets) = (self.plugin.name(), self.plugin.secrets());
             return vec![Err(broken.into_fault(name, C::STAGE, secrets))];

@@ -231,7 +231,7 @@ impl Answering {
         let number = self.calls + 1;
         let recorded = match self.record.calls.get(self.calls) {
             Some(call) if call.asks_as(asked) && matches!(call.answer, Answer::Cut) => {
-                "no answer to it, because that was too long to be recorded".to_owned()
+                "no answer to it, because there was no more room".to_owned()
             }
             Some(call) if call.asks_as(asked) => {
                 self.calls += 1;

@@ -28,7 +28,7 @@ pub(super) async fn list(State(node): State<Arc<Node>>, uri: Uri) -> Result<Json
     let limit = query.limit.unwrap_or(PAGE).clamp(1, PAGE);
     let page = node.dead_letters.list(query.after, limit).await?;
     let next = page.last().filter(|_| page.len() >= limit).map(|letter| letter.id.clone());
-    let totals = node.dead_letters.totals();
+    let totals = node.dead_letters.totals().await?;
     Ok(Json(json!({
         "success": true,
         "dead_letters": page.iter().map(line).collect::<Vec<_>>(),
