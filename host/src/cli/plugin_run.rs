@@ -21,8 +21,8 @@ use std::path::{Path, PathBuf};
 /// its clocks and its random numbers are answered from what was recorded when that one failed, so
 /// that nothing is reached or changed, no server has to run, and the outcome is the same each time.
 ///
-/// Give the component that failed to see the failure again, in a debugger if need be, and a mended
-/// one to see what it would have answered. A component that makes other calls than the one that
+/// Give the component that failed to see the failure again, and a mended one to see what it would
+/// have answered. A component that makes other calls than the one that
 /// failed cannot be answered: the first such call is shown beside the one that was recorded. Try
 /// such a component with `framedb dlq replay ID --plugin FILE`, which asks the real servers.
 ///
