@@ -447,6 +447,8 @@ impl Config {
         for (name, plugin) in &self.plugins {
             let wrong = plugin.grants.problems(&instances).into_iter();
             problems.extend(wrong.map(|problem| format!("plugins.{name}.grants{problem}")));
+            let unset = plugin.problems();
+            problems.extend(unset.map(|problem| format!("plugins.{name}{problem}")));
         }
     }
 

@@ -22,6 +22,7 @@ use std::{
     },
     time::Instant,
 };
+use tokio_util::task::TaskTracker;
 
 /// A node's parts, shared by its doors.
 #[derive(Debug)]
@@ -60,6 +61,8 @@ pub struct Node {
     pub telemetry: Telemetry,
     /// Whether its instances and its registry can be used.
     pub health: Arc<Health>,
+    /// What goes on whoever asked for it.
+    pub(crate) tasks: TaskTracker,
     /// When it started.
     pub started: Instant,
     pub(crate) ready: AtomicBool,

@@ -275,8 +275,7 @@ impl Builder {
         let instances = Arc::new(instances);
         let look = Health::first(&config, instances.clone(), registry.clone(), telemetry.clone());
         let health = Arc::new(look.await?);
-        let dead_letters = DeadLetters::open(disk.clone(), &config.dead_letters).await?;
-        let dead_letters = Arc::new(dead_letters);
+        let dead_letters = Arc::new(DeadLetters::new(disk.clone(), &config.dead_letters));
         let intents = Arc::new(Intents::new(disk));
         let pending = intents.pending().await?;
         let recovery = Arc::new(Recovery::new(pending));
@@ -364,6 +363,7 @@ impl Builder {
             pipelines,
             telemetry,
             health,
+            tasks: tasks.clone(),
             started: Instant::now(),
             ready: AtomicBool::new(false),
             config,

@@ -79,6 +79,14 @@ fn a_replay_through_a_fixed_plugin_stores_what_an_unchanged_one_does_not() {
     super::ended(&stored, 0, "stored a in disk (storage), 5 B, on the disk\n", &via);
     assert_eq!(operator.run("get a").stdout, "hello");
     assert_eq!(operator.run("dlq ls").stdout, "");
+    for nothing in ["dlq replay --all", "dlq drop --all"] {
+        super::ended(
+            &operator.run(nothing),
+            0,
+            "",
+            &format!("{via}there are no such dead letters\n"),
+        );
+    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod dlq;
 mod help;
 mod offline;
 mod plugins;
+mod reproducing;
 mod running;
 mod serving;
 mod writers;

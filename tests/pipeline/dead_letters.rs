@@ -4,8 +4,11 @@
 use bytes::Bytes;
 use bytesize::ByteSize;
 use framedb_core::{FailureClass, Outcome, Receipt, Stage};
-use framedb_host::dead_letters::DeadLetter;
-use framedb_tests::{Build, Describe, TestNode, arrival, component, failure, misbehaving, stored};
+use framedb_host::dead_letters::{DeadLetter, Sent, letter_id};
+use framedb_host::pipeline::Action;
+use framedb_tests::{
+    Build, Describe, TestNode, arrival, component, failure, key, misbehaving, stored,
+};
 use std::time::Duration;
 
 /// A node on which what never ends is found soon.
@@ -151,7 +154,7 @@ async fn a_replay_through_a_fixed_plugin_stores_the_object_and_ends_the_letter()
         assert_eq!((&*receipt.id, &*receipt.key), ("i", "a"));
         assert_eq!(node.get("a").await, "payload of a");
         assert!(letters(&node).await.is_empty(), "{stage}");
-        assert_eq!(node.node().dead_letters.totals().bytes, 0);
+        assert_eq!(node.node().dead_letters.totals().await.unwrap().bytes, 0);
         // The node's own traffic has the plugin that it had.
         let still = failure(node.ingest(arrival("b").order(stage, "trap")).await);
         assert_eq!(still.class, FailureClass::Trap);
@@ -184,6 +187,94 @@ async fn parts_of_a_split_object_are_kept_and_replayed_by_themselves() {
     }
     assert_eq!(node.get("a/1").await, "child 1");
     assert!(letters(&node).await.is_empty());
+}
+
+#[tokio::test]
+async fn parts_of_a_replayed_object_are_kept_in_its_place_and_halt_nothing() {
+    let node = misbehaving()
+        .config(|config| {
+            config.pipelines.get_mut("default").unwrap().policy.trap = Action::Halt;
+        })
+        .start()
+        .await;
+    let meta = r#"{"ingest":"split","children":2,"serialize":"trap"}"#;
+    let object = Sent {
+        id: "i".into(),
+        key: key("a"),
+        source: "".into(),
+        kind: None,
+        framedb_id: Some("disk".into()),
+        content_type: None,
+        metadata: meta.into(),
+        attributes: [].into(),
+    };
+    let whole = DeadLetter {
+        id: letter_id("i", "", "default"),
+        object,
+        size: 1,
+        pipeline: "default".into(),
+        from: 0,
+        stage: Stage::Ingest,
+        plugin: None,
+        class: FailureClass::Trap,
+        error: "it failed".into(),
+        backtrace: Vec::new(),
+        recorded: None,
+        attempts: 1,
+        first_at: 1,
+        last_at: 1,
+    };
+    let whole = node.node().dead_letters.keep(whole, "x".into(), None).await.unwrap();
+    let receipt = replay(&node, &whole, None).await;
+    let Outcome::DeadLettered { id, reason } = &receipt.outcome else { panic!("{receipt:?}") };
+    assert!(reason.starts_with("part `a/"), "{reason}");
+    let kept = letters(&node).await;
+    let mut keys: Vec<_> = kept.iter().map(|letter| letter.object.key.as_str()).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, ["a/0", "a/1"]);
+    assert!(kept.iter().any(|letter| letter.id == *id));
+    let _ = stored(node.ingest(arrival("b")).await);
+}
+
+#[tokio::test]
+async fn senders_that_count_from_one_each_have_letters_of_their_own() {
+    let node = misbehaving().start().await;
+    let poison = |source| arrival("a").id("1").source(source).order("ingest", "trap");
+    let one = letter(&node, node.ingest(poison("cam-1")).await).await;
+    let other = letter(&node, node.ingest(poison("cam-2")).await).await;
+    assert_ne!(one.id, other.id);
+    let again = letter(&node, node.ingest(poison("cam-1")).await).await;
+    assert_eq!((again.id, again.attempts), (one.id, 2));
+}
+
+#[tokio::test]
+async fn an_object_that_is_too_large_for_the_queue_is_refused_with_its_size_and_the_bound() {
+    let node = misbehaving()
+        .config(|config| config.dead_letters.max_bytes = ByteSize::kib(4))
+        .start()
+        .await;
+    let large = arrival("a").order("ingest", "trap").data(vec![0; 8 << 10]);
+    let refused = failure(node.ingest(large).await).message;
+    assert!(refused.contains("the object needs ") && !refused.contains(" 0 B"), "{refused}");
+    assert!(refused.contains("all of them may take 4.0 KiB"), "{refused}");
+}
+
+#[tokio::test]
+async fn what_a_plugin_saw_is_kept_of_an_object_that_it_failed_on_alone() {
+    let node = misbehaving().start().await;
+    let meta = r#"{"ingest":"changed","serialize":"trap"}"#;
+    for others in [0, 3] {
+        let mut objects = vec![arrival("culprit").meta(meta)];
+        objects.extend((0..others).map(|n| arrival(&format!("other-{n}"))));
+        let mut receipts = node.ingest_all(objects).await;
+        let kept = letter(&node, receipts.remove(0)).await;
+        assert!(kept.recorded.is_some_and(|recorded| !recorded.truncated), "{kept:?}");
+        let evidence = node.node().dead_letters.evidence(&kept.id).await.unwrap().unwrap();
+        let seen = evidence.seen;
+        assert_eq!(seen.data.unwrap(), "tirpluc fo daolyap", "another plugin had changed it");
+        assert_eq!((seen.envelope.key.as_str(), seen.attempt), ("culprit", 1));
+        assert_eq!(payload(&node, &kept).await, "payload of culprit");
+    }
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ pub const PLUGINS: [&str; 10] = [
 ];
 
 /// The guests that the tests run, by package.
-pub const FIXTURES: [&str; 36] = [
+pub const FIXTURES: [&str; 37] = [
     "fixture-keyvalue",
     "fixture-asks-http",
     "fixture-asks-redis",
@@ -41,6 +41,7 @@ pub const FIXTURES: [&str; 36] = [
     "fixture-reverse-v1",
     "fixture-reverse-v2",
     "fixture-rot-v2",
+    "fixture-told",
     "fixture-wrong-world",
     "fixture-wants-missing",
     "fixture-wants-sockets",

@@ -53,7 +53,8 @@ pub(crate) struct Show {
 
 /// Write objects as they were sent, and what is known of them, to files.
 ///
-/// ID.bin has the object's bytes, ID.json its envelope, its failure and the backtrace. The dead
+/// ID.bin has the object's bytes, ID.json its envelope, its failure, the backtrace, and what the
+/// plugin was told until it failed: `framedb plugin run` reproduces the failure from them. The dead
 /// letters stay.
 #[derive(Debug, Args)]
 pub(crate) struct Export {
@@ -61,7 +62,7 @@ pub(crate) struct Export {
     #[arg(required = true, value_name = "ID")]
     ids: Vec<String>,
 
-    /// The folder to write to; it must exist.
+    /// The folder to write to; it is made if it does not exist.
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     to: PathBuf,
 
@@ -140,8 +141,8 @@ impl Ls {
         }
         let number = |name: &str| page.get(name).and_then(Value::as_u64).unwrap_or_default();
         output::note(&format!(
-            "{} dead letters, {} of {}",
-            number("count"),
+            "{}, {} of {}",
+            output::count(number("count"), "dead letter"),
             output::size(number("bytes")),
             output::size(number("max_bytes"))
         ));
@@ -152,7 +153,10 @@ impl Ls {
 impl Show {
     async fn run(self) -> Result<()> {
         let node = Connection::open(&self.node).await?;
-        let letter = get(&node, &self.id).await?;
+        let letter = match self.json {
+            true => whole(&node, &self.id).await?,
+            false => get(&node, &self.id).await?,
+        };
         node.close().await;
         if self.json {
             return output::data(&serde_json::to_string_pretty(&letter)?);
@@ -167,8 +171,10 @@ impl Show {
 impl Export {
     async fn run(self) -> Result<()> {
         let node = Connection::open(&self.node).await?;
+        std::fs::create_dir_all(&self.to)
+            .with_context(|| format!("cannot make the folder {}", self.to.display()))?;
         for id in &self.ids {
-            let letter = get(&node, id).await?;
+            let letter = whole(&node, id).await?;
             let id = text(&letter, "id");
             let path = request::dead_letter(id, "/payload");
             let answer = request::call(&node, Method::GET, &path).await?;
@@ -200,13 +206,18 @@ impl Replay {
             checked
         })
         .await?;
-        let mut failed = 0;
+        let mut failed = 0_u64;
         let ids = self.which.ids(&node).await?;
         for id in &ids {
             let path = request::dead_letter(id, "/replay");
             let answer = request::post(&node, &path, component.clone()).await?;
             match request::succeeded(answer).await {
-                Ok(answer) => output::data(&put::line(&request::read_json(answer).await?))?,
+                Ok(answer) => {
+                    let receipt = request::read_json(answer).await?;
+                    // A part of it failed, and is kept in its place.
+                    failed += u64::from(text(&receipt, "outcome") == "dead-lettered");
+                    output::data(&put::line(&receipt))?;
+                }
                 Err(error) => {
                     failed += 1;
                     output::note(&format!("{id}: {error:#}"));
@@ -244,6 +255,9 @@ impl Which {
             return Ok(self.ids.clone());
         }
         let (letters, _) = all(node, self.pipeline.as_deref()).await?;
+        if letters.is_empty() {
+            output::note("there are no such dead letters");
+        }
         Ok(letters.iter().map(|letter| text(letter, "id").to_owned()).collect())
     }
 }
@@ -282,6 +296,24 @@ async fn all(node: &Connection, pipeline: Option<&str>) -> Result<(Vec<Value>, V
     Ok((letters, page))
 }
 
+/// A dead letter with its evidence in it.
+pub(super) async fn whole(node: &Connection, id: &str) -> Result<Value> {
+    let mut letter = get(node, id).await?;
+    let path = request::dead_letter(text(&letter, "id"), "/evidence");
+    let mut answer = request::json(node, Method::GET, &path).await?;
+    if let (Some(letter), Some(evidence)) = (letter.as_object_mut(), answer.get_mut("evidence")) {
+        letter.insert("evidence".into(), evidence.take());
+    }
+    Ok(letter)
+}
+
+/// The object's bytes.
+pub(super) async fn payload(node: &Connection, letter: &Value) -> Result<Bytes> {
+    let path = request::dead_letter(text(letter, "id"), "/payload");
+    let answer = request::call(node, Method::GET, &path).await?;
+    request::read(request::succeeded(answer).await?).await
+}
+
 async fn get(node: &Connection, id: &str) -> Result<Value> {
     let answer = request::json(node, Method::GET, &request::dead_letter(id, "")).await?;
     answer.get("dead_letter").cloned().context("the node's answer has no dead letter")
@@ -313,6 +345,18 @@ fn line(letter: &Value) -> String {
     )
 }
 
+/// What is recorded of the call that failed.
+fn summary(recorded: &Value) -> String {
+    let calls = output::count(number(recorded, "calls"), "host call");
+    let readings = output::count(number(recorded, "readings"), "reading");
+    let truncated = match recorded.get("truncated").and_then(Value::as_bool) {
+        Some(true) => ", truncated",
+        _ => "",
+    };
+    let size = output::size(number(recorded, "bytes"));
+    format!("{calls}, {readings} of clocks, random numbers, {size}{truncated}")
+}
+
 /// All that a person wants to know of a dead letter.
 fn lines(letter: &Value) -> Vec<String> {
     let object = letter.get("object").unwrap_or(&Value::Null);
@@ -338,6 +382,9 @@ fn lines(letter: &Value) -> Vec<String> {
     add("digest", text(plugin, "digest"));
     add("class", text(letter, "class"));
     add("error", text(letter, "error"));
+    if let Some(recorded) = letter.get("recorded").filter(|recorded| recorded.is_object()) {
+        add("recorded", &summary(recorded));
+    }
     add("attempts", &number(letter, "attempts").to_string());
     add("first", text(letter, "first_at"));
     add("last", text(letter, "last_at"));

@@ -12,6 +12,8 @@ pub(crate) enum Exit {
     Failed = 1,
     /// Not tried: the arguments make no sense.
     Misused = 2,
+    /// A component asked for something else than is recorded.
+    Otherwise = 3,
 }
 
 /// Arguments that make no sense together; what clap cannot see.
@@ -25,6 +27,18 @@ impl fmt::Display for Misuse {
 }
 
 impl std::error::Error for Misuse {}
+
+/// A component asked for something else than is recorded, and how so.
+#[derive(Debug)]
+pub(super) struct Otherwise(pub(super) String);
+
+impl fmt::Display for Otherwise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the component asked for something else than is recorded: {}", self.0)
+    }
+}
+
+impl std::error::Error for Otherwise {}
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
@@ -50,6 +64,8 @@ fn exit(error: &Error) -> Exit {
         Exit::Done
     } else if error.chain().any(|cause| cause.is::<Misuse>()) {
         Exit::Misused
+    } else if error.chain().any(|cause| cause.is::<Otherwise>()) {
+        Exit::Otherwise
     } else {
         Exit::Failed
     }

@@ -30,6 +30,7 @@ mod dlq;
 mod grants;
 mod pipelines;
 mod plugin;
+mod plugin_run;
 
 mod check;
 mod keys;
@@ -127,6 +128,8 @@ mod tests {
             "framedb pop q",
             "framedb instances --json",
             "framedb plugin inspect serialize-lz4",
+            "framedb plugin run fixed.wasm --dlq 1f0c",
+            "framedb plugin run fixed.wasm --letter folder/1f0c.json",
             "framedb pipelines resume default",
             "framedb dlq ls --pipeline default --json",
             "framedb dlq show 1f0c",
@@ -141,6 +144,7 @@ mod tests {
         }
         assert!(Cli::try_parse_from(["framedb", "put", "f", "--type", "queue"]).is_err());
         assert!(Cli::try_parse_from(["framedb", "rm"]).is_err());
+        assert!(Cli::try_parse_from(["framedb", "plugin", "run", "f.wasm"]).is_err());
         assert!(Cli::try_parse_from(["framedb", "dlq", "drop"]).is_err());
         assert!(Cli::try_parse_from(["framedb", "dlq", "replay", "a", "--all"]).is_err());
     }

@@ -1,6 +1,6 @@
-//! `framedb plugin`: components, without a node.
+//! `framedb plugin`: components, away from a node.
 
-use super::{grants::Grants, output};
+use super::{grants::Grants, output, plugin_run::Run};
 use anyhow::Result;
 use bytes::Bytes;
 use clap::Subcommand;
@@ -22,6 +22,7 @@ pub(crate) enum Plugin {
         plugin: String,
     },
     Grants(Grants),
+    Run(Run),
 }
 
 impl Plugin {
@@ -29,6 +30,7 @@ impl Plugin {
         match self {
             Self::Inspect { plugin } => inspect(&plugin).await,
             Self::Grants(grants) => grants.run().await,
+            Self::Run(run) => run.run().await,
         }
     }
 }

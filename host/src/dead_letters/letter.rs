@@ -1,5 +1,6 @@
 //! `DeadLetter`: what is kept of an object that could not be stored, beside its bytes.
 
+use super::evidence::Recorded;
 use framedb_core::{Attribute, Envelope, FailureClass, Key, Kind, Stage};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -34,6 +35,9 @@ pub struct DeadLetter {
     /// Where the plugin was when it failed, innermost first, a frame a line.
     #[serde(default)]
     pub backtrace: Vec<String>,
+    /// What is recorded of the call that failed, if its object was alone in it.
+    #[serde(default)]
+    pub recorded: Option<Recorded>,
     /// How often it was tried.
     pub attempts: u32,
     /// When it failed first, in milliseconds since the Unix epoch.
@@ -49,6 +53,13 @@ pub struct Culprit {
     pub name: String,
     /// `sha256:<hex>` of its component.
     pub digest: String,
+}
+
+impl DeadLetter {
+    /// Bytes that are kept beside it and its object.
+    pub(super) fn beside(&self) -> u64 {
+        self.recorded.map_or(0, |recorded| recorded.bytes)
+    }
 }
 
 /// An envelope as its sender wrote it.
@@ -108,10 +119,17 @@ impl Sent {
 }
 
 /// The id of an object's dead letter. It follows from the object's own id, so that a sender that
-/// tries again finds the letter there is; the object's id itself may be any text.
+/// tries again finds the letter there is; the object's id itself may be any text. Senders that
+/// count from one each have letters of their own, where they say who they are or have pipelines of
+/// their own.
 #[must_use]
-pub fn letter_id(object_id: &str) -> Arc<str> {
-    let digest = Sha256::digest(object_id.as_bytes());
+pub fn letter_id(object_id: &str, source: &str, pipeline: &str) -> Arc<str> {
+    let mut digest = Sha256::new();
+    for part in [object_id, source, pipeline] {
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part);
+    }
+    let digest = digest.finalize();
     let text = digest.iter().take(ID_BYTES).fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text

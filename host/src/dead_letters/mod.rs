@@ -6,9 +6,11 @@
 //! drops it.
 
 mod config;
+mod evidence;
 mod letter;
 
 pub use config::DeadLettersConfig;
+pub use evidence::{Evidence, Recorded, Seen};
 pub use letter::{Culprit, DeadLetter, Sent, letter_id};
 
 use crate::{
@@ -17,13 +19,8 @@ use crate::{
 };
 use bytes::Bytes;
 use bytesize::ByteSize;
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use serde::{Serialize, de::DeserializeOwned};
+use std::{fmt, sync::Arc};
 
 /// The name under which `meta` holds how many letters there are, and their bytes.
 const TOTALS: &str = "dead-letters";
@@ -35,8 +32,6 @@ const LEAST_PREFIX: usize = 4;
 pub struct DeadLetters {
     disk: Arc<Disk>,
     max_bytes: u64,
-    /// As the last commit wrote them, for metrics.
-    totals: Arc<[AtomicU64; 2]>,
 }
 
 /// How many letters there are, and what they take.
@@ -50,27 +45,30 @@ pub struct Totals {
 
 impl DeadLetters {
     /// The queue in a data directory.
-    ///
-    /// # Errors
-    ///
-    /// When the directory cannot be read.
-    pub async fn open(disk: Arc<Disk>, config: &DeadLettersConfig) -> Result<Self> {
-        let totals = disk.read(read_totals).await?;
-        let atomics = [AtomicU64::new(totals.count), AtomicU64::new(totals.bytes)];
-        Ok(Self { disk, max_bytes: config.max_bytes.as_u64(), totals: Arc::new(atomics) })
+    #[must_use]
+    pub fn new(disk: Arc<Disk>, config: &DeadLettersConfig) -> Self {
+        Self { disk, max_bytes: config.max_bytes.as_u64() }
     }
 
     /// Keeps a letter with its object's bytes, and answers it as it is kept. Of an object that
     /// has one already the attempts add up, and everything else is the newest. It is on the disk
-    /// itself when this returns.
+    /// itself when this returns. Evidence for which there is no room is left out.
     ///
     /// # Errors
     ///
     /// *Full* when there is no room; otherwise what the data directory says. Nothing is kept
     /// then, and an earlier letter of the object stays as it was.
-    pub async fn keep(&self, letter: DeadLetter, data: Bytes) -> Result<DeadLetter> {
-        let effort = Effort { bytes: data.len() as u64 + 1024, sync: true, releases: false };
-        let (max_bytes, shared) = (self.max_bytes, self.totals.clone());
+    pub async fn keep(
+        &self,
+        letter: DeadLetter,
+        data: Bytes,
+        evidence: Option<Evidence>,
+    ) -> Result<DeadLetter> {
+        let evidence = evidence.map(|evidence| written(&letter, &evidence)).transpose()?;
+        let beside = evidence.as_ref().map_or(0, |(_, text)| text.len());
+        let bytes = (data.len() + beside) as u64 + 1024;
+        let effort = Effort { bytes, sync: true, releases: false };
+        let max_bytes = self.max_bytes;
         let kept = self.disk.write(effort, move |change| {
             let tables = change.tables;
             let mut letter = letter;
@@ -83,22 +81,30 @@ impl DeadLetters {
                 repeats = letter.size <= old.size;
                 totals = totals.without(&old, length);
             }
-            let encoded = encode(&letter)?;
-            let needed = encoded.len() as u64 + letter.size;
+            let needed = encode(&letter)?.len() as u64 + letter.size;
+            let taken = totals.bytes.saturating_add(needed);
             // An object that is here already takes no room that it did not have.
-            if !repeats && totals.bytes.saturating_add(needed) > max_bytes {
+            if !repeats && taken > max_bytes {
                 return Err(full(totals.bytes, needed, max_bytes));
             }
+            let fits = |recorded: &Recorded| taken.saturating_add(recorded.bytes) <= max_bytes;
+            let evidence = evidence.filter(|(recorded, _)| fits(recorded));
+            letter.recorded = evidence.as_ref().map(|(recorded, _)| *recorded);
+            let encoded = encode(&letter)?;
             totals.count += 1;
-            totals.bytes = totals.bytes.saturating_add(needed);
+            let kept = encoded.len() as u64 + letter.size + letter.beside();
+            totals.bytes = totals.bytes.saturating_add(kept);
             change.batch.insert(&tables.letters, letter.id.as_bytes(), encoded);
             change.batch.insert(&tables.letter_payloads, letter.id.as_bytes(), data);
+            let beside = evidence_key(&letter.id);
+            match evidence {
+                Some((_, text)) => change.batch.insert(&tables.letter_payloads, beside, text),
+                None => change.batch.remove(&tables.letter_payloads, beside),
+            }
             change.batch.insert(&tables.meta, TOTALS, totals.encoded());
-            Ok((letter, totals))
+            Ok(letter)
         });
-        let (letter, totals) = kept.await?;
-        totals.publish(&shared);
-        Ok(letter)
+        kept.await
     }
 
     /// The letter with this id, or the only one whose id starts so.
@@ -143,6 +149,20 @@ impl DeadLetters {
             .await
     }
 
+    /// What a letter's plugin failed with, where that is known.
+    ///
+    /// # Errors
+    ///
+    /// When the data directory cannot be read.
+    pub async fn evidence(&self, id: &str) -> Result<Option<Evidence>> {
+        let key = evidence_key(id);
+        let read = self.disk.read(move |tables| {
+            let found = tables.letter_payloads.get(key).map_err(failed_read)?;
+            found.map(|row| decode(&row)).transpose()
+        });
+        read.await
+    }
+
     /// Letters in the order of their ids, at most `limit` of those behind `after`.
     ///
     /// # Errors
@@ -174,28 +194,27 @@ impl DeadLetters {
         let removed = self.disk.write(effort, move |change| {
             let tables = change.tables;
             let totals = read_totals(tables)?;
-            let Some((letter, length)) = row(tables, &id)? else { return Ok(None) };
+            let Some((letter, length)) = row(tables, &id)? else { return Ok(false) };
             if attempts.is_some_and(|attempts| letter.attempts != attempts) {
-                return Ok(None);
+                return Ok(false);
             }
             let totals = totals.without(&letter, length);
             change.batch.remove(&tables.letters, id.as_bytes());
             change.batch.remove(&tables.letter_payloads, id.as_bytes());
+            change.batch.remove(&tables.letter_payloads, evidence_key(&id));
             change.batch.insert(&tables.meta, TOTALS, totals.encoded());
-            Ok(Some(totals))
+            Ok(true)
         });
-        let removed = removed.await?;
-        if let Some(totals) = removed {
-            totals.publish(&self.totals);
-        }
-        Ok(removed.is_some())
+        removed.await
     }
 
     /// How many letters there are, and what they take.
-    #[must_use]
-    pub fn totals(&self) -> Totals {
-        let [count, bytes] = &*self.totals;
-        Totals { count: count.load(Ordering::Relaxed), bytes: bytes.load(Ordering::Relaxed) }
+    ///
+    /// # Errors
+    ///
+    /// When the data directory cannot be read.
+    pub async fn totals(&self) -> Result<Totals> {
+        self.disk.read(read_totals).await
     }
 
     /// Bytes that letters may take.
@@ -207,23 +226,18 @@ impl DeadLetters {
 
 impl fmt::Debug for DeadLetters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DeadLetters").field("totals", &self.totals()).finish_non_exhaustive()
+        f.debug_struct("DeadLetters").field("max_bytes", &self.max_bytes).finish_non_exhaustive()
     }
 }
 
 impl Totals {
     fn without(self, letter: &DeadLetter, row: usize) -> Self {
-        let bytes = self.bytes.saturating_sub(row as u64 + letter.size);
+        let bytes = self.bytes.saturating_sub(row as u64 + letter.size + letter.beside());
         Self { count: self.count.saturating_sub(1), bytes }
     }
 
     fn encoded(self) -> Vec<u8> {
         [self.count.to_be_bytes(), self.bytes.to_be_bytes()].concat()
-    }
-
-    fn publish(self, [count, bytes]: &[AtomicU64; 2]) {
-        count.store(self.count, Ordering::Relaxed);
-        bytes.store(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -241,14 +255,29 @@ fn row(tables: &Tables, id: &str) -> Result<Option<(DeadLetter, usize)>> {
     row.map(|row| Ok((decode(&row)?, row.len()))).transpose()
 }
 
+/// Where the evidence of a letter is, among the payloads: no id has a slash.
+fn evidence_key(id: &str) -> String {
+    format!("{id}/evidence")
+}
+
+/// Evidence as it is kept, and what the letter says of it.
+fn written(letter: &DeadLetter, evidence: &Evidence) -> Result<(Recorded, Vec<u8>)> {
+    let text = to_json(&letter.id, evidence)?;
+    Ok((Recorded::of(evidence, text.len()), text))
+}
+
 fn encode(letter: &DeadLetter) -> Result<Vec<u8>> {
-    serde_json::to_vec(letter).map_err(|cause| {
-        let message = format!("cannot write the dead letter {}", letter.id);
+    to_json(&letter.id, letter)
+}
+
+fn to_json(id: &str, value: &impl Serialize) -> Result<Vec<u8>> {
+    serde_json::to_vec(value).map_err(|cause| {
+        let message = format!("cannot write the dead letter {id}");
         Error::new(ErrorKind::Invalid, message).with_source(cause)
     })
 }
 
-fn decode(row: &[u8]) -> Result<DeadLetter> {
+fn decode<T: DeserializeOwned>(row: &[u8]) -> Result<T> {
     serde_json::from_slice(row).map_err(|cause| {
         Error::new(ErrorKind::Corrupt, "cannot read a dead letter on the disk").with_source(cause)
     })
@@ -259,8 +288,16 @@ fn failed_read(cause: fjall::Error) -> Error {
 }
 
 fn full(taken: u64, needed: u64, most: u64) -> Error {
+    let alone = needed > most;
     let (taken, needed) = (ByteSize::b(taken), ByteSize::b(needed));
     let most = ByteSize::b(most);
+    if alone {
+        let message = format!(
+            "the object needs {needed} as a dead letter, and all of them may take {most} \
+             (dead-letters.max-bytes)"
+        );
+        return Error::new(ErrorKind::Full, message).with_hint("raise `dead-letters.max-bytes`");
+    }
     Error::new(
         ErrorKind::Full,
         format!(

@@ -6,7 +6,7 @@ use super::{
     policy::Action,
 };
 use crate::{
-    dead_letters::{Culprit, DeadLetter, letter_id},
+    dead_letters::{Culprit, DeadLetter, Evidence, Seen, letter_id},
     plugin::{Fault, Pool},
 };
 use framedb_core::{Failure, FailureClass, Outcome, Route};
@@ -96,8 +96,10 @@ impl Pipeline {
         let pipeline = self.clone();
         self.shared.tasks.spawn(async move {
             let (letter, data) = pipeline.letter(&item, &fault);
+            let evidence =
+                fault.record.map(|record| Evidence { seen: seen(&item), record: *record });
             let ack = pipeline.policy().ack && !item.replayed;
-            let kept = pipeline.shared.dead_letters.keep(letter, data);
+            let kept = pipeline.shared.dead_letters.keep(letter, data, evidence);
             let mut failure = fault.failure;
             let problem = match tokio::time::timeout(KEPT_WITHIN, kept).await {
                 Ok(Ok(letter)) => {
@@ -152,7 +154,7 @@ impl Pipeline {
         });
         let now = Route::millis(SystemTime::now());
         let letter = DeadLetter {
-            id: letter_id(&envelope.id),
+            id: letter_id(&envelope.id, &envelope.source, &self.name),
             attempts: (envelope.attempt + 1).saturating_sub(item.first_attempt).max(1),
             object: envelope.into(),
             size: data.len() as u64,
@@ -163,6 +165,7 @@ impl Pipeline {
             class: *class,
             error: message.clone(),
             backtrace: fault.backtrace.clone(),
+            recorded: None,
             first_at: now,
             last_at: now,
         };
@@ -178,4 +181,12 @@ impl Pipeline {
             Step::Write => None,
         }
     }
+}
+
+/// The object as the plugin of the item's step saw it.
+fn seen(item: &Item) -> Seen {
+    let envelope = item.envelope().clone();
+    // Resolve plugins see no payload.
+    let data = item.changed_data().filter(|_| item.step != Step::Resolve).cloned();
+    Seen { attempt: envelope.attempt, envelope: envelope.into(), data }
 }

@@ -182,8 +182,11 @@ impl Item {
         patience: Patience,
         parent: Arc<Parent>,
     ) -> Self {
-        let now = Instant::now();
-        Self::new(object, place, now, patience, Permit::default(), Reply::Parent(parent))
+        let (now, replayed) = (Instant::now(), parent.replayed);
+        let reply = Reply::Parent(parent);
+        let mut part = Self::new(object, place, now, patience, Permit::default(), reply);
+        part.replayed = replayed;
+        part
     }
 
     pub(crate) fn envelope(&self) -> &Envelope {
@@ -236,6 +239,11 @@ impl Item {
         (envelope, data.as_ref().unwrap_or(&self.object.data).clone())
     }
 
+    /// Its payload, where a plugin made another of what came.
+    pub(crate) fn changed_data(&self) -> Option<&Bytes> {
+        self.origin.data.as_ref().map(|_| &self.object.data)
+    }
+
     /// How the item is to be kept; known once it is resolved.
     pub(crate) fn kind(&self) -> Option<Kind> {
         self.placement.as_ref().map(|placement| placement.kind)
@@ -279,10 +287,13 @@ impl Item {
 
     /// Gives up the item in favour of the parts it was split into.
     pub(crate) fn into_parent(self, parts: usize) -> (Arc<Parent>, Envelope, Turn, Patience) {
-        let InFlight { object, place, times, permit, reply, deadline, unreachable, .. } = *self.0;
+        let InFlight {
+            object, place, times, permit, reply, deadline, unreachable, replayed, ..
+        } = *self.0;
         let envelope = object.envelope.clone();
         let parent = Parent {
             envelope: object.envelope,
+            replayed,
             state: Mutex::new(Parts {
                 left: parts,
                 failure: None,
@@ -327,6 +338,8 @@ impl Reply {
 #[derive(Debug)]
 pub struct Parent {
     envelope: Envelope,
+    /// Whether it comes out of the dead-letter queue, and its parts with it.
+    replayed: bool,
     // Held to count a part; never across an await.
     state: Mutex<Parts>,
 }
@@ -359,8 +372,17 @@ impl Parent {
                 parts.dead_letter.get_or_insert(Outcome::DeadLettered { id, reason });
             }
             Outcome::Failed(mut failure) => {
-                failure.message = format!("part `{}`: {}", receipt.key, failure.message);
-                parts.failure.get_or_insert(failure);
+                let reason = format!("part `{}`: {}", receipt.key, failure.message);
+                match failure.dead_letter.clone().filter(|_| self.replayed) {
+                    // What is left of it in the queue is that part.
+                    Some(id) => {
+                        parts.dead_letter.get_or_insert(Outcome::DeadLettered { id, reason });
+                    }
+                    None => {
+                        failure.message = reason;
+                        parts.failure.get_or_insert(failure);
+                    }
+                }
             }
         }
         if parts.left > 0 {

@@ -54,13 +54,15 @@ impl Pipeline {
                     Ok(keys) => self.split(pool, item, children, keys, &mut next),
                     Err(failure) => next.extend(self.plugin_failed(item, failure).await),
                 },
-                Ok(Ingested::Drop(reason)) => self.end(item, Outcome::Dropped(cut(reason)), None),
+                Ok(Ingested::Drop(reason)) => {
+                    self.end(item, Outcome::Dropped(cut(pool, &reason)), None)
+                }
                 Ok(Ingested::Reject(reason)) => {
                     let failure = rejected(pool, Stage::Ingest, reason);
                     next.extend(self.plugin_failed(item, failure).await);
                 }
                 Ok(Ingested::Retry(retry)) => {
-                    self.retry(item, cut(retry.reason), retry.after);
+                    self.retry(item, cut(pool, &retry.reason), retry.after);
                 }
                 Err(fault) => next.extend(self.plugin_failed(item, fault).await),
             }
@@ -96,13 +98,15 @@ impl Pipeline {
                         Err(failure) => next.extend(self.plugin_failed(item, failure).await),
                     }
                 }
-                Ok(Resolved::Drop(reason)) => self.end(item, Outcome::Dropped(cut(reason)), None),
+                Ok(Resolved::Drop(reason)) => {
+                    self.end(item, Outcome::Dropped(cut(pool, &reason)), None)
+                }
                 Ok(Resolved::Reject(reason)) => {
                     let failure = rejected(pool, Stage::Resolve, reason);
                     next.extend(self.plugin_failed(item, failure).await);
                 }
                 Ok(Resolved::Retry(retry)) => {
-                    self.retry(item, cut(retry.reason), retry.after);
+                    self.retry(item, cut(pool, &retry.reason), retry.after);
                 }
                 Err(fault) => next.extend(self.plugin_failed(item, fault).await),
             }
@@ -137,7 +141,7 @@ impl Pipeline {
                     next.extend(self.plugin_failed(item, failure).await);
                 }
                 Ok(Encoded::Retry(retry)) => {
-                    self.retry(item, cut(retry.reason), retry.after);
+                    self.retry(item, cut(pool, &retry.reason), retry.after);
                 }
                 Err(fault) => next.extend(self.plugin_failed(item, fault).await),
             }
@@ -268,7 +272,7 @@ fn annotate(
 
 fn rejected(pool: &Pool, stage: Stage, reason: String) -> Failure {
     let name = pool.plugin().name();
-    let message = format!("plugin `{name}` refused the object in {stage}: {}", cut(reason));
+    let message = format!("plugin `{name}` refused the object in {stage}: {}", cut(pool, &reason));
     Failure::new(FailureClass::Reject, stage, message)
 }
 
@@ -291,8 +295,9 @@ pub(super) fn refused(stage: Stage, error: &Error) -> Failure {
     Failure::new(class, stage, error.chain())
 }
 
-/// A plugin's reason, cut to what a message can carry.
-fn cut(mut reason: String) -> String {
+/// A plugin's reason without its secrets, cut to what a message can carry.
+fn cut(pool: &Pool, reason: &str) -> String {
+    let mut reason = pool.plugin().secrets().text(reason);
     if reason.len() > MAX_REASON {
         let end = (0..=MAX_REASON).rev().find(|n| reason.is_char_boundary(*n)).unwrap_or(0);
         reason.truncate(end);

@@ -9,10 +9,11 @@ use super::{
     environment::Environment,
     inspect::{Inspection, STAGES},
     instance::{Exports, IngestExports, Instance, ResolveExports, SerializeExports},
+    secrets::Secrets,
     sharing,
     state::{Budget, State},
 };
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, grants::GrantsConfig};
 use framedb_core::{Codec, Format, Stage};
 use sha2::{Digest, Sha256};
 use std::{collections::BTreeMap, fmt, sync::Arc};
@@ -25,6 +26,7 @@ pub struct Plugin {
     bytes: bytes::Bytes,
     limits: Limits,
     settings: Arc<BTreeMap<String, String>>,
+    secrets: Arc<Secrets>,
     access: Arc<Access>,
     linked: InstancePre<State>,
     interfaces: Interfaces,
@@ -57,12 +59,42 @@ impl Plugin {
         bytes: impl Into<bytes::Bytes>,
         config: &PluginConfig,
     ) -> Result<Self> {
-        let bytes = bytes.into();
-        let component = compile(engine, name, &bytes).await?;
         let access = Access::new(name.into(), &config.grants, environment);
+        Self::build(engine, name, bytes.into(), config, access, |inspection, access| {
+            inspection.check_grants(name, access.grants())
+        })
+        .await
+    }
+
+    /// As [`Plugin::load`], for calls that a record answers: nothing has to be granted, and
+    /// nothing can be reached.
+    ///
+    /// # Errors
+    ///
+    /// As [`Plugin::load`].
+    pub(crate) async fn load_offline(
+        engine: &Engine,
+        name: &str,
+        bytes: bytes::Bytes,
+        config: &PluginConfig,
+    ) -> Result<Self> {
+        let nothing = GrantsConfig::default();
+        let access = Access::new(name.into(), &nothing, &Environment::default());
+        Self::build(engine, name, bytes, config, access, |_, _| Ok(())).await
+    }
+
+    async fn build(
+        engine: &Engine,
+        name: &str,
+        bytes: bytes::Bytes,
+        config: &PluginConfig,
+        access: Access,
+        check: impl FnOnce(&Inspection, &Access) -> Result<()>,
+    ) -> Result<Self> {
+        let component = compile(engine, name, &bytes).await?;
         let inspection = Inspection::of(engine, &component);
         inspection.check(name)?;
-        inspection.check_grants(name, access.grants())?;
+        check(&inspection, &access)?;
         let failed = |what: &str, source: wasmtime::Error| {
             Error::new(ErrorKind::Plugin, format!("cannot {what} plugin `{name}`"))
                 .with_source(source.into_boxed_dyn_error())
@@ -79,12 +111,14 @@ impl Plugin {
         }
         let linked = linker.instantiate_pre(&component).map_err(|e| failed("link", e))?;
         let interfaces = Interfaces::of(&component, name)?;
+        let settings = config.setting_texts();
         let mut plugin = Self {
             name: name.into(),
             digest: digest(&bytes).into(),
             bytes,
             limits: config.limits.clone(),
-            settings: Arc::new(config.setting_texts()),
+            secrets: Arc::new(Secrets::of(&settings, &config.secret_settings)),
+            settings: Arc::new(settings),
             access: Arc::new(access),
             linked,
             interfaces,
@@ -156,6 +190,11 @@ impl Plugin {
         self.settings.clone()
     }
 
+    /// Those of its settings that nobody is shown.
+    pub(crate) fn secrets(&self) -> &Arc<Secrets> {
+        &self.secrets
+    }
+
     /// Whether it can write objects or queues itself.
     pub(super) fn writes_keys(&self) -> bool {
         self.writes_keys
@@ -211,11 +250,12 @@ impl Plugin {
         };
         // The plugin's own words on its settings.
         let unset = |what: String| refuse(what).with_kind(ErrorKind::Config);
+        let secrets = self.secrets.clone();
         let broken = |stage: Stage| {
-            let refuse = &refuse;
+            let (refuse, secrets) = (&refuse, &secrets);
             let name = name.clone();
             move |broken: super::failure::Broken| {
-                refuse(broken.into_fault(&name, stage).failure.message)
+                refuse(broken.into_fault(&name, stage, secrets).failure.message)
             }
         };
         let limits = &self.limits;
@@ -226,7 +266,8 @@ impl Plugin {
             host_calls: limits.batch_host_calls,
             log: limits.batch_log.as_u64(),
         };
-        let mut instance = Instance::new(self, budget).await.map_err(broken(Stage::Admission))?;
+        let mut instance =
+            Instance::new(self, budget, None).await.map_err(broken(Stage::Admission))?;
         if instance.exports().ingest.is_some() {
             let call = instance.call(|e| e.ingest.map(|i| i.describe), (), budget).await;
             let (description,) = call.map_err(broken(Stage::Ingest))?;

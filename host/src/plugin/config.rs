@@ -5,7 +5,7 @@ use crate::grants::GrantsConfig;
 use bytesize::ByteSize;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
 /// How instances of a plugin are used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -23,7 +23,7 @@ pub enum Isolation {
 }
 
 /// `[plugins.NAME]`: one plugin, to be named in pipelines.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct PluginConfig {
     /// The component file. Without it, NAME is one of the built-in plugins.
@@ -33,6 +33,9 @@ pub struct PluginConfig {
     /// The plugin's own settings, by their full names, such as `lz4_min_saving`. Lists and
     /// tables reach the plugin as JSON.
     pub settings: BTreeMap<String, serde_json::Value>,
+    /// Names of settings that are secret: messages and dead letters have a placeholder instead of
+    /// their values.
+    pub secret_settings: Vec<String>,
     /// What a call may use.
     pub limits: Limits,
     /// When it is left alone because it fails on everything.
@@ -83,6 +86,10 @@ pub struct Limits {
     /// Bytes of lines for the log, for a batch.
     #[schemars(with = "String")]
     pub batch_log: ByteSize,
+    /// Bytes of what a plugin is told (settings aside) that are recorded for a dead letter, so
+    /// that its failure can be reproduced: answers of capabilities and readings of clocks.
+    #[schemars(with = "String")]
+    pub record: ByteSize,
     /// Handles that an instance may hold at once: connections, buckets, streams, requests.
     pub handles: usize,
     /// Instances for each pipeline, or calls at once in one that is shared; `0` allows twice the
@@ -117,6 +124,8 @@ impl Default for Limits {
             batch_host_calls: 20_000,
             log: ByteSize::kib(64),
             batch_log: ByteSize::mib(1),
+            // Some hundred answers of a server; small beside the objects of most pipelines.
+            record: ByteSize::kib(256),
             handles: 10_000,
             instances: 0,
             max_calls: 100_000,
@@ -161,6 +170,16 @@ impl Limits {
 }
 
 impl PluginConfig {
+    /// Secret settings that are not there, each as the end of a sentence that begins with the
+    /// plugin's key: a name that is misspelt would keep nothing secret.
+    pub(crate) fn problems(&self) -> impl Iterator<Item = String> + '_ {
+        let unset = |name: &&String| !self.settings.contains_key(*name);
+        self.secret_settings
+            .iter()
+            .filter(unset)
+            .map(|name| format!(".secret-settings names `{name}`, which is not among its settings"))
+    }
+
     /// The settings as plugins read them: texts as they are, everything else as JSON.
     #[must_use]
     pub fn setting_texts(&self) -> BTreeMap<String, String> {
@@ -174,5 +193,21 @@ impl PluginConfig {
                 (name.clone(), text)
             })
             .collect()
+    }
+}
+
+/// Shows which settings there are and not what they say.
+impl fmt::Debug for PluginConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { component, isolation, settings, secret_settings: _, limits, breaker, grants } =
+            self;
+        f.debug_struct("PluginConfig")
+            .field("component", component)
+            .field("isolation", isolation)
+            .field("settings", &settings.keys())
+            .field("limits", limits)
+            .field("breaker", breaker)
+            .field("grants", grants)
+            .finish_non_exhaustive()
     }
 }

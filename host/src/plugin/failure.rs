@@ -1,5 +1,6 @@
 //! `Broken`: why a call into a plugin ended without verdicts, in words an operator can act on.
 
+use super::{record::Record, secrets::Secrets};
 use framedb_core::{Failure, FailureClass, Stage};
 use std::fmt;
 use wasmtime::{Trap, WasmBacktrace};
@@ -11,11 +12,13 @@ const MAX_FRAMES: usize = 32;
 const MAX_FRAME: usize = 400;
 
 /// Why a call ended without verdicts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Broken {
     cause: Cause,
     /// Where the guest was, innermost first; empty when it was not running.
     backtrace: Vec<String>,
+    /// What it was told until then, if it was alone with an object.
+    record: Option<Box<Record>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,17 +30,19 @@ enum Cause {
 }
 
 /// What a plugin's failure is to the object that caused it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Fault {
     /// What its sender is told.
     pub(crate) failure: Failure,
     /// Where the guest was, innermost first.
     pub(crate) backtrace: Vec<String>,
+    /// What it was told until then.
+    pub(crate) record: Option<Box<Record>>,
 }
 
 impl From<Failure> for Fault {
     fn from(failure: Failure) -> Self {
-        Self { failure, backtrace: Vec::new() }
+        Self { failure, backtrace: Vec::new(), record: None }
     }
 }
 
@@ -70,12 +75,17 @@ impl fmt::Display for Broken {
 impl Broken {
     /// The guest failed, and how.
     pub(crate) fn trap(how: impl Into<String>) -> Self {
-        Self { cause: Cause::Trap(how.into()), backtrace: Vec::new() }
+        Self { cause: Cause::Trap(how.into()), backtrace: Vec::new(), record: None }
     }
 
     /// The guest exceeded a limit.
     pub(crate) fn limit(exceeded: Exceeded) -> Self {
-        Self { cause: Cause::Limit(exceeded), backtrace: Vec::new() }
+        Self { cause: Cause::Limit(exceeded), backtrace: Vec::new(), record: None }
+    }
+
+    /// The same with what the guest was told.
+    pub(crate) fn with_record(self, record: Option<Record>) -> Self {
+        Self { record: record.map(Box::new), ..self }
     }
 
     /// Reads the error that a call ended with; `last_line` is what the guest printed last,
@@ -125,8 +135,8 @@ impl Broken {
     }
 
     /// The verdict on the object that caused it.
-    pub(crate) fn into_fault(self, plugin: &str, stage: Stage) -> Fault {
-        let failure = match self.cause {
+    pub(crate) fn into_fault(self, plugin: &str, stage: Stage, secrets: &Secrets) -> Fault {
+        let mut failure = match self.cause {
             Cause::Trap(cause) => Failure::new(
                 FailureClass::Trap,
                 stage,
@@ -141,7 +151,8 @@ impl Broken {
                 ),
             ),
         };
-        Fault { failure, backtrace: self.backtrace }
+        failure.message = secrets.text(&failure.message);
+        Fault { failure, backtrace: self.backtrace, record: self.record }
     }
 }
 

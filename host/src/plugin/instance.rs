@@ -6,6 +6,7 @@ use super::{
     failure::{Broken, Exceeded},
     live::Live,
     state::{Budget, State},
+    tape::Tape,
 };
 use framedb_core::Key;
 use std::{
@@ -61,13 +62,17 @@ pub(crate) struct SerializeExports {
 }
 
 impl Instance {
-    /// A fresh instance.
+    /// A fresh instance, whose tape, if it has one, everything passes that the guest is told.
     ///
     /// # Errors
     ///
     /// As a call into the guest: its start code runs here.
-    pub(crate) async fn new(plugin: &Plugin, budget: Budget) -> Result<Self, Broken> {
-        let mut store = Store::new(plugin.engine(), State::new(plugin));
+    pub(crate) async fn new(
+        plugin: &Plugin,
+        budget: Budget,
+        tape: Option<Arc<Tape>>,
+    ) -> Result<Self, Broken> {
+        let mut store = Store::new(plugin.engine(), State::new(plugin, tape));
         store.limiter(State::limiter);
         store.epoch_deadline_callback(|mut cx| cx.data_mut().tick());
         Self::arm(&mut store, budget);
@@ -183,7 +188,8 @@ impl Drop for Instance {
     }
 }
 
-fn broken(store: &mut Store<State>, error: &wasmtime::Error, budget: Budget) -> Broken {
+/// Why a call ended, of the error that it ended with.
+pub(super) fn broken(store: &mut Store<State>, error: &wasmtime::Error, budget: Budget) -> Broken {
     // WASI's own functions have no other word for a guest that holds too many.
     if let Some(ResourceTableError::Full) = error.downcast_ref() {
         let value = store.data().most_handles().to_string();

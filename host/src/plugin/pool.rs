@@ -8,10 +8,13 @@ use super::{
     config::{Isolation, Limits},
     failure::{Broken, Fault},
     instance::{Exports, Instance, Judge},
+    record::Record,
     shared::{Ended, Shared},
     state::Budget,
+    tape::Tape,
 };
 use crate::telemetry::PoolMetrics;
+use bytesize::ByteSize;
 use framedb_core::{
     Decoded, Encoded, Failure, FailureClass, Format, Ingested, Key, Object, Resolved, Stage,
     allowance,
@@ -41,10 +44,12 @@ pub(crate) type Verdicts<T> = Vec<Result<T, Fault>>;
 /// Each is leased to one call at a time and put back after success; none ever serves another
 /// pipeline. A call that fails costs its instance, and its batch is tried again by halves in
 /// fresh instances until the failing objects are alone: they get the failure, their neighbours
-/// their verdicts.
+/// their verdicts. What the plugin is told while an object is alone there is recorded.
 pub(crate) struct Pool {
     plugin: Arc<Plugin>,
     breaker: Option<Arc<Breaker>>,
+    /// What answers the plugin in place of the node.
+    tape: Option<Arc<Tape>>,
     isolation: Isolation,
     /// Where calls share an instance.
     shared: Option<Shared>,
@@ -143,6 +148,7 @@ impl Pool {
         let shared = || Shared::new(plugin.clone(), metrics.clone(), whole);
         Self {
             breaker: None,
+            tape: None,
             isolation,
             shared: (isolation == Isolation::Shared).then(shared),
             max_object,
@@ -156,6 +162,12 @@ impl Pool {
     /// Leaves the plugin alone while this breaker is open. Reads, which `decode`, ask anyway.
     pub(crate) fn with_breaker(mut self, breaker: Arc<Breaker>) -> Self {
         self.breaker = Some(breaker);
+        self
+    }
+
+    /// Answers the plugin from a record, for the one object that it is given then.
+    pub(crate) fn answered_by(mut self, tape: Arc<Tape>) -> Self {
+        self.tape = Some(tape);
         self
     }
 
@@ -283,7 +295,8 @@ impl Pool {
         }
     }
 
-    /// Judges a group of a batch of `whole` objects, and the parts of it `again` if that fails.
+    /// Judges a group of a batch of `whole` objects, and the parts of it `again` if that fails. An
+    /// object that is alone in such a replay is the last part, and recorded.
     async fn judge_group<C: Call>(
         &self,
         input: &(impl Fn(Range<usize>) -> C::In + Sync),
@@ -293,15 +306,19 @@ impl Pool {
         again: bool,
     ) -> Verdicts<C::Out> {
         let budget = self.budget(group.len(), whole);
-        let shared = self.shared.as_ref().filter(|_| !again);
-        let called = match shared {
+        let tape = match &self.tape {
+            Some(tape) => Some(tape.clone()),
+            None => (again && group.len() <= 1).then(|| self.recording(budget)),
+        };
+        let last = tape.is_some();
+        let called = match self.shared.as_ref().filter(|_| !again && !last) {
             Some(shared) => {
                 self.call_beside::<C>(shared, || input(group.clone()), budget, group.len()).await
             }
             None => {
                 let fresh = again || self.isolation == Isolation::Object;
                 let batch = input(group.clone());
-                self.call::<C>(batch, group.len(), keys.clone(), budget, fresh).await
+                self.call::<C>(batch, group.len(), keys.clone(), budget, fresh, tape).await
             }
         };
         let broken = match called {
@@ -309,19 +326,20 @@ impl Pool {
             Err(broken) => broken,
         };
         self.metrics.failed(C::STAGE, broken.cause());
-        // Of a batch that is halved nine times, the first failure and the culprit are news.
-        if group.len() == 1 || group.len() == whole {
+        // Of a batch that is halved nine times, the first failure and the culprit are news; who
+        // asks for a reproduction is shown the failure anyway.
+        if self.tape.is_none() && (last || group.len() == whole) {
             tracing::warn!(
                 plugin = self.plugin.name(),
                 stage = %C::STAGE,
                 objects = group.len(),
-                cause = %broken,
+                cause = self.plugin.secrets().text(&broken.to_string()),
                 "plugin call failed",
             );
         }
-        // In a shared instance it was not alone.
-        if group.len() <= 1 && shared.is_none() {
-            return vec![Err(broken.into_fault(self.plugin.name(), C::STAGE))];
+        if last {
+            let (name, secrets) = (self.plugin.name(), self.plugin.secrets());
+            return vec![Err(broken.into_fault(name, C::STAGE, secrets))];
         }
         // The parts run side by side, as far as the pool's instances go. A failure that took
         // its time would take it again at every halving, so that each object is then alone at
@@ -345,12 +363,22 @@ impl Pool {
         keys: Arc<[Key]>,
         budget: Budget,
         fresh: bool,
+        tape: Option<Arc<Tape>>,
     ) -> Result<Vec<C::Out>, Broken> {
-        let mut lease = self.lease(budget, fresh).await?;
+        let recorded = |broken: Broken| match &tape {
+            Some(tape) => broken.with_record(tape.end()),
+            None => broken,
+        };
+        let mut lease = self.lease(budget, fresh, tape.clone()).await.map_err(recorded)?;
         lease.instance.judges(keys);
-        let (verdicts,) = lease.instance.call(C::function, (batch,), budget).await?;
-        let verdicts = counted(verdicts, expected)?;
-        self.put_back(lease);
+        let called = lease.instance.call(C::function, (batch,), budget).await;
+        let (verdicts,) = called.map_err(recorded)?;
+        let verdicts = counted(verdicts, expected).map_err(recorded)?;
+        match tape {
+            // Its time and its random numbers are the tape's.
+            Some(_) => self.metrics.retired("recorded"),
+            None => self.put_back(lease),
+        }
         Ok(verdicts)
     }
 
@@ -375,19 +403,24 @@ impl Pool {
             }
         }
         // Alone it is lost by nobody's fault but its own.
-        self.call::<C>(input(), expected, Arc::default(), budget, true).await
+        self.call::<C>(input(), expected, Arc::default(), budget, true, None).await
     }
 
-    async fn lease(&self, budget: Budget, fresh: bool) -> Result<Lease<'_>, Broken> {
+    async fn lease(
+        &self,
+        budget: Budget,
+        fresh: bool,
+        tape: Option<Arc<Tape>>,
+    ) -> Result<Lease<'_>, Broken> {
         // The semaphore is never closed; were it, the call would go on unbounded rather than
         // fail.
         let permit = self.permits.acquire().await.ok();
-        let idle = if fresh { None } else { self.take_idle() };
+        let idle = if fresh || tape.is_some() { None } else { self.take_idle() };
         let instance = match idle {
             Some(instance) => instance,
             None => {
                 self.metrics.created();
-                Instance::new(&self.plugin, budget).await?
+                Instance::new(&self.plugin, budget, tape).await?
             }
         };
         Ok(Lease { instance, _permit: permit })
@@ -420,6 +453,23 @@ impl Pool {
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<(ThreadId, Instance)>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A tape for a call within a budget.
+    fn recording(&self, budget: Budget) -> Arc<Tape> {
+        let mut limits = self.plugin.limits().clone();
+        (limits.time, limits.cpu) = (budget.time, budget.cpu);
+        (limits.host_calls, limits.log) = (budget.host_calls, ByteSize::b(budget.log));
+        let secrets = self.plugin.secrets();
+        let settings = self.plugin.settings();
+        let shown = settings.iter().map(|(name, value)| (name.clone(), secrets.text(value)));
+        let record = Record {
+            settings: shown.collect(),
+            limits,
+            max_object: self.max_object,
+            ..Record::default()
+        };
+        Tape::recording(record, secrets.clone())
     }
 
     fn budget(&self, group: usize, batch: usize) -> Budget {

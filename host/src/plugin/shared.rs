@@ -9,7 +9,7 @@ use super::{
     component::Plugin,
     config::Limits,
     failure::Broken,
-    instance::{Exports, Instance, late},
+    instance::{Exports, Instance, broken, late},
     live::{Live, Running},
     state::{Budget, State},
 };
@@ -163,7 +163,7 @@ async fn serve(
 ) {
     metrics.created();
     let live = Live::default();
-    let mut instance = match Instance::new(&plugin, whole).await {
+    let mut instance = match Instance::new(&plugin, whole, None).await {
         Ok(instance) => instance,
         Err(broken) => {
             jobs.close();
@@ -185,9 +185,8 @@ async fn serve(
         () = live.stuck() => None,
     };
     let culprit = store.as_context_mut().async_call_stack().ok().and_then(Iterator::last);
-    let line = store.data().take_last_line();
     let found = live.blame(culprit, |budget| match &failed {
-        Some(error) => Broken::classify(error, budget.output, line),
+        Some(error) => broken(store, error, budget),
         None => late(budget),
     });
     // Where one is found, the pool counts its failure.

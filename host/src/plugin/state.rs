@@ -7,15 +7,17 @@ use super::{
         http::{HEADER_BYTES, Hooks},
         stdio::Lines,
     },
+    clocks::{MonotonicClock, WallClock},
     component::Plugin,
     failure::Exceeded,
+    tape::Tape,
     usage::{CpuLimit, HostCallLimit, MemoryLimit},
 };
 use framedb_core::Key;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, time::Instant};
 use wasmtime::{ResourceLimiter, UpdateDeadline, component::ResourceTable};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{Rng as _, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 /// How long a call into a capability may wait where the guest's own time has no end.
@@ -47,6 +49,8 @@ pub(crate) struct State {
     most_handles: usize,
     pub(crate) settings: Arc<BTreeMap<String, String>>,
     pub(crate) access: Arc<Access>,
+    /// What the guest is told passes it, if there is one.
+    pub(crate) tape: Option<Arc<Tape>>,
     /// Keys that are written after the present call, if the plugin could write them, too.
     pub(crate) judging: Arc<[Key]>,
     lines: Lines,
@@ -64,8 +68,8 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(super) fn new(plugin: &Plugin) -> Self {
-        let lines = Lines::new(plugin.shared_name());
+    pub(super) fn new(plugin: &Plugin, tape: Option<Arc<Tape>>) -> Self {
+        let lines = Lines::new(plugin.shared_name(), plugin.secrets().clone());
         let limits = plugin.limits();
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
@@ -74,11 +78,12 @@ impl State {
         Self {
             http,
             hooks: Hooks::new(plugin.access().clone()),
-            wasi: WasiCtx::builder().stdout(lines.clone()).stderr(lines.clone()).build(),
+            wasi: wasi(&lines, tape.as_ref()),
             table,
             most_handles: limits.handles,
             settings: plugin.settings(),
             access: plugin.access().clone(),
+            tape,
             judging: Arc::default(),
             lines,
             memory: MemoryLimit::new(limits.memory.as_u64(), limits.table_elements),
@@ -166,6 +171,22 @@ impl State {
 fn wait_until(budget: Budget) -> Instant {
     let now = Instant::now();
     now.checked_add(budget.time / 4 * 3).unwrap_or(now + LONGEST_WAIT)
+}
+
+/// WASI as a guest has it. With a tape, time and chance pass that, too.
+fn wasi(lines: &Lines, tape: Option<&Arc<Tape>>) -> WasiCtx {
+    let mut wasi = WasiCtx::builder();
+    wasi.stdout(lines.clone()).stderr(lines.clone());
+    if let Some(tape) = tape {
+        let mut seed = tape.random("insecure seed");
+        let seed = (u128::from(seed.next_u64()) << 64) | u128::from(seed.next_u64());
+        wasi.wall_clock(WallClock(tape.clone()))
+            .monotonic_clock(MonotonicClock::new(tape.clone()))
+            .secure_random(tape.random("secure"))
+            .insecure_random(tape.random("insecure"))
+            .insecure_random_seed(seed);
+    }
+    wasi.build()
 }
 
 impl WasiView for State {

@@ -1,4 +1,4 @@
-//! `/admin/dead-letters`: list, show, payload, replay, drop.
+//! `/admin/dead-letters`: list, show, payload, evidence, replay, drop.
 
 use super::{listing::time, problem::Problem, query, receipt};
 use crate::{dead_letters::DeadLetter, node::Node};
@@ -28,7 +28,7 @@ pub(super) async fn list(State(node): State<Arc<Node>>, uri: Uri) -> Result<Json
     let limit = query.limit.unwrap_or(PAGE).clamp(1, PAGE);
     let page = node.dead_letters.list(query.after, limit).await?;
     let next = page.last().filter(|_| page.len() >= limit).map(|letter| letter.id.clone());
-    let totals = node.dead_letters.totals();
+    let totals = node.dead_letters.totals().await?;
     Ok(Json(json!({
         "success": true,
         "dead_letters": page.iter().map(line).collect::<Vec<_>>(),
@@ -39,7 +39,8 @@ pub(super) async fn list(State(node): State<Arc<Node>>, uri: Uri) -> Result<Json
     })))
 }
 
-/// All that is known of a dead letter; with `/payload` behind its id, the object's bytes.
+/// All that is known of a dead letter; with `/payload` behind its id, the object's bytes, and with
+/// `/evidence` what its plugin failed with, or null.
 pub(super) async fn get(State(node): State<Arc<Node>>, uri: Uri) -> Result<Response, Problem> {
     let query::Nothing {} = query::parse(&uri)?;
     if let Some(id) = id(&uri).strip_suffix("/payload") {
@@ -48,6 +49,11 @@ pub(super) async fn get(State(node): State<Arc<Node>>, uri: Uri) -> Result<Respo
         let data = data.ok_or_else(|| missing(id))?;
         let content_type = [(header::CONTENT_TYPE, "application/octet-stream")];
         return Ok((content_type, data).into_response());
+    }
+    if let Some(id) = id(&uri).strip_suffix("/evidence") {
+        let letter = find(&node, id).await?;
+        let evidence = node.dead_letters.evidence(&letter.id).await?;
+        return Ok(Json(json!({ "success": true, "evidence": evidence })).into_response());
     }
     let letter = find(&node, id(&uri)).await?;
     Ok(Json(json!({ "success": true, "dead_letter": whole(&letter) })).into_response())
@@ -65,7 +71,12 @@ pub(super) async fn replay(
         return Err(Problem::no_such_path(uri.path()));
     };
     let component = component(body).await?;
-    let (_, receipt) = node.replay(id, component).await?;
+    // What is begun goes on to its end, also when nobody waits for the answer any more: the letter
+    // of an object that was stored has to go.
+    let (replaying, id) = (node.clone(), id.to_owned());
+    let replay = async move { replaying.replay(&id, component).await };
+    let ended = node.tasks.spawn(replay).await;
+    let (_, receipt) = ended.map_err(|_| Problem::refused("the replay ended early"))??;
     Ok(receipt::respond(&receipt))
 }
 

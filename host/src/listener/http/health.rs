@@ -131,9 +131,10 @@ pub(super) async fn metrics(State(node): State<Arc<Node>>) -> Response {
     let gauge = |name, value: u64| node.telemetry.gauge(name, &[]).set(value as f64);
     gauge("framedb_in_flight_bytes", node.ingress.admission().in_flight());
     gauge("framedb_uptime_seconds", node.started.elapsed().as_secs());
-    let letters = node.dead_letters.totals();
-    gauge("framedb_dead_letters", letters.count);
-    gauge("framedb_dead_letter_bytes", letters.bytes);
+    if let Ok(Ok(letters)) = tokio::time::timeout(PATIENCE, node.dead_letters.totals()).await {
+        gauge("framedb_dead_letters", letters.count);
+        gauge("framedb_dead_letter_bytes", letters.bytes);
+    }
     // Another service would have to list its routes for that, and counts them itself.
     if node.registry.is_own()
         && let Ok(Ok(routes)) = tokio::time::timeout(PATIENCE, node.registry.count()).await

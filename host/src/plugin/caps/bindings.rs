@@ -1,4 +1,5 @@
-//! What plugins may import beside WASI, as Rust traits: generated from `wit/`.
+//! What plugins may import beside WASI, as Rust traits: generated from `wit/`. Their types can be
+//! written down, for records.
 
 wasmtime::component::bindgen!({
     inline: "
@@ -7,7 +8,6 @@ wasmtime::component::bindgen!({
         world capabilities {
             import spin:variables/variables@3.0.0;
             import wasi:keyvalue/store@0.2.0-draft2;
-            import wasi:keyvalue/atomics@0.2.0-draft2;
             import wasi:keyvalue/batch@0.2.0-draft2;
             import spin:key-value/key-value@3.0.0;
             import spin:redis/redis@3.0.0;
@@ -34,11 +34,31 @@ wasmtime::component::bindgen!({
     imports: { default: async | trappable },
     with: {
         "wasi:keyvalue/store.bucket": crate::plugin::caps::buckets::Opened,
-        "wasi:keyvalue/atomics.cas": crate::plugin::caps::keyvalue::Seen,
         "spin:key-value/key-value.store": crate::plugin::caps::buckets::Opened,
         "spin:redis/redis.connection": crate::plugin::caps::redis::Opened,
         "spin:mysql/mysql.connection": crate::plugin::caps::mysql::Opened,
         "fermyon:spin/mysql.connection": crate::plugin::caps::mysql::Opened,
     },
+    additional_derives: [serde::Serialize, serde::Deserialize],
     require_store_data_send: true,
 });
+
+/// `wasi:keyvalue/atomics` by itself: its error has a handle, which cannot be written down.
+pub(crate) mod atomics {
+    wasmtime::component::bindgen!({
+        inline: "
+            package framedb:node@0.1.0;
+
+            world atomics {
+                import wasi:keyvalue/atomics@0.2.0-draft2;
+            }
+        ",
+        path: ["../wit/deps/wasi-keyvalue-0.2.0-draft2"],
+        imports: { default: async | trappable },
+        with: {
+            "wasi:keyvalue/store": super::wasi::keyvalue::store,
+            "wasi:keyvalue/atomics.cas": crate::plugin::caps::keyvalue::Seen,
+        },
+        require_store_data_send: true,
+    });
+}

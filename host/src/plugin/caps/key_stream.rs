@@ -4,7 +4,10 @@ use super::{
     bindings::spin::key_value::key_value::Error,
     buckets::{Call, Opened, Told},
 };
-use crate::{bucket::Page, plugin::state::State};
+use crate::{
+    bucket::Page,
+    plugin::{state::State, tape::Heard},
+};
 use futures::future::BoxFuture;
 use std::{
     pin::Pin,
@@ -22,6 +25,7 @@ pub(super) struct KeyStream {
     next: Next,
     /// Where the guest is told how it ended; empty when it was told.
     end: Option<oneshot::Sender<Result<(), Error>>>,
+    heard: Heard,
 }
 
 /// What comes next.
@@ -34,13 +38,18 @@ enum Next {
 }
 
 impl KeyStream {
-    pub(super) fn new(bucket: Opened, end: oneshot::Sender<Result<(), Error>>) -> Self {
-        Self { bucket, next: Next::Page(None), end: Some(end) }
+    pub(super) fn new(
+        bucket: Opened,
+        end: oneshot::Sender<Result<(), Error>>,
+        heard: Heard,
+    ) -> Self {
+        Self { bucket, next: Next::Page(None), end: Some(end), heard }
     }
 
     fn finish(&mut self, how: Result<(), Error>) -> Poll<wasmtime::Result<StreamResult>> {
         self.next = Next::Nothing;
         if let Some(end) = self.end.take() {
+            self.heard.end(&how);
             // The guest may have no use for it.
             let _ = end.send(how);
         }
@@ -79,6 +88,7 @@ impl StreamProducer<State> for KeyStream {
                     Poll::Ready(Ok(Page { keys, cursor })) => {
                         self.next = cursor.map_or(Next::Nothing, |c| Next::Page(Some(c)));
                         if !keys.is_empty() {
+                            self.heard.items(&keys);
                             destination.set_buffer(keys.into());
                             return Poll::Ready(Ok(StreamResult::Completed));
                         }

@@ -1,10 +1,12 @@
 //! `wasi:keyvalue`: buckets of a plugin's own state, with atomic and batched operations.
 
 use super::{
-    bindings::wasi::keyvalue::{
-        atomics::{self, CasError, HostCas},
-        batch,
-        store::{self, Error, HostBucket, KeyResponse},
+    bindings::{
+        atomics::wasi::keyvalue::atomics::{self, CasError, HostCas},
+        wasi::keyvalue::{
+            batch,
+            store::{self, Error, HostBucket, KeyResponse},
+        },
     },
     buckets::{Call, Open, Opened, TOO_MANY, Told},
 };

@@ -14,6 +14,7 @@ pub(crate) mod redis;
 pub(crate) mod redis_values;
 mod spin_key_value;
 pub(crate) mod stdio;
+mod taped;
 mod variables;
 
 use super::state::State;
@@ -87,14 +88,6 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     wasmtime_wasi::p3::add_to_linker(linker)?;
     config::add_to_linker(linker)?;
     wit::spin::variables::variables::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
-    wit::spin::redis::redis::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
-    wit::spin::mysql::mysql::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
-    wit::fermyon::spin::rdbms_types::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
-    wit::fermyon::spin::mysql::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
-    wit::wasi::keyvalue::store::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
-    wit::wasi::keyvalue::atomics::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
-    wit::wasi::keyvalue::batch::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
-    wit::spin::key_value::key_value::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
     http::add_to_linker(linker)?;
-    framedb::add_to_linker(linker)
+    taped::add_to_linker(linker)
 }

@@ -13,8 +13,9 @@ use super::{
 use crate::{
     driver::mysql::{Complaint, Held, Lent, Row, Rows, Statement, Value, weight},
     grants::Refusal,
-    plugin::{access::Access, state::State},
+    plugin::{access::Access, state::State, tape::Heard},
 };
+use futures::future::{BoxFuture, FutureExt as _};
 use std::{
     pin::Pin,
     sync::Arc,
@@ -53,7 +54,10 @@ pub(super) struct Call {
 }
 
 /// The answer to `query`.
-type Query = (Vec<Column>, StreamReader<Vec<DbValue>>, FutureReader<Result<(), Error>>);
+pub(super) type Query = (Vec<Column>, StreamReader<Vec<DbValue>>, FutureReader<Result<(), Error>>);
+
+/// The answer of a database: columns, rows as they come, and how they end.
+type Answer = (Vec<Column>, mpsc::Receiver<Held<Vec<DbValue>>>, BoxFuture<'static, Result<(), Error>>);
 
 impl Host for State {}
 
@@ -79,27 +83,7 @@ impl HostConnectionWithStore<State> for HasSelf<State> {
         statement: String,
         parameters: Vec<ParameterValue>,
     ) -> wasmtime::Result<Result<Query, Error>> {
-        let parameters = parameters.into_iter().map(V3::parameter).collect();
-        let begun =
-            accessor.with(|mut access| begin(access.get(), &connection, &statement, parameters))?;
-        let call = match begun {
-            Ok(call) => call,
-            Err(text) => return Ok(Err(Error::QueryFailed(text))),
-        };
-        let label = call.label.clone();
-        let Rows { columns, rows, end } = match call.query::<V3>().await {
-            Ok(rows) => rows,
-            Err(complaint) => return Ok(Err(V3::error(complaint, &label))),
-        };
-        let columns = columns.iter().map(V3::column).collect();
-        let end = async move {
-            let ended = end.await.unwrap_or_else(|_| Err(Complaint::given_up()));
-            wasmtime::Result::<_>::Ok(ended.map_err(|complaint| V3::error(complaint, &label)))
-        };
-        accessor.with(|mut access| {
-            let rows = StreamReader::new(&mut access, Taken { rows })?;
-            Ok(Ok((columns, rows, FutureReader::new(&mut access, end)?)))
-        })
+        query(accessor, connection, statement, parameters, Heard::default()).await
     }
 
     async fn execute(
@@ -119,6 +103,61 @@ impl HostConnectionWithStore<State> for HasSelf<State> {
             Err(text) => Err(Error::QueryFailed(text)),
         })
     }
+}
+
+/// Runs a statement whose rows are taken by the guest, and heard of.
+pub(super) async fn query(
+    accessor: &Accessor<State, HasSelf<State>>,
+    connection: Resource<Opened>,
+    statement: String,
+    parameters: Vec<ParameterValue>,
+    heard: Heard,
+) -> wasmtime::Result<Result<Query, Error>> {
+    let answered = ask(accessor, &connection, &statement, parameters).await;
+    let (columns, rows, end) = match answered.inspect_err(|error| heard.failed(error))? {
+        Ok(answer) => answer,
+        Err(error) => {
+            heard.given(&Err::<(), _>(&error));
+            return Ok(Err(error));
+        }
+    };
+    heard.given(&Ok::<_, ()>(&columns));
+    let taken = Taken { rows, heard: heard.clone() };
+    let end = async move {
+        let ended = end.await;
+        heard.end(&ended);
+        wasmtime::Result::<_>::Ok(ended)
+    };
+    accessor.with(|mut access| {
+        let rows = StreamReader::new(&mut access, taken)?;
+        Ok(Ok((columns, rows, FutureReader::new(&mut access, end)?)))
+    })
+}
+
+/// Sends a statement that is allowed: its columns, its rows as they come, and how they end.
+async fn ask(
+    accessor: &Accessor<State, HasSelf<State>>,
+    connection: &Resource<Opened>,
+    statement: &str,
+    parameters: Vec<ParameterValue>,
+) -> wasmtime::Result<Result<Answer, Error>> {
+    let parameters = parameters.into_iter().map(V3::parameter).collect();
+    let begun =
+        accessor.with(|mut access| begin(access.get(), connection, statement, parameters))?;
+    let call = match begun {
+        Ok(call) => call,
+        Err(text) => return Ok(Err(Error::QueryFailed(text))),
+    };
+    let label = call.label.clone();
+    let Rows { columns, rows, end } = match call.query::<V3>().await {
+        Ok(rows) => rows,
+        Err(complaint) => return Ok(Err(V3::error(complaint, &label))),
+    };
+    let end = async move {
+        let ended = end.await.unwrap_or_else(|_| Err(Complaint::given_up()));
+        ended.map_err(|complaint| V3::error(complaint, &label))
+    };
+    Ok(Ok((columns.iter().map(V3::column).collect(), rows, end.boxed())))
 }
 
 /// Opens a label; why not, in words for the guest.
@@ -205,6 +244,7 @@ fn received(access: &Access, label: &str, bytes: usize) {
 /// Rows on their way into a guest.
 struct Taken {
     rows: mpsc::Receiver<Held<Vec<DbValue>>>,
+    heard: Heard,
 }
 
 impl StreamProducer<State> for Taken {
@@ -230,6 +270,7 @@ impl StreamProducer<State> for Taken {
             return Poll::Ready(Ok(StreamResult::Dropped));
         }
         let taken: Vec<_> = taken.into_iter().map(Held::take).collect();
+        self.heard.items(&taken);
         destination.set_buffer(taken.into());
         Poll::Ready(Ok(StreamResult::Completed))
     }

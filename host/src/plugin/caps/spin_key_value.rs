@@ -5,7 +5,7 @@ use super::{
     buckets::{Call, Open, Opened},
     key_stream::KeyStream,
 };
-use crate::plugin::state::State;
+use crate::plugin::{state::State, tape::Heard};
 use tokio::sync::oneshot;
 use wasmtime::component::{Accessor, FutureReader, HasSelf, Resource, StreamReader};
 
@@ -13,7 +13,7 @@ use wasmtime::component::{Accessor, FutureReader, HasSelf, Resource, StreamReade
 type Answer<T> = wasmtime::Result<Result<T, Error>>;
 
 /// A stream of keys, and whether it ended at the last one.
-type Keys = (StreamReader<String>, FutureReader<Result<(), Error>>);
+pub(super) type Keys = (StreamReader<String>, FutureReader<Result<(), Error>>);
 
 impl Host for State {}
 
@@ -74,15 +74,25 @@ impl HostStoreWithStore<State> for HasSelf<State> {
         accessor: &Accessor<State, Self>,
         store: Resource<Opened>,
     ) -> wasmtime::Result<Keys> {
-        accessor.with(|mut access| {
-            let state = access.get();
-            state.begin()?;
-            let opened = state.table.get(&store)?.clone();
-            let (end, ended) = oneshot::channel();
-            let keys = StreamReader::new(&mut access, KeyStream::new(opened, end))?;
-            Ok((keys, FutureReader::new(&mut access, ended)?))
-        })
+        get_keys(accessor, &store, Heard::default())
     }
+}
+
+/// The keys of a store, of which those that the guest takes are heard of.
+pub(super) fn get_keys(
+    accessor: &Accessor<State, HasSelf<State>>,
+    store: &Resource<Opened>,
+    heard: Heard,
+) -> wasmtime::Result<Keys> {
+    accessor.with(|mut access| {
+        let state = access.get();
+        state.begin()?;
+        let opened = state.table.get(store)?.clone();
+        heard.given(&());
+        let (end, ended) = oneshot::channel();
+        let keys = StreamReader::new(&mut access, KeyStream::new(opened, end, heard))?;
+        Ok((keys, FutureReader::new(&mut access, ended)?))
+    })
 }
 
 fn begin(

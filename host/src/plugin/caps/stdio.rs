@@ -1,6 +1,6 @@
 //! Standard output and error of plugins, as lines of the node's log.
 
-use crate::plugin::failure::Exceeded;
+use crate::plugin::{failure::Exceeded, secrets::Secrets};
 use bytes::Bytes;
 use std::{
     io,
@@ -26,6 +26,7 @@ const PERMIT: usize = 64 << 10;
 #[derive(Clone)]
 pub(crate) struct Lines {
     plugin: Arc<str>,
+    secrets: Arc<Secrets>,
     // Held for the length of a copy; never across an await.
     buffer: Arc<Mutex<Buffer>>,
 }
@@ -40,8 +41,8 @@ struct Buffer {
 }
 
 impl Lines {
-    pub(crate) fn new(plugin: Arc<str>) -> Self {
-        Self { plugin, buffer: Arc::default() }
+    pub(crate) fn new(plugin: Arc<str>, secrets: Arc<Secrets>) -> Self {
+        Self { plugin, secrets, buffer: Arc::default() }
     }
 
     /// The last line that was written since the last call of this function.
@@ -98,7 +99,7 @@ impl Lines {
 
     /// Logs the line at the level that its first word names, else as information.
     fn finish_line(&self, buffer: &mut Buffer) {
-        let line = String::from_utf8_lossy(&buffer.partial).trim_end().to_owned();
+        let line = self.secrets.text(String::from_utf8_lossy(&buffer.partial).trim_end());
         buffer.partial.clear();
         if line.is_empty() {
             return;
@@ -186,7 +187,7 @@ mod tests {
 
     #[test]
     fn the_last_line_is_remembered_once_and_long_lines_are_cut() {
-        let lines = Lines::new("x".into());
+        let lines = Lines::new("x".into(), Arc::default());
         lines.arm(1 << 20);
         lines.append(b"first\nsec");
         lines.append(b"ond\n");
@@ -198,7 +199,7 @@ mod tests {
 
     #[test]
     fn what_a_call_writes_beyond_its_limit_is_not_logged() {
-        let lines = Lines::new("x".into());
+        let lines = Lines::new("x".into(), Arc::default());
         lines.arm(10);
         lines.append(b"123456789\n");
         assert!(lines.exceeded().is_none());

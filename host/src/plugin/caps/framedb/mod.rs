@@ -8,7 +8,6 @@ mod objects;
 mod routing;
 mod streams;
 
-use super::bindings as wit;
 use crate::{
     grants::{Rate, Refusal, RefusalKind},
     plugin::{
@@ -23,19 +22,11 @@ use std::{
     time::Instant,
 };
 use tokio::time::Instant as Deadline;
-use wasmtime::component::{Accessor, HasSelf, Linker};
+use wasmtime::component::{Accessor, HasSelf};
 
 /// The interfaces whose calls write keys.
 pub(crate) const WRITING: [&str; 2] =
     ["framedb:objects/objects@0.1.0", "framedb:streams/streams@0.1.0"];
-
-/// Links all four.
-pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    wit::framedb::objects::objects::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
-    wit::framedb::streams::streams::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
-    wit::framedb::routing::routing::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
-    wit::framedb::clusters::clusters::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
-}
 
 /// A call of a guest: what it needs of the guest's state, taken out of it.
 struct Call {
