@@ -119,11 +119,8 @@ mod tests {
 
     #[test]
     fn an_unknown_target_is_answered_with_those_there_are() {
-        let fuzz = |target: &str| Fuzz {
-            target: Some(target.to_owned()),
-            seconds: 1,
-            nightly: false,
-        };
+        let fuzz =
+            |target: &str| Fuzz { target: Some(target.to_owned()), seconds: 1, nightly: false };
         assert_eq!(fuzz("sql-guard").targets().unwrap(), ["sql-guard"]);
         let error = fuzz("sql").targets().unwrap_err().to_string();
         assert!(error.contains("redis-guard, "), "{error}");

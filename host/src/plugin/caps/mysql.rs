@@ -57,7 +57,8 @@ pub(super) struct Call {
 pub(super) type Query = (Vec<Column>, StreamReader<Vec<DbValue>>, FutureReader<Result<(), Error>>);
 
 /// The answer of a database: columns, rows as they come, and how they end.
-type Answer = (Vec<Column>, mpsc::Receiver<Held<Vec<DbValue>>>, BoxFuture<'static, Result<(), Error>>);
+type Answer =
+    (Vec<Column>, mpsc::Receiver<Held<Vec<DbValue>>>, BoxFuture<'static, Result<(), Error>>);
 
 impl Host for State {}
 
