@@ -70,14 +70,15 @@ fn is_removed(name: &str) -> bool {
 /// The flags that take the folders of this machine out of the component.
 fn remapping(root: &Path, toolchain: &Toolchain) -> OsString {
     // Of two that fit the later one counts, so the widest comes first.
-    // The last one is for compilers that come with the source of their library: its paths
-    // then read as they do without.
+    // The library's is for compilers that come with its source: its paths then read as they do
+    // without. The last one is for what build scripts generate.
     let library = format!("/rustc/{}", toolchain.commit);
     let folders = [
         (root.to_path_buf(), "/src"),
         (toolchain.cargo_home.join("registry/src"), "/deps"),
         (toolchain.cargo_home.join("git/checkouts"), "/deps"),
         (toolchain.sysroot.join("lib/rustlib/src/rust"), library.as_str()),
+        (guests_dir(root), "/target"),
     ];
     let mut flags = OsString::new();
     for (folder, name) in folders {

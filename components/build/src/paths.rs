@@ -20,7 +20,7 @@ pub fn components_dir(root: &Path) -> PathBuf {
 /// What the plugins are made of, for `cargo:rerun-if-changed`.
 #[must_use]
 pub fn watched(root: &Path) -> Vec<PathBuf> {
-    ["components", "core", "wit", "Cargo.lock", "Cargo.toml", "rust-toolchain.toml"]
+    ["components", "core", "proto", "wit", "Cargo.lock", "Cargo.toml", "rust-toolchain.toml"]
         .iter()
         .map(|path| root.join(path))
         .collect()
