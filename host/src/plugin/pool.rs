@@ -264,7 +264,7 @@ impl Pool {
     }
 
     /// Judges a group of a batch of `whole` objects, and the parts of it again if that fails. An
-    /// object that is alone in such a replay is the last part, and recorded.
+    /// object that is alone in a fresh instance is the last part, and recorded.
     async fn judge_group<C: Call>(
         &self,
         input: &(impl Fn(Range<usize>) -> C::In + Sync),
@@ -278,7 +278,7 @@ impl Pool {
         let batch = input(group.clone());
         let tape = match &self.tape {
             Some(tape) => Some(tape.clone()),
-            None => (replay && group.len() <= 1).then(|| self.recording(budget)),
+            None => (fresh && group.len() <= 1).then(|| self.recording(budget)),
         };
         let last = tape.is_some();
         let called = self.call::<C>(batch, group.len(), keys.clone(), budget, fresh, tape).await;
@@ -339,7 +339,8 @@ impl Pool {
         }
         match tape {
             // Its time and its random numbers are the tape's.
-            Some(_) => self.metrics.retired("recorded"),
+            Some(_) if self.isolation == Isolation::Pipeline => self.metrics.retired("recorded"),
+            Some(_) => self.metrics.retired("isolation"),
             None => self.put_back(lease),
         }
         Ok(verdicts)
