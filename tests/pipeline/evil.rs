@@ -154,7 +154,7 @@ async fn handles_of_wasi_that_are_never_dropped_end_at_their_number() {
 #[tokio::test]
 async fn handles_of_a_capability_that_are_never_dropped_are_refused_in_its_words() {
     let name = "evil-handles";
-    let grant = json!({ "redis": { "own": { "url": "redis://127.0.0.1:1", "keys": ["own:*"] } } });
+    let grant = json!({ "redis": { "own": { "url": "redis://127.0.0.1:1", "keys": ["own:*"], "commands": ["read"] } } });
     let grants = serde_json::from_value(grant).unwrap();
     let build = node(name).configure(name, |plugin| plugin.grants = grants);
     let failure = attacked(&build.start().await, "own").await;

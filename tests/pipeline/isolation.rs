@@ -86,9 +86,10 @@ async fn an_instance_is_replaced_after_its_number_of_calls() {
 }
 
 #[tokio::test]
-async fn a_wrong_number_of_verdicts_retires_the_instance_once() {
+async fn a_wrong_number_of_verdicts_retires_each_instance_once() {
     let node = misbehaving().start().await;
     let _ = framedb_tests::failure(node.ingest(arrival("b").order("ingest", "short")).await);
-    assert_eq!(node.counted("framedb_plugin_failures_total", "ingest"), 1);
-    assert_eq!(node.counted("framedb_plugin_instances_retired_total", ""), 1);
+    // It was tried once more in a fresh one, where it is recorded.
+    assert_eq!(node.counted("framedb_plugin_failures_total", "ingest"), 2);
+    assert_eq!(node.counted("framedb_plugin_instances_retired_total", ""), 2);
 }

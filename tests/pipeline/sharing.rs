@@ -6,6 +6,7 @@ use framedb_host::{ErrorKind, pipeline::Arrival, plugin::Isolation};
 use framedb_tests::{
     Build, Describe, TestNode, arrival, attribute, failure, misbehaving, stored, within,
 };
+use serde_json::{Value as Json, json};
 use std::time::Duration;
 
 /// Objects that are in the stages at once, each in a batch of its own.
@@ -34,7 +35,7 @@ fn shared() -> Build {
 
 /// An object that waits in the plugin until as many others are there.
 fn meeting(key: &str, together: usize) -> Arrival {
-    arrival(key).meta(format!("{{\"ingest\":\"meet\",\"together\":{together}}}"))
+    arrival(key).meta(json!({ "ingest": "meet", "together": together }).to_string())
 }
 
 /// How many objects the shared instance has seen.
@@ -152,7 +153,7 @@ async fn a_component_whose_calls_would_wait_for_one_another_is_not_shared() {
         TestNode::build().fixture("lifts-plainly", |_| {}).serializer("lifts-plainly").start();
     let _ = stored(node.await.ingest(arrival("a")).await);
 
-    let share = |name: &str, grants: serde_json::Value| {
+    let share = |name: &str, grants: Json| {
         let grants = serde_json::from_value(grants).unwrap();
         TestNode::build()
             .fixture(name, |plugin| {
@@ -161,7 +162,7 @@ async fn a_component_whose_calls_would_wait_for_one_another_is_not_shared() {
             })
             .pipeline("default", |pipeline| pipeline.ingest = vec![name.to_owned()])
     };
-    let build = share("keyvalue", serde_json::json!({ "key-value": { "default": {} } }));
+    let build = share("keyvalue", json!({ "key-value": { "default": {} } }));
     refused(build, &["calls into `wasi:keyvalue/store@0.2.0-draft2` hold up all others"]).await;
     let build = share("uses-framedb", framedb_tests::framedb::everything());
     refused(build, &["it may write what calls beside it are about"]).await;

@@ -296,7 +296,7 @@ impl Pool {
     }
 
     /// Judges a group of a batch of `whole` objects, and the parts of it `again` if that fails. An
-    /// object that is alone in such a replay is the last part, and recorded.
+    /// object that is alone in a fresh instance is the last part, and recorded.
     async fn judge_group<C: Call>(
         &self,
         input: &(impl Fn(Range<usize>) -> C::In + Sync),
@@ -305,18 +305,18 @@ impl Pool {
         whole: usize,
         again: bool,
     ) -> Verdicts<C::Out> {
+        let fresh = again || self.isolation == Isolation::Object;
         let budget = self.budget(group.len(), whole);
         let tape = match &self.tape {
             Some(tape) => Some(tape.clone()),
-            None => (again && group.len() <= 1).then(|| self.recording(budget)),
+            None => (fresh && group.len() <= 1).then(|| self.recording(budget)),
         };
         let last = tape.is_some();
-        let called = match self.shared.as_ref().filter(|_| !again && !last) {
+        let called = match self.shared.as_ref().filter(|_| !fresh && !last) {
             Some(shared) => {
                 self.call_beside::<C>(shared, || input(group.clone()), budget, group.len()).await
             }
             None => {
-                let fresh = again || self.isolation == Isolation::Object;
                 let batch = input(group.clone());
                 self.call::<C>(batch, group.len(), keys.clone(), budget, fresh, tape).await
             }
@@ -376,6 +376,7 @@ impl Pool {
         let verdicts = counted(verdicts, expected).map_err(recorded)?;
         match tape {
             // Its time and its random numbers are the tape's.
+            Some(_) if self.isolation == Isolation::Object => self.metrics.retired("isolation"),
             Some(_) => self.metrics.retired("recorded"),
             None => self.put_back(lease),
         }
