@@ -10,6 +10,7 @@ fn main() -> Result<()> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("..");
     components(&root)?;
     services(&root)?;
+    resolver(&root.join("proto"))?;
     etcd(&root.join("proto"))
 }
 
@@ -34,6 +35,14 @@ fn services(root: &Path) -> Result<()> {
     // Payloads are slices of what the connection received, not copies.
     prost.bytes(["."]);
     tonic_prost_build::configure().compile_fds_with_config(descriptors, prost)?;
+    Ok(())
+}
+
+/// The service that the plugin `resolve-grpc` asks, which the bench answers.
+fn resolver(proto: &Path) -> Result<()> {
+    let file = proto.join("framedb/resolve/v1/resolver.proto");
+    let descriptors = protox::compile([file], [proto])?;
+    tonic_prost_build::configure().build_client(false).compile_fds(descriptors)?;
     Ok(())
 }
 

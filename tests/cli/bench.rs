@@ -45,9 +45,19 @@ fn etcd_is_measured_beside_its_own_rate() {
 
 #[test]
 fn the_sandbox_is_measured_with_and_without_what_it_guards() {
-    let names = ["guard-tax", "guarded-rate", "bisect-cost", "batch-us-b256-1k"];
-    let names: Vec<_> = names.into_iter().chain(["bisect-us-b256-1k"]).collect();
-    has_figures("sandbox", &names);
+    has_figures(
+        "sandbox",
+        &[
+            "guard-tax",
+            "guarded-rate",
+            "bisect-cost",
+            "batch-us-b256-1k",
+            "bisect-us-b256-1k",
+            "concurrency-gain",
+            "calls-256-rate",
+            "calls-1-rate",
+        ],
+    );
 }
 
 #[test]

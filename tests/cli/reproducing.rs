@@ -1,7 +1,10 @@
 //! `framedb plugin run`: failures that happen again, without the node and its servers.
 
-use framedb_tests::{Operator, component_path, fixture_path, servers::redis::RedisServer};
-use serde_json::Value;
+use framedb_tests::{
+    Operator, component_path, fixture_path,
+    servers::{redis::RedisServer, web::Web},
+};
+use serde_json::{Value, json};
 
 /// What no letter may have in it.
 const TOKEN: &str = "hunter2-and-more";
@@ -54,7 +57,7 @@ fn a_failure_happens_again_from_its_record_without_node_and_servers() {
     let calls = letter["evidence"]["calls"].as_array().unwrap();
     let functions: Vec<_> = calls.iter().map(|call| call["function"].as_str().unwrap()).collect();
     assert_eq!(functions, ["open", "set", "get", "get-keys", "open", "get"]);
-    assert_eq!(calls[3]["items"], serde_json::json!(["token"]));
+    assert_eq!(calls[3]["items"], json!(["token"]));
     let value = &calls[5]["answer"]["given"]["Ok"]["$text"];
     assert_eq!(value, "a value with <secret told_token>");
 
@@ -122,4 +125,45 @@ fn a_record_that_has_no_more_room_says_so() {
     let run = operator.run(&format!("plugin run {} --dlq {id}", fixture_path("told").display()));
     assert_eq!(run.code, Some(3), "{run:?}");
     assert!(run.stderr.contains("because there was no more room"), "{}", run.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_servers_answered_over_http_is_told_again_without_them() {
+    let web = Web::start().await;
+    let operator = Operator::new(&format!(
+        "[plugins.asks]\ncomponent = {:?}\n[plugins.asks.grants.http.web]\nhost = \"127.0.0.1\"\n\
+         ports = [{}]\nschemes = [\"http\"]\n[pipelines.default]\ningest = [\"asks\"]\n",
+        fixture_path("asks-http"),
+        web.port(),
+    ));
+    let node = operator.serve();
+    let asks = json!([
+        { "url": "http://web/echo/x", "method": "POST", "body": "sent" },
+        { "url": "http://web/echo/y", "old": true },
+        { "url": "http://web/trailers" },
+        { "url": "http://web/broken" },
+        { "url": "http://elsewhere.example/" },
+    ]);
+    operator.write("payload", asks.to_string());
+    let put = operator.run("put payload --key a --meta then=then-trap");
+    let (_, id) = put.stderr.split_once("(dead letter ").unwrap_or_else(|| panic!("{put:?}"));
+    let id = id.split(')').next().unwrap();
+    let (_, letter) = exported(&operator, id);
+    let calls = letter["evidence"]["calls"].as_array().unwrap();
+    assert_eq!(calls.len(), 5, "{calls:#?}");
+    assert!(calls.iter().all(|call| call["interface"] == "wasi:http"), "{calls:#?}");
+    let asked = web.requests();
+
+    // The server still runs, and hears nothing.
+    let failing = fixture_path("asks-http");
+    let run = format!("plugin run {} --dlq {id}", failing.display());
+    let first = operator.run(&run);
+    assert!(first.stderr.ends_with("error: it failed as it is recorded\n"), "{first:?}");
+    drop(node);
+    let second = operator.run(&run);
+    assert_eq!((second.code, &second.stdout), (Some(1), &first.stdout));
+    assert_eq!(web.requests(), asked);
+    for answered in ["\"bytes\":4", "/echo/y", "one two", "`elsewhere.example` are not granted"] {
+        assert!(first.stdout.contains(answered), "`{answered}` is not in {}", first.stdout);
+    }
 }

@@ -3,6 +3,7 @@
 
 use super::{
     Effort, Report, median,
+    running::PASS,
     stage::{batch, load, micros, time},
 };
 use crate::{
@@ -21,10 +22,14 @@ pub(super) async fn measure(scratch: &Path, effort: Effort, report: &mut Report)
     // In the middle of a half of a half, and so on: as far from an end as can be.
     let culprit = batch.get(OBJECTS / 3).map(|object| object.envelope.key.as_str().to_owned());
     let settings = [("pass_through_panics_on".to_owned(), culprit.into())].into();
-    let good = load(scratch, Isolation::Pipeline, &PluginConfig::default()).await?;
-    let bad =
-        load(scratch, Isolation::Pipeline, &PluginConfig { settings, ..PluginConfig::default() })
-            .await?;
+    let good = load(scratch, PASS, Isolation::Pipeline, &PluginConfig::default()).await?;
+    let bad = load(
+        scratch,
+        PASS,
+        Isolation::Pipeline,
+        &PluginConfig { settings, ..PluginConfig::default() },
+    )
+    .await?;
     let failed = bad.ingest(&batch).await.iter().filter(|verdict| verdict.is_err()).count();
     if failed != 1 {
         let message = format!("{failed} objects failed where one should have");

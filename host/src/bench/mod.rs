@@ -10,6 +10,7 @@ mod ready;
 mod stage;
 
 mod bisect;
+mod concurrency;
 mod guards;
 
 mod etcd;
@@ -20,6 +21,19 @@ mod running;
 mod sender;
 mod senders;
 mod server;
+
+/// The service that `resolve-grpc` asks, for a bench that answers it.
+mod proto {
+    #![allow(
+        missing_docs,
+        unreachable_pub,
+        clippy::all,
+        clippy::pedantic,
+        clippy::allow_attributes_without_reason,
+        reason = "generated"
+    )]
+    tonic::include_proto!("framedb.resolve.v1");
+}
 
 use crate::{Error, ErrorKind, Result};
 use serde::Serialize;
@@ -138,6 +152,8 @@ pub async fn sandbox(
     guards::measure(scratch, effort, &mut report).await?;
     progress("a batch with one object that traps, and the same batch without");
     bisect::measure(scratch, effort, &mut report).await?;
+    progress("a plugin that asks a service over HTTP/2, one call at a time and 256 at once");
+    concurrency::measure(scratch, effort, &mut report).await?;
     Ok(report)
 }
 

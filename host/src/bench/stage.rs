@@ -25,8 +25,8 @@ const MOST: usize = 16 << 20;
 
 pub(super) async fn measure(scratch: &Path, effort: Effort, report: &mut Report) -> Result<()> {
     let config = PluginConfig::default();
-    let warm = load(scratch, Isolation::Pipeline, &config).await?;
-    let cold = load(scratch, Isolation::Object, &config).await?;
+    let warm = load(scratch, PASS, Isolation::Pipeline, &config).await?;
+    let cold = load(scratch, PASS, Isolation::Object, &config).await?;
     let mut worst: f64 = 0.0;
     for (size_name, size) in SIZES {
         for objects in BATCHES.into_iter().filter(|objects| objects * size <= MOST) {
@@ -53,17 +53,19 @@ pub(super) async fn measure(scratch: &Path, effort: Effort, report: &mut Report)
     large(effort, &warm, report).await
 }
 
-/// The plugin that does nothing, in a pool of its own.
+/// A built-in plugin, in a pool of its own.
 pub(super) async fn load(
     scratch: &Path,
+    name: &str,
     isolation: Isolation,
     config: &PluginConfig,
 ) -> Result<Pool> {
     let engine = Engine::new(Some(&scratch.join("cache")))?;
-    let component = builtin::component(PASS)
-        .ok_or_else(|| Error::new(ErrorKind::Plugin, "the pass-through plugin is missing"))?;
-    let plugin = Plugin::load(&engine, &Environment::default(), PASS, component, config).await?;
-    let metrics = Telemetry::new().pool("bench", PASS);
+    let component = builtin::component(name).ok_or_else(|| {
+        Error::new(ErrorKind::Plugin, format!("the built-in plugin `{name}` is missing"))
+    })?;
+    let plugin = Plugin::load(&engine, &Environment::default(), name, component, config).await?;
+    let metrics = Telemetry::new().pool("bench", name);
     Ok(Pool::new(Arc::new(plugin), isolation, DEFAULT_MAX_OBJECT, metrics))
 }
 

@@ -77,7 +77,7 @@ impl State {
         http.set_field_size_limit(HEADER_BYTES);
         Self {
             http,
-            hooks: Hooks::new(plugin.access().clone()),
+            hooks: Hooks::new(plugin.access().clone(), tape.clone()),
             wasi: wasi(&lines, tape.as_ref()),
             table,
             most_handles: limits.handles,

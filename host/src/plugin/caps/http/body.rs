@@ -1,7 +1,10 @@
 //! Bodies on their way out of a guest and into it: counted, bounded, and given up in time.
 
-use super::errors;
-use crate::{driver::http::AnswerBody, grants::http::Destination};
+use super::{
+    errors,
+    taped::{Code, End, fields},
+};
+use crate::{driver::http::AnswerBody, grants::http::Destination, plugin::tape::Heard};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
@@ -22,7 +25,7 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 /// Bytes of one body. Bodies stream, so that none of this is kept; what never ends would take a
 /// plugin's time to the last.
-const MAX_BYTES: u64 = 64 << 20;
+pub(super) const MAX_BYTES: u64 = 64 << 20;
 
 type Polled = Poll<Option<Result<Frame<Bytes>, Error>>>;
 
@@ -117,6 +120,7 @@ pub(super) struct Incoming {
     /// Runs while a part is waited for.
     late: Option<Pin<Box<Sleep>>>,
     bytes: u64,
+    heard: Heard,
 }
 
 impl Incoming {
@@ -126,21 +130,18 @@ impl Incoming {
         destination: Destination,
         until: Instant,
         patience: Option<Duration>,
+        heard: Heard,
     ) -> Self {
-        Self { body, _permit: permit, destination, until, patience, late: None, bytes: 0 }
+        Self { body, _permit: permit, destination, until, patience, late: None, bytes: 0, heard }
     }
 
     fn give_up_at(&self, now: Instant) -> Instant {
         let patient = self.patience.and_then(|time| now.checked_add(time));
         patient.map_or(self.until, |patient| patient.min(self.until))
     }
-}
 
-impl Body for Incoming {
-    type Data = Bytes;
-    type Error = Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled {
+    /// The next part, counted and in time.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Polled {
         let failed = |error| Poll::Ready(Some(Err(error)));
         match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
@@ -164,6 +165,30 @@ impl Body for Incoming {
                 failed(Error::ConnectionReadTimeout)
             }
         }
+    }
+
+    /// Takes down what a part was.
+    fn hear(&self, part: Option<&Result<Frame<Bytes>, Error>>) {
+        match part {
+            Some(Ok(frame)) => match (frame.data_ref(), frame.trailers_ref()) {
+                (Some(data), _) => self.heard.items(&[&**data]),
+                (None, Some(trailers)) => self.heard.end(&End::Ok(Some(fields(trailers)))),
+                (None, None) => {}
+            },
+            Some(Err(error)) => self.heard.end(&End::Err(Code::of(error))),
+            None => self.heard.end(&End::Ok(None)),
+        }
+    }
+}
+
+impl Body for Incoming {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled {
+        let part = ready!(self.poll_next(cx));
+        self.hear(part.as_ref());
+        Poll::Ready(part)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -1,7 +1,7 @@
 //! What a guest reads of a request that failed: codes of `wasi:http`, and a text where a grant
 //! refuses.
 
-use super::CAPABILITY;
+use super::{CAPABILITY, body::MAX_BYTES};
 use crate::{driver::http::Fault, grants::Refusal, plugin::access::Access};
 use std::{error, iter};
 use wasmtime_wasi_http::Error;
@@ -34,6 +34,29 @@ pub(super) fn of_body(error: &(dyn error::Error + 'static)) -> Error {
         Fault::TooManyHeaders => Error::HttpResponseHeaderSectionSize(None),
         Fault::Protocol => Error::HttpProtocolError,
     }
+}
+
+/// The error of this name, of those that the node gives.
+pub(super) fn named(name: &str) -> Option<Error> {
+    Some(match name {
+        "ConfigurationError" => Error::ConfigurationError,
+        "ConnectionReadTimeout" => Error::ConnectionReadTimeout,
+        "ConnectionRefused" => Error::ConnectionRefused,
+        "ConnectionTerminated" => Error::ConnectionTerminated,
+        "ConnectionTimeout" => Error::ConnectionTimeout,
+        "DestinationNotFound" => Error::DestinationNotFound,
+        "DestinationUnavailable" => Error::DestinationUnavailable,
+        "HttpProtocolError" => Error::HttpProtocolError,
+        "HttpRequestBodySize" => Error::HttpRequestBodySize(Some(MAX_BYTES)),
+        "HttpRequestUriInvalid" => Error::HttpRequestUriInvalid,
+        "HttpResponseBodySize" => Error::HttpResponseBodySize(Some(MAX_BYTES)),
+        "HttpResponseHeaderSectionSize" => Error::HttpResponseHeaderSectionSize(None),
+        "HttpResponseIncomplete" => Error::HttpResponseIncomplete,
+        "HttpResponseTimeout" => Error::HttpResponseTimeout,
+        "TlsCertificateError" => Error::TlsCertificateError,
+        "TlsProtocolError" => Error::TlsProtocolError,
+        _ => return None,
+    })
 }
 
 /// The one code with room for words says what is not granted, and the lines that would.

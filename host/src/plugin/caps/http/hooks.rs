@@ -2,9 +2,16 @@
 
 use super::{
     body::{Incoming, Outgoing},
-    errors,
+    errors, taped,
 };
-use crate::{driver::http::Lent, grants::http::Destination, plugin::access::Access};
+use crate::{
+    driver::http::Lent,
+    grants::http::Destination,
+    plugin::{
+        access::Access,
+        tape::{Heard, Tape},
+    },
+};
 use http::{HeaderMap, Method, Request, Response, Uri};
 use http_body_util::BodyExt as _;
 use std::{
@@ -27,6 +34,8 @@ pub(crate) struct Hooks {
     until: tokio::time::Instant,
     /// Whether the guest is gone: a body of its that ends then has not ended by its will.
     gone: Arc<AtomicBool>,
+    /// What answers pass, if there is one.
+    tape: Option<Arc<Tape>>,
 }
 
 /// A request that may be sent.
@@ -39,11 +48,12 @@ struct Call {
     /// How long the answer may take to begin, and to go on, where the guest says it.
     first_byte: Option<Duration>,
     between_bytes: Option<Duration>,
+    heard: Heard,
 }
 
 impl Hooks {
-    pub(crate) fn new(access: Arc<Access>) -> Self {
-        Self { access, until: tokio::time::Instant::now(), gone: Arc::default() }
+    pub(crate) fn new(access: Arc<Access>, tape: Option<Arc<Tape>>) -> Self {
+        Self { access, until: tokio::time::Instant::now(), gone: Arc::default(), tape }
     }
 
     /// Begins another call, whose requests are given up at this time.
@@ -61,6 +71,7 @@ impl Hooks {
         &self,
         request: Request<WasiBody>,
         options: Option<RequestOptions>,
+        heard: Heard,
     ) -> Result<Call, Error> {
         let (mut parts, body) = request.into_parts();
         let guard = self.access.grants().http();
@@ -91,14 +102,22 @@ impl Hooks {
                 .first_byte_timeout
                 .map(|time| time.saturating_add(options.connect_timeout.unwrap_or_default())),
             between_bytes: options.between_bytes_timeout,
+            heard,
         })
     }
 }
 
 impl Call {
     async fn send(self) -> Answer {
-        let Self { access, destination, lent, mut request, until, first_byte, between_bytes } =
-            self;
+        let heard = self.heard.clone();
+        let answer = self.ask().await;
+        taped::head(&heard, answer.as_ref());
+        Ok((answer?, Box::new(std::future::ready(Ok(())))))
+    }
+
+    async fn ask(self) -> Result<Response<WasiBody>, Error> {
+        let Self { access, destination, lent, mut request, until, heard, .. } = self;
+        let (first_byte, between_bytes) = (self.first_byte, self.between_bytes);
         let asked = tokio::time::Instant::now();
         let first_byte = first_byte.and_then(|time| asked.checked_add(time)).unwrap_or(until);
         let sent = async {
@@ -111,10 +130,9 @@ impl Call {
         let answer = timeout_at(until.min(first_byte), sent).await;
         let (response, permit) = answer.map_err(|_| Error::HttpResponseTimeout)??;
         destination.rate().received(size(response.headers()), Instant::now());
-        let response = response.map(|body| {
-            Incoming::new(body, permit, destination, until, between_bytes).boxed_unsync()
-        });
-        Ok((response, Box::new(std::future::ready(Ok(())))))
+        Ok(response.map(|body| {
+            Incoming::new(body, permit, destination, until, between_bytes, heard).boxed_unsync()
+        }))
     }
 }
 
@@ -130,9 +148,22 @@ impl WasiHttpHooks for Hooks {
         options: Option<RequestOptions>,
         _read: Done,
     ) -> Box<dyn Future<Output = Answer> + Send> {
-        match self.begin(request, options) {
+        let heard = match self.tape.clone() {
+            Some(tape) if tape.answers() => {
+                return Box::new(async move {
+                    let response = taped::answer(&tape, request).await?;
+                    Ok((response, Box::new(std::future::ready(Ok(()))) as Done))
+                });
+            }
+            Some(tape) => taped::begin(&tape, &request),
+            None => Heard::default(),
+        };
+        match self.begin(request, options, heard.clone()) {
             Ok(call) => Box::new(call.send()),
-            Err(error) => Box::new(std::future::ready(Err(error))),
+            Err(error) => {
+                taped::head(&heard, Err(&error));
+                Box::new(std::future::ready(Err(error)))
+            }
         }
     }
 

@@ -6,6 +6,7 @@
 mod body;
 mod errors;
 mod hooks;
+mod taped;
 
 pub(crate) use body::Outgoing;
 pub(crate) use hooks::Hooks;

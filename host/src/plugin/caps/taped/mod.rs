@@ -100,4 +100,5 @@ macro_rules! dropped {
     };
 }
 
+pub(super) use step::told;
 use {concurrent, dropped, plain};

@@ -86,7 +86,9 @@ impl Step {
 }
 
 /// What a record has as an answer. A call that had none before its plugin failed has none now.
-pub(super) async fn told<T: DeserializeOwned>(answer: Answer) -> wasmtime::Result<T> {
+pub(in crate::plugin::caps) async fn told<T: DeserializeOwned>(
+    answer: Answer,
+) -> wasmtime::Result<T> {
     match answer {
         Answer::Given(value) => unpack(value).map_err(|cause| {
             wasmtime::Error::new(cause).context("the record has an answer of another form")
