@@ -23,6 +23,7 @@ pub mod bucket;
 pub mod builtin;
 mod codecs;
 mod config;
+mod cpus;
 pub mod dead_letters;
 pub mod driver;
 mod error;

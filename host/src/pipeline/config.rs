@@ -1,6 +1,7 @@
 //! What an operator says of a pipeline.
 
 use super::policy::PolicyConfig;
+use crate::cpus::cpus;
 use bytesize::ByteSize;
 use framedb_core::{Kind, Pattern, Rule};
 use schemars::JsonSchema;
@@ -103,7 +104,7 @@ impl BatchConfig {
     #[must_use]
     pub fn at_once(&self) -> usize {
         match self.at_once {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            0 => cpus(),
             number => number,
         }
     }

@@ -3,6 +3,7 @@
 use super::{
     access::Access,
     bindings as wit,
+    budget::Budget,
     caps::{self, OFFERS, Offer},
     config::{Isolation, Limits, PluginConfig},
     engine::Engine,
@@ -11,7 +12,7 @@ use super::{
     instance::{Exports, IngestExports, Instance, ResolveExports, SerializeExports},
     secrets::Secrets,
     sharing,
-    state::{Budget, State},
+    state::State,
 };
 use crate::{Error, ErrorKind, Result, grants::GrantsConfig};
 use framedb_core::{Codec, Format, Stage};

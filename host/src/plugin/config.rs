@@ -1,7 +1,7 @@
 //! What an operator says of a plugin: where it is, its settings, its isolation, its limits.
 
 use super::breaker::BreakerConfig;
-use crate::grants::GrantsConfig;
+use crate::{cpus::cpus, grants::GrantsConfig};
 use bytesize::ByteSize;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -163,7 +163,7 @@ impl Limits {
     #[must_use]
     pub fn instances(&self) -> usize {
         match self.instances {
-            0 => 2 * std::thread::available_parallelism().map_or(1, usize::from),
+            0 => 2 * cpus(),
             number => number,
         }
     }

@@ -2,10 +2,11 @@
 
 use super::{
     bindings as wit,
+    budget::Budget,
     component::Plugin,
     failure::{Broken, Exceeded},
     live::Live,
-    state::{Budget, State},
+    state::State,
     tape::Tape,
 };
 use framedb_core::Key;

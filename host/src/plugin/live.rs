@@ -1,7 +1,7 @@
 //! `Live`: the calls that run in a shared instance at present, and whose fault it is when it
 //! ends.
 
-use super::{failure::Broken, state::Budget, usage::CpuLimit};
+use super::{budget::Budget, failure::Broken, usage::CpuLimit};
 use parking_lot::Mutex;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::{

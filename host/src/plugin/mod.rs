@@ -14,6 +14,8 @@ mod inspect;
 
 mod access;
 mod bindings;
+mod budget;
+mod call;
 mod caps;
 mod clocks;
 mod environment;

@@ -4,20 +4,20 @@
 use super::{
     bindings as wit,
     breaker::Breaker,
+    budget::Budget,
+    call::{Call, Decode, Encode, Place, Process},
     component::Plugin,
-    config::{Isolation, Limits},
+    config::Isolation,
     failure::{Broken, Fault},
-    instance::{Exports, Instance, Judge},
+    instance::Instance,
     record::Record,
     shared::{Ended, Shared},
-    state::Budget,
     tape::Tape,
 };
 use crate::telemetry::PoolMetrics;
 use bytesize::ByteSize;
 use framedb_core::{
     Decoded, Encoded, Failure, FailureClass, Format, Ingested, Key, Object, Resolved, Stage,
-    allowance,
 };
 use futures::{StreamExt, stream};
 use std::{
@@ -25,13 +25,8 @@ use std::{
     ops::Range,
     sync::{Arc, Mutex, PoisonError},
     thread::{self, ThreadId},
-    time::Duration,
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
-use wasmtime::component::{ComponentType, Lift, Lower};
-
-/// More objects than a batch ever has.
-const WHOLE: usize = 1 << 20;
 
 /// How often a call is made again that was lost with a shared instance, before it is made alone.
 const LOSSES: usize = 3;
@@ -60,81 +55,6 @@ pub(crate) struct Pool {
     metrics: Arc<PoolMetrics>,
 }
 
-/// One of the functions that judge a batch.
-trait Call {
-    const STAGE: Stage;
-    /// A batch.
-    type In: ComponentType + Lower + Send + Sync + 'static;
-    /// The answer for one object of it.
-    type Out: ComponentType + Lift + Send + Sync + 'static;
-
-    fn function(exports: &Exports) -> Option<Judge<Self::In, Self::Out>>;
-
-    /// About how many bytes a batch takes in a guest.
-    fn bytes(batch: &Self::In) -> usize;
-}
-
-struct Process;
-struct Place;
-struct Encode;
-struct Decode;
-
-impl Call for Process {
-    const STAGE: Stage = Stage::Ingest;
-    type In = wit::Objects;
-    type Out = wit::IngestVerdict;
-
-    fn function(exports: &Exports) -> Option<Judge<Self::In, Self::Out>> {
-        exports.ingest.map(|ingest| ingest.process)
-    }
-
-    fn bytes(batch: &Self::In) -> usize {
-        batch.bytes()
-    }
-}
-
-impl Call for Place {
-    const STAGE: Stage = Stage::Resolve;
-    type In = wit::Envelopes;
-    type Out = wit::ResolveVerdict;
-
-    fn function(exports: &Exports) -> Option<Judge<Self::In, Self::Out>> {
-        exports.resolve.map(|resolve| resolve.place)
-    }
-
-    fn bytes(batch: &Self::In) -> usize {
-        batch.bytes()
-    }
-}
-
-impl Call for Encode {
-    const STAGE: Stage = Stage::Serialize;
-    type In = wit::Objects;
-    type Out = wit::SerializeVerdict;
-
-    fn function(exports: &Exports) -> Option<Judge<Self::In, Self::Out>> {
-        exports.serialize.map(|serialize| serialize.encode)
-    }
-
-    fn bytes(batch: &Self::In) -> usize {
-        batch.bytes()
-    }
-}
-
-impl Call for Decode {
-    const STAGE: Stage = Stage::Serialize;
-    type In = Vec<wit::Stored>;
-    type Out = wit::DecodedRecord;
-
-    fn function(exports: &Exports) -> Option<Judge<Self::In, Self::Out>> {
-        exports.serialize.map(|serialize| serialize.decode)
-    }
-
-    fn bytes(batch: &Self::In) -> usize {
-        batch.iter().map(|stored| stored.data.len()).sum()
-    }
-}
-
 impl Pool {
     pub(crate) fn new(
         plugin: Arc<Plugin>,
@@ -144,7 +64,7 @@ impl Pool {
     ) -> Self {
         let permits = Semaphore::new(plugin.limits().instances());
         let metrics = Arc::new(metrics);
-        let whole = budget(plugin.limits(), max_object, WHOLE, WHOLE);
+        let whole = Budget::whole(plugin.limits(), max_object);
         let shared = || Shared::new(plugin.clone(), metrics.clone(), whole);
         Self {
             breaker: None,
@@ -474,7 +394,7 @@ impl Pool {
     }
 
     fn budget(&self, group: usize, batch: usize) -> Budget {
-        budget(self.plugin.limits(), self.max_object, group, batch)
+        Budget::of(self.plugin.limits(), self.max_object, group, batch)
     }
 
     /// The keys of a batch, for a plugin that could write them itself.
@@ -514,22 +434,6 @@ impl Pool {
             "plugin `{name}` answered {size} bytes in {stage}, more than {most} ({settings})"
         );
         Failure::new(FailureClass::Limit, stage, message)
-    }
-}
-
-/// What a call over `group` objects of a batch of `batch` may use.
-fn budget(limits: &Limits, max_object: u64, group: usize, batch: usize) -> Budget {
-    let time = |per_object: Duration, per_batch: Duration| {
-        let nanos = |d: Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
-        Duration::from_nanos(allowance(nanos(per_object), nanos(per_batch), group, batch))
-    };
-    let output = limits.output_for(max_object);
-    Budget {
-        time: time(limits.time, limits.batch_time),
-        cpu: time(limits.cpu, limits.batch_cpu),
-        output: allowance(output, output.saturating_mul(2), group, batch),
-        host_calls: allowance(limits.host_calls, limits.batch_host_calls, group, batch),
-        log: allowance(limits.log.as_u64(), limits.batch_log.as_u64(), group, batch),
     }
 }
 

@@ -1,10 +1,10 @@
 //! `Record`: what a plugin was told while it failed on an object, so that it can be told the same
 //! again where nothing of that is.
 
-use super::config::Limits;
-use serde::{Deserialize, Serialize};
+use super::{config::Limits, packed::unpack};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, future::pending};
 
 /// What a plugin was told in the call that failed. Secret settings are placeholders, also where
 /// calls had them in their arguments or answers.
@@ -63,6 +63,22 @@ pub enum Answer {
 }
 
 impl Answer {
+    /// What the call is answered with again. One that had no answer before its plugin failed has
+    /// none now.
+    ///
+    /// # Errors
+    ///
+    /// When it ended the plugin's own call, or the record has something of another form.
+    pub(super) async fn told<T: DeserializeOwned>(self) -> wasmtime::Result<T> {
+        match self {
+            Self::Given(value) => unpack(value).map_err(|cause| {
+                wasmtime::Error::new(cause).context("the record has an answer of another form")
+            }),
+            Self::Failed(text) => Err(wasmtime::Error::msg(text)),
+            Self::Pending | Self::Cut => pending().await,
+        }
+    }
+
     pub(super) fn is_pending(&self) -> bool {
         matches!(self, Self::Pending)
     }

@@ -6,12 +6,13 @@
 //! again in the next instance.
 
 use super::{
+    budget::Budget,
     component::Plugin,
     config::Limits,
     failure::Broken,
     instance::{Exports, Instance, broken, late},
     live::{Live, Running},
-    state::{Budget, State},
+    state::State,
 };
 use crate::telemetry::PoolMetrics;
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};

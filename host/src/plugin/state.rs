@@ -3,6 +3,7 @@
 
 use super::{
     access::Access,
+    budget::Budget,
     caps::{
         http::{HEADER_BYTES, Hooks},
         stdio::Lines,
@@ -26,18 +27,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 /// Commands to Redis that an instance waits for at once. More wait for their turn: few of them
 /// fill a connection, and what their answers may take together stays bounded.
 const ASKING: usize = 64;
-
-/// What one call may use.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Budget {
-    pub(crate) time: Duration,
-    pub(crate) cpu: Duration,
-    pub(crate) output: u64,
-    /// Calls into capabilities.
-    pub(crate) host_calls: u64,
-    /// Bytes of lines for the log.
-    pub(crate) log: u64,
-}
 
 /// What a store holds beside the guest.
 pub(crate) struct State {

@@ -6,11 +6,7 @@ use futures::future::BoxFuture;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject as _},
-};
-use rustls_platform_verifier::BuilderVerifierExt as _;
+use rustls::{ClientConfig, RootCertStore};
 use std::{
     io,
     path::Path,
@@ -51,7 +47,6 @@ impl Connector {
     ///
     /// When the certificates cannot be read.
     pub(super) fn secure(check: Check, authorities: Option<&Path>) -> Result<Self> {
-        tls::install();
         Ok(Self::new(check, trust(authorities)?))
     }
 
@@ -78,33 +73,19 @@ impl Connector {
 
 /// Which servers are believed.
 fn trust(authorities: Option<&Path>) -> Result<ClientConfig> {
-    let failed = |what: String| {
-        move |cause: BoxError| {
-            Error::new(ErrorKind::Config, what)
-                .with_source(cause)
-                .with_hint("name a file of certificates in PEM as `ssl-ca` in the grant")
-        }
+    let read = || -> Result<ClientConfig, BoxError> {
+        let pem = authorities.map(std::fs::read).transpose()?;
+        tls::trusting(pem.as_deref())
     };
-    let builder = ClientConfig::builder();
-    let Some(file) = authorities else {
-        let trusting = builder.with_platform_verifier().map_err(|cause| {
-            failed("cannot use the system's certificates".to_owned())(Box::new(cause))
-        })?;
-        return Ok(trusting.with_no_client_auth());
-    };
-    let read = || -> Result<RootCertStore, BoxError> {
-        let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_file_iter(file)? {
-            roots.add(certificate?)?;
-        }
-        if roots.is_empty() {
-            return Err("it has none".into());
-        }
-        Ok(roots)
-    };
-    let what = format!("cannot read the certificates to trust from {}", file.display());
-    let roots = read().map_err(failed(what))?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+    read().map_err(|cause| {
+        let what = match authorities {
+            Some(file) => format!("cannot read the certificates to trust from {}", file.display()),
+            None => "cannot use the system's certificates".to_owned(),
+        };
+        Error::new(ErrorKind::Config, what)
+            .with_source(cause)
+            .with_hint("name a file of certificates in PEM as `ssl-ca` in the grant")
+    })
 }
 
 impl Service<http::Uri> for Connector {

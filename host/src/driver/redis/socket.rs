@@ -4,14 +4,12 @@ use super::{
     connection::TIMEOUT,
     meter::{CODE, Meter},
 };
+use crate::driver::tls;
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, RedisError,
     RedisResult, TlsCertificates, Value, aio::MultiplexedConnection,
 };
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, ServerName, pem::PemObject},
-};
+use rustls::pki_types::ServerName;
 use std::{
     io,
     pin::Pin,
@@ -144,33 +142,12 @@ async fn connect(
         ConnectionAddr::Unix(path) => Ok(Box::new(UnixStream::connect(path).await?)),
         ConnectionAddr::TcpTls { host, port, insecure: false, .. } => {
             let name = ServerName::try_from(host.as_str()).map_err(io::Error::other)?.to_owned();
-            let connector = TlsConnector::from(Arc::new(trust(authorities)?));
+            let trust = tls::trusting(authorities).map_err(io::Error::other)?;
+            let connector = TlsConnector::from(Arc::new(trust));
             Ok(Box::new(connector.connect(name, tcp(host, *port).await?).await?))
         }
         _ => Err((ErrorKind::InvalidClientConfig, "this kind of address is not served").into()),
     }
-}
-
-/// Trust in these authorities, or in the system's.
-fn trust(authorities: Option<&[u8]>) -> io::Result<ClientConfig> {
-    let mut roots = RootCertStore::empty();
-    match authorities {
-        Some(pem) => {
-            for certificate in CertificateDer::pem_slice_iter(pem) {
-                roots.add(certificate.map_err(io::Error::other)?).map_err(io::Error::other)?;
-            }
-        }
-        None => {
-            let mut found = rustls_native_certs::load_native_certs();
-            if let Some(error) = found.errors.pop() {
-                return Err(io::Error::other(error));
-            }
-            for certificate in found.certs {
-                roots.add(certificate).map_err(io::Error::other)?;
-            }
-        }
-    }
-    Ok(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
 }
 
 /// A stream whose answers go through a [`Meter`].

@@ -3,7 +3,6 @@
 
 use super::errors;
 use crate::plugin::{
-    caps::taped::told,
     packed::unpack,
     tape::{Heard, Tape},
 };
@@ -79,7 +78,7 @@ pub(super) async fn answer(
     let mut body = request.into_body();
     // The guest goes on when somebody takes its body. It ends with the guest.
     tokio::spawn(async move { while let Some(Ok(_)) = body.frame().await {} });
-    let head: Head = told(mem::take(&mut call.answer)).await.map_err(other_form)?;
+    let head: Head = mem::take(&mut call.answer).told().await.map_err(other_form)?;
     let (status, headers) = head.map_err(Code::error)?;
     let parts: Result<Vec<Vec<u8>>, _> =
         mem::take(&mut call.items).into_iter().map(unpack).collect();
@@ -87,7 +86,7 @@ pub(super) async fn answer(
         parts.map_err(|_| Error::InternalError(Some("the record has another form".into())))?;
     let end = call.end;
     let end = async move {
-        match told::<End>(end).await.map_err(other_form) {
+        match end.told::<End>().await.map_err(other_form) {
             Ok(Ok(None)) => None,
             Ok(Ok(Some(trailers))) => Some(Ok(Frame::trailers(map(trailers)))),
             Ok(Err(code)) => Some(Err(code.error())),

@@ -2,7 +2,7 @@
 
 use super::{
     Taped, TapedState, concurrent, dropped, plain,
-    step::{Replayed, Step, told},
+    step::{Replayed, Step},
 };
 use crate::plugin::{
     caps::{
@@ -144,7 +144,7 @@ impl HostStoreWithStore<State> for Taped {
         };
         let keys = Replayed::<String>::new(&mut call)?;
         let end: Answer = call.end;
-        let end = async move { told::<Result<(), spin::Error>>(end).await };
+        let end = async move { end.told::<Result<(), spin::Error>>().await };
         accessor.with(|mut access| {
             let keys = StreamReader::new(&mut access, keys)?;
             Ok((keys, FutureReader::new(&mut access, end)?))

@@ -100,5 +100,4 @@ macro_rules! dropped {
     };
 }
 
-pub(super) use step::told;
 use {concurrent, dropped, plain};

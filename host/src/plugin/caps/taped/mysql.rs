@@ -2,7 +2,7 @@
 
 use super::{
     Taped, TapedState, concurrent, dropped, plain,
-    step::{Replayed, Step, told},
+    step::{Replayed, Step},
 };
 use crate::plugin::{
     caps::{
@@ -54,13 +54,13 @@ impl HostConnectionWithStore<State> for Taped {
             Step::Told(call) => call,
         };
         let answer = std::mem::take(&mut call.answer);
-        let columns = match told::<Result<Vec<Column>, Error>>(answer).await? {
+        let columns = match answer.told::<Result<Vec<Column>, Error>>().await? {
             Ok(columns) => columns,
             Err(error) => return Ok(Err(error)),
         };
         let rows = Replayed::<Vec<DbValue>>::new(&mut call)?;
         let end: Answer = call.end;
-        let end = async move { told::<Result<(), Error>>(end).await };
+        let end = async move { end.told::<Result<(), Error>>().await };
         accessor.with(|mut access| {
             let rows = StreamReader::new(&mut access, rows)?;
             Ok(Ok((columns, rows, FutureReader::new(&mut access, end)?)))

@@ -9,7 +9,6 @@ use crate::plugin::{
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
     collections::VecDeque,
-    future::pending,
     mem,
     pin::Pin,
     task::{Context, Poll},
@@ -61,7 +60,7 @@ impl Step {
                 heard.given(&answer);
                 Ok(answer)
             }
-            Self::Told(call) => told(call.answer).await,
+            Self::Told(call) => call.answer.told().await,
         }
     }
 
@@ -78,23 +77,10 @@ impl Step {
                 Ok(answer)
             }
             Self::Told(call) => {
-                let answer: Result<u32, E> = told(call.answer).await?;
+                let answer: Result<u32, E> = call.answer.told().await?;
                 Ok(answer.map(Resource::new_own))
             }
         }
-    }
-}
-
-/// What a record has as an answer. A call that had none before its plugin failed has none now.
-pub(in crate::plugin::caps) async fn told<T: DeserializeOwned>(
-    answer: Answer,
-) -> wasmtime::Result<T> {
-    match answer {
-        Answer::Given(value) => unpack(value).map_err(|cause| {
-            wasmtime::Error::new(cause).context("the record has an answer of another form")
-        }),
-        Answer::Failed(text) => Err(wasmtime::Error::msg(text)),
-        Answer::Pending | Answer::Cut => pending().await,
     }
 }
 
