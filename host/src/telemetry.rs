@@ -8,6 +8,7 @@ use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{
     Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
+use parking_lot::Mutex;
 use std::{fmt, sync::Arc, time::Duration};
 
 const METADATA: Metadata<'_> = Metadata::new(module_path!(), Level::INFO, None);
@@ -113,6 +114,8 @@ impl Telemetry {
                 "framedb_plugin_instances_created_total",
                 &[("pipeline", pipeline), ("plugin", plugin)],
             ),
+            retired: Family::default(),
+            failed: Family::default(),
         }
     }
 
@@ -123,6 +126,7 @@ impl Telemetry {
         PipelineMetrics {
             telemetry: self.clone(),
             pipeline: pipeline.into(),
+            ended: Family::default(),
             stored: outcome("stored"),
             bytes_in: self.counter("framedb_received_bytes_total", &[("pipeline", pipeline)]),
             bytes_stored: self.counter("framedb_stored_bytes_total", &[("pipeline", pipeline)]),
@@ -156,12 +160,36 @@ fn key(name: &'static str, labels: &[(&'static str, &str)]) -> Key {
     Key::from_parts(name, labels)
 }
 
+/// The counters of one name, by what tells them apart: each is looked for in the registry once,
+/// because that takes longer than counting does.
+struct Family<K>(Mutex<Vec<(K, Counter)>>);
+
+impl<K> Default for Family<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: PartialEq> Family<K> {
+    fn increment(&self, which: K, find: impl FnOnce() -> Counter) {
+        let mut known = self.0.lock();
+        if let Some((_, counter)) = known.iter().find(|(known, _)| *known == which) {
+            return counter.increment(1);
+        }
+        let counter = find();
+        counter.increment(1);
+        known.push((which, counter));
+    }
+}
+
 /// What a pool of plugin instances records.
 pub(crate) struct PoolMetrics {
     telemetry: Telemetry,
     pipeline: Arc<str>,
     plugin: Arc<str>,
     created: Counter,
+    retired: Family<&'static str>,
+    failed: Family<(Stage, &'static str)>,
 }
 
 impl PoolMetrics {
@@ -170,20 +198,25 @@ impl PoolMetrics {
     }
 
     /// Counts an instance that is not used again.
-    pub(crate) fn retired(&self, cause: &str) {
-        let labels = [("pipeline", &*self.pipeline), ("plugin", &*self.plugin), ("cause", cause)];
-        self.telemetry.counter("framedb_plugin_instances_retired_total", &labels).increment(1);
+    pub(crate) fn retired(&self, cause: &'static str) {
+        self.retired.increment(cause, || {
+            let labels =
+                [("pipeline", &*self.pipeline), ("plugin", &*self.plugin), ("cause", cause)];
+            self.telemetry.counter("framedb_plugin_instances_retired_total", &labels)
+        });
     }
 
     /// Counts a failed call, which also costs its instance.
-    pub(crate) fn failed(&self, stage: Stage, cause: &str) {
-        let labels = [
-            ("pipeline", &*self.pipeline),
-            ("stage", stage.as_str()),
-            ("plugin", &*self.plugin),
-            ("cause", cause),
-        ];
-        self.telemetry.counter("framedb_plugin_failures_total", &labels).increment(1);
+    pub(crate) fn failed(&self, stage: Stage, cause: &'static str) {
+        self.failed.increment((stage, cause), || {
+            let labels = [
+                ("pipeline", &*self.pipeline),
+                ("stage", stage.as_str()),
+                ("plugin", &*self.plugin),
+                ("cause", cause),
+            ];
+            self.telemetry.counter("framedb_plugin_failures_total", &labels)
+        });
         self.retired(cause);
     }
 }
@@ -193,6 +226,7 @@ pub(crate) struct PipelineMetrics {
     telemetry: Telemetry,
     pipeline: Arc<str>,
     stored: Counter,
+    ended: Family<&'static str>,
     bytes_in: Counter,
     bytes_stored: Counter,
     seconds: [Histogram; Stage::ALL.len()],
@@ -206,8 +240,11 @@ impl PipelineMetrics {
         if matches!(outcome, Outcome::Stored) {
             self.stored.increment(1);
         } else {
-            let labels = [("pipeline", &*self.pipeline), ("outcome", outcome.as_str())];
-            self.telemetry.counter("framedb_objects_total", &labels).increment(1);
+            let outcome = outcome.as_str();
+            self.ended.increment(outcome, || {
+                let labels = [("pipeline", &*self.pipeline), ("outcome", outcome)];
+                self.telemetry.counter("framedb_objects_total", &labels)
+            });
         }
     }
 

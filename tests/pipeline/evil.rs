@@ -7,7 +7,9 @@
 use bytesize::ByteSize;
 use framedb_core::{Failure, FailureClass, Stage};
 use framedb_host::plugin::PluginConfig;
-use framedb_tests::{Build, Describe, TestNode, arrival, failure, fixture, stored};
+use framedb_tests::{
+    Build, Describe, TestNode, arrival, failure, fixture, servers::web::Web, stored,
+};
 use serde_json::json;
 use std::time::Duration;
 
@@ -17,8 +19,8 @@ const CULPRIT: usize = 11;
 
 /// Limits that are reached soon.
 fn limited(plugin: &mut PluginConfig) {
-    plugin.limits.time = Duration::from_millis(250);
-    plugin.limits.batch_time = Duration::from_millis(500);
+    plugin.limits.time = Duration::from_secs(1);
+    plugin.limits.batch_time = Duration::from_secs(2);
     plugin.limits.cpu = Duration::from_millis(100);
     plugin.limits.batch_cpu = Duration::from_millis(200);
     plugin.limits.memory = ByteSize::mib(64);
@@ -83,7 +85,7 @@ async fn computing_for_ever_ends_at_the_cpu_time() {
 
 #[tokio::test]
 async fn waiting_for_ever_ends_at_the_time() {
-    ends_at("evil-wait", "time", "250ms").await;
+    ends_at("evil-wait", "time", "1s").await;
 }
 
 #[tokio::test]
@@ -183,4 +185,19 @@ async fn work_after_the_answer_stands_still_and_costs_the_instance() {
     let _ = stored(node.ingest(arrival("next")).await);
     assert_eq!(node.counted("framedb_plugin_instances_retired_total", ""), 1);
     assert_eq!(node.counted("framedb_plugin_failures_total", ""), 0);
+}
+
+#[tokio::test]
+async fn requests_that_are_never_answered_end_at_the_number_of_calls() {
+    let name = "evil-http-requests";
+    let web = Web::start().await;
+    let grant = json!({ "http": { "own": {
+        "host": "127.0.0.1", "ports": [web.port()], "schemes": ["http"], "private": ["127.0.0.1"],
+    } } });
+    let grants = serde_json::from_value(grant).unwrap();
+    let build = node(name).configure(name, |plugin| plugin.grants = grants);
+    let failure = attacked(&build.start().await, "http://own/slow").await;
+    let message = "plugin `evil-http-requests` exceeded a limit in ingest: 100 of host-calls \
+                   (plugins.evil-http-requests.limits.host-calls)";
+    assert_eq!((failure.class, failure.message.as_str()), (FailureClass::Limit, message));
 }

@@ -4,7 +4,10 @@
 
 use crate::{evil::attacked, sql_calls::Database};
 use framedb_core::FailureClass;
-use framedb_tests::{TestNode, asking, servers::redis::RedisServer};
+use framedb_tests::{
+    TestNode, asking,
+    servers::{redis::RedisServer, web::Web},
+};
 use serde_json::{Value, json};
 
 /// How many addresses the attacks try.
@@ -86,4 +89,16 @@ async fn a_second_statement_is_not_run() {
 async fn what_a_comment_hides_is_not_run() {
     let (_database, node) = beside_database("evil-sql-comment").await;
     refused(&node, "own", &["comment"], 1).await;
+}
+
+#[tokio::test]
+async fn addresses_in_place_of_a_granted_host_are_not_asked() {
+    let web = Web::start().await;
+    let grant = json!({ "host": "granted.example", "schemes": ["http"], "private": ["127.0.0.1"] });
+    let node = asking("evil-http-addresses", &json!({ "http": { "own": grant } })).start().await;
+    let failure = attacked(&node, &web.port().to_string()).await;
+    assert_eq!(failure.class, FailureClass::Reject, "{}", failure.message);
+    assert!(failure.message.contains(&format!("{ADDRESSES}: ")), "{}", failure.message);
+    assert!(failure.message.contains("are not granted"), "{}", failure.message);
+    assert_eq!(web.connections(), 0);
 }

@@ -57,11 +57,10 @@ async fn in_every_stage(behaviour: &str, class: FailureClass, message: impl Fn(S
     for stage in STAGES {
         let failure = in_a_batch(&node, stage, &format!("{{\"STAGE\":\"{behaviour}\"}}")).await;
         assert_eq!((failure.class, &failure.message), (class, &message(stage)));
-        // The whole batch, its half, … and the culprit alone; what overran its time is alone at
-        // once.
+        // All 32, then eight, two, and the culprit alone; what overran its time is alone at once.
         let failed = node.counted("framedb_plugin_failures_total", &format!("stage=\"{stage}\""));
         let overran = failure.message.contains("of time") || failure.message.contains("of cpu");
-        let tries = if overran { 2 } else { u64::from(BATCH.ilog2()) + 1 };
+        let tries = if overran { 2 } else { 4 };
         assert_eq!(failed, tries, "{stage}");
     }
 }

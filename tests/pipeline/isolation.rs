@@ -93,3 +93,25 @@ async fn a_wrong_number_of_verdicts_retires_each_instance_once() {
     assert_eq!(node.counted("framedb_plugin_failures_total", "ingest"), 2);
     assert_eq!(node.counted("framedb_plugin_instances_retired_total", ""), 2);
 }
+
+#[tokio::test]
+async fn failures_leave_no_more_instances_behind_than_the_plugin_may_have() {
+    const INSTANCES: u64 = 3;
+    let node = misbehaving()
+        .configure("misbehave", |plugin| plugin.limits.instances = INSTANCES as usize)
+        .start()
+        .await;
+    for round in 0..10 {
+        let objects = (0..16).map(|n| {
+            let behaviour = if n == 5 { "trap" } else { "remember" };
+            arrival(&format!("{round}/{n}")).order("ingest", behaviour)
+        });
+        let mut receipts = node.ingest_all(objects).await;
+        let _ = framedb_tests::failure(receipts.remove(5));
+        receipts.into_iter().for_each(|receipt| drop(stored(receipt)));
+        let created = node.counted("framedb_plugin_instances_created_total", "");
+        let retired = node.counted("framedb_plugin_instances_retired_total", "");
+        // A pool for each of the three stages has so many.
+        assert!(created - retired <= 3 * INSTANCES, "{created} made, {retired} retired");
+    }
+}

@@ -32,7 +32,7 @@ pub const PLUGINS: [&str; 10] = [
 ];
 
 /// The guests that the tests run, by package.
-pub const FIXTURES: [&str; 37] = [
+pub const FIXTURES: [&str; 39] = [
     "fixture-keyvalue",
     "fixture-asks-http",
     "fixture-asks-redis",
@@ -52,6 +52,8 @@ pub const FIXTURES: [&str; 37] = [
     "fixture-evil-endless-stream",
     "fixture-evil-handles",
     "fixture-evil-host-calls",
+    "fixture-evil-http-addresses",
+    "fixture-evil-http-requests",
     "fixture-evil-huge-list",
     "fixture-evil-huge-string",
     "fixture-evil-late-work",

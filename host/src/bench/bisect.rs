@@ -19,7 +19,7 @@ const OBJECTS: usize = 256;
 pub(super) async fn measure(scratch: &Path, effort: Effort, report: &mut Report) -> Result<()> {
     let objects = batch(OBJECTS, 1 << 10)?;
     let batch: Vec<&Object> = objects.iter().collect();
-    // In the middle of a half of a half, and so on: as far from an end as can be.
+    // Far from the ends of all parts that the batch is replayed in.
     let culprit = batch.get(OBJECTS / 3).map(|object| object.envelope.key.as_str().to_owned());
     let settings = [("pass_through_panics_on".to_owned(), culprit.into())].into();
     let good = load(scratch, PASS, Isolation::Pipeline, &PluginConfig::default()).await?;
@@ -38,10 +38,10 @@ pub(super) async fn measure(scratch: &Path, effort: Effort, report: &mut Report)
     let (mut ratios, mut own, mut found) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..effort.rounds {
         let whole = time(effort, 1, async || drop(good.ingest(&batch).await)).await;
-        let halved = time(effort, 1, async || drop(bad.ingest(&batch).await)).await;
-        ratios.push(micros(halved) / micros(whole));
+        let divided = time(effort, 1, async || drop(bad.ingest(&batch).await)).await;
+        ratios.push(micros(divided) / micros(whole));
         own.push(micros(whole));
-        found.push(micros(halved));
+        found.push(micros(divided));
     }
     report.add("bisect-cost", median(ratios), "ratio");
     report.add("batch-us-b256-1k", median(own), "µs, one stage");

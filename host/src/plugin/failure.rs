@@ -2,7 +2,7 @@
 
 use super::{record::Record, secrets::Secrets};
 use framedb_core::{Failure, FailureClass, Stage};
-use std::fmt;
+use std::{fmt, sync::Arc};
 use wasmtime::{Trap, WasmBacktrace};
 
 /// Frames of a backtrace that are kept.
@@ -15,8 +15,8 @@ const MAX_FRAME: usize = 400;
 #[derive(Debug, Clone)]
 pub(crate) struct Broken {
     cause: Cause,
-    /// Where the guest was, innermost first; empty when it was not running.
-    backtrace: Vec<String>,
+    /// What knows where the guest was.
+    error: Option<Arc<wasmtime::Error>>,
     /// What it was told until then, if it was alone with an object.
     record: Option<Box<Record>>,
 }
@@ -75,12 +75,12 @@ impl fmt::Display for Broken {
 impl Broken {
     /// The guest failed, and how.
     pub(crate) fn trap(how: impl Into<String>) -> Self {
-        Self { cause: Cause::Trap(how.into()), backtrace: Vec::new(), record: None }
+        Self { cause: Cause::Trap(how.into()), error: None, record: None }
     }
 
     /// The guest exceeded a limit.
     pub(crate) fn limit(exceeded: Exceeded) -> Self {
-        Self { cause: Cause::Limit(exceeded), backtrace: Vec::new(), record: None }
+        Self { cause: Cause::Limit(exceeded), error: None, record: None }
     }
 
     /// The same with what the guest was told.
@@ -90,13 +90,9 @@ impl Broken {
 
     /// Reads the error that a call ended with; `last_line` is what the guest printed last,
     /// which in a panic is its message.
-    pub(crate) fn classify(
-        error: &wasmtime::Error,
-        output: u64,
-        last_line: Option<String>,
-    ) -> Self {
-        let backtrace = error.downcast_ref::<WasmBacktrace>().map(frames).unwrap_or_default();
-        Self { backtrace, ..Self::of_error(error, output, last_line) }
+    pub(crate) fn classify(error: wasmtime::Error, output: u64, last_line: Option<String>) -> Self {
+        let broken = Self::of_error(&error, output, last_line);
+        Self { error: Some(Arc::new(error)), ..broken }
     }
 
     fn of_error(error: &wasmtime::Error, output: u64, last_line: Option<String>) -> Self {
@@ -152,7 +148,10 @@ impl Broken {
             ),
         };
         failure.message = secrets.text(&failure.message);
-        Fault { failure, backtrace: self.backtrace, record: self.record }
+        // Names are worth their time for the last of many failed calls only, which is this one.
+        let backtrace = self.error.as_ref().and_then(|error| error.downcast_ref());
+        let backtrace = backtrace.map(frames).unwrap_or_default();
+        Fault { failure, backtrace, record: self.record }
     }
 }
 

@@ -73,6 +73,7 @@ impl Instance {
         budget: Budget,
         tape: Option<Arc<Tape>>,
     ) -> Result<Self, Broken> {
+        let born = Instant::now();
         let mut store = Store::new(plugin.engine(), State::new(plugin, tape));
         store.limiter(State::limiter);
         store.epoch_deadline_callback(|mut cx| cx.data_mut().tick());
@@ -83,8 +84,8 @@ impl Instance {
         })
         .await;
         match started {
-            Ok(Ok(exports)) => Ok(Self { store, exports, calls: 0, born: Instant::now() }),
-            Ok(Err(error)) => Err(broken(&mut store, &error, budget)),
+            Ok(Ok(exports)) => Ok(Self { store, exports, calls: 0, born }),
+            Ok(Err(error)) => Err(broken(&mut store, error, budget)),
             Err(_) => Err(late(budget)),
         }
     }
@@ -149,7 +150,7 @@ impl Instance {
                 }
                 Ok(result)
             }
-            Ok(Ok(Err(error)) | Err(error)) => Err(broken(&mut self.store, &error, budget)),
+            Ok(Ok(Err(error)) | Err(error)) => Err(broken(&mut self.store, error, budget)),
             Err(_) => Err(late(budget)),
         }
     }
@@ -167,6 +168,11 @@ impl Instance {
         } else {
             None
         }
+    }
+
+    /// When it was made.
+    pub(crate) fn born(&self) -> Instant {
+        self.born
     }
 
     pub(crate) fn exports(&self) -> &Exports {
@@ -190,7 +196,7 @@ impl Drop for Instance {
 }
 
 /// Why a call ended, of the error that it ended with.
-pub(super) fn broken(store: &mut Store<State>, error: &wasmtime::Error, budget: Budget) -> Broken {
+pub(super) fn broken(store: &mut Store<State>, error: wasmtime::Error, budget: Budget) -> Broken {
     // WASI's own functions have no other word for a guest that holds too many.
     if let Some(ResourceTableError::Full) = error.downcast_ref() {
         let value = store.data().most_handles().to_string();

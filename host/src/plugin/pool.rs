@@ -25,11 +25,17 @@ use std::{
     ops::Range,
     sync::{Arc, Mutex, PoisonError},
     thread::{self, ThreadId},
+    time::Instant,
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// How often a call is made again that was lost with a shared instance, before it is made alone.
 const LOSSES: usize = 3;
+
+/// Parts that a group of objects is replayed in when its call failed. Two would do, but a call
+/// that fails is dearer than one that succeeds: four fail half as often, and pass fewer objects
+/// again.
+const PARTS: usize = 4;
 
 /// One answer per object: the plugin's verdict, or what the host has to say instead.
 pub(crate) type Verdicts<T> = Vec<Result<T, Fault>>;
@@ -37,9 +43,10 @@ pub(crate) type Verdicts<T> = Vec<Result<T, Fault>>;
 /// The instances of one plugin in one pipeline.
 ///
 /// Each is leased to one call at a time and put back after success; none ever serves another
-/// pipeline. A call that fails costs its instance, and its batch is tried again by halves in
-/// fresh instances until the failing objects are alone: they get the failure, their neighbours
-/// their verdicts. What the plugin is told while an object is alone there is recorded.
+/// pipeline. A call that fails costs its instance, and its batch is tried again by quarters in
+/// younger instances until the failing objects are alone, each in an instance of its own: they
+/// get the failure, their neighbours their verdicts. What the plugin is told while an object is
+/// alone is recorded.
 pub(crate) struct Pool {
     plugin: Arc<Plugin>,
     breaker: Option<Arc<Breaker>>,
@@ -202,12 +209,14 @@ impl Pool {
     ) -> Verdicts<C::Out> {
         match self.isolation {
             Isolation::Pipeline | Isolation::Shared => {
-                self.judge_group::<C>(&input, &keys, 0..count, count, false).await
+                self.judge_group::<C>(&input, &keys, 0..count, count, None).await
             }
             Isolation::Object => {
                 let at_once = self.plugin.limits().instances();
                 stream::iter(0..count)
-                    .map(|n| self.judge_group::<C>(&input, &keys, n..n + 1, 1, false))
+                    .map(|n| {
+                        self.judge_group::<C>(&input, &keys, n..n + 1, 1, Some(Instant::now()))
+                    })
                     .buffered(at_once)
                     .concat()
                     .await
@@ -215,30 +224,30 @@ impl Pool {
         }
     }
 
-    /// Judges a group of a batch of `whole` objects, and the parts of it `again` if that fails. An
-    /// object that is alone in a fresh instance is the last part, and recorded.
+    /// Judges a group of a batch of `whole` objects, and its parts if that fails: in instances that
+    /// were made `since` the first failure, and an object that is alone then, which is the last
+    /// part and recorded, in one of its own.
     async fn judge_group<C: Call>(
         &self,
         input: &(impl Fn(Range<usize>) -> C::In + Sync),
         keys: &Arc<[Key]>,
         group: Range<usize>,
         whole: usize,
-        again: bool,
+        since: Option<Instant>,
     ) -> Verdicts<C::Out> {
-        let fresh = again || self.isolation == Isolation::Object;
         let budget = self.budget(group.len(), whole);
         let tape = match &self.tape {
             Some(tape) => Some(tape.clone()),
-            None => (fresh && group.len() <= 1).then(|| self.recording(budget)),
+            None => (since.is_some() && group.len() <= 1).then(|| self.recording(budget)),
         };
         let last = tape.is_some();
-        let called = match self.shared.as_ref().filter(|_| !fresh && !last) {
+        let called = match self.shared.as_ref().filter(|_| since.is_none() && !last) {
             Some(shared) => {
                 self.call_beside::<C>(shared, || input(group.clone()), budget, group.len()).await
             }
             None => {
                 let batch = input(group.clone());
-                self.call::<C>(batch, group.len(), keys.clone(), budget, fresh, tape).await
+                self.call::<C>(batch, group.len(), keys.clone(), budget, since, tape).await
             }
         };
         let broken = match called {
@@ -246,7 +255,7 @@ impl Pool {
             Err(broken) => broken,
         };
         self.metrics.failed(C::STAGE, broken.cause());
-        // Of a batch that is halved nine times, the first failure and the culprit are news; who
+        // Of a batch that fails five times, the first failure and the culprit are news; who
         // asks for a reproduction is shown the failure anyway.
         if self.tape.is_none() && (last || group.len() == whole) {
             tracing::warn!(
@@ -262,13 +271,14 @@ impl Pool {
             return vec![Err(broken.into_fault(name, C::STAGE, secrets))];
         }
         // The parts run side by side, as far as the pool's instances go. A failure that took
-        // its time would take it again at every halving, so that each object is then alone at
+        // its time would take it again at every step, so that each object is then alone at
         // once: a fresh instance costs less than that.
-        let step = if broken.took_its_time() { 1 } else { group.len().div_ceil(2) };
+        let step = if broken.took_its_time() { 1 } else { group.len().div_ceil(PARTS) };
+        let since = since.unwrap_or_else(Instant::now);
         stream::iter(group.clone().step_by(step))
             .map(|start| {
                 let part = start..(start + step).min(group.end);
-                Box::pin(self.judge_group::<C>(input, keys, part, whole, true))
+                Box::pin(self.judge_group::<C>(input, keys, part, whole, Some(since)))
             })
             .buffered(self.plugin.limits().instances().max(2))
             .concat()
@@ -282,14 +292,14 @@ impl Pool {
         expected: usize,
         keys: Arc<[Key]>,
         budget: Budget,
-        fresh: bool,
+        since: Option<Instant>,
         tape: Option<Arc<Tape>>,
     ) -> Result<Vec<C::Out>, Broken> {
         let recorded = |broken: Broken| match &tape {
             Some(tape) => broken.with_record(tape.end()),
             None => broken,
         };
-        let mut lease = self.lease(budget, fresh, tape.clone()).await.map_err(recorded)?;
+        let mut lease = self.lease(budget, since, tape.clone()).await.map_err(recorded)?;
         lease.instance.judges(keys);
         let called = lease.instance.call(C::function, (batch,), budget).await;
         let (verdicts,) = called.map_err(recorded)?;
@@ -324,22 +334,24 @@ impl Pool {
             }
         }
         // Alone it is lost by nobody's fault but its own.
-        self.call::<C>(input(), expected, Arc::default(), budget, true, None).await
+        self.call::<C>(input(), expected, Arc::default(), budget, Some(Instant::now()), None).await
     }
 
+    /// An instance for one call: made `since` then, if that matters, and a new one for a tape.
     async fn lease(
         &self,
         budget: Budget,
-        fresh: bool,
+        since: Option<Instant>,
         tape: Option<Arc<Tape>>,
     ) -> Result<Lease<'_>, Broken> {
         // The semaphore is never closed; were it, the call would go on unbounded rather than
         // fail.
         let permit = self.permits.acquire().await.ok();
-        let idle = if fresh || tape.is_some() { None } else { self.take_idle() };
+        let idle = if tape.is_some() { None } else { self.take_idle(since) };
         let instance = match idle {
             Some(instance) => instance,
             None => {
+                self.make_room();
                 self.metrics.created();
                 Instance::new(&self.plugin, budget, tape).await?
             }
@@ -347,16 +359,25 @@ impl Pool {
         Ok(Lease { instance, _permit: permit })
     }
 
-    /// An idle instance: the last one that this thread used, because its memory is in this
-    /// core's cache, or else the last one that any did.
-    fn take_idle(&self) -> Option<Instance> {
+    /// Drops the instances that have been idle longest, as many as there are too many beside those
+    /// that are leased: one more of these is about to be made.
+    fn make_room(&self) {
+        let mut idle = self.idle();
+        let surplus = idle.len().saturating_sub(self.permits.available_permits());
+        let dropped: Vec<_> = idle.drain(..surplus).collect();
+        drop(idle);
+        dropped.iter().for_each(|_| self.metrics.retired("surplus"));
+    }
+
+    /// An idle instance that was made `since` then: the last one that this thread used, because its
+    /// memory is in this core's cache, or else the last one that any did.
+    fn take_idle(&self, since: Option<Instant>) -> Option<Instance> {
         let here = thread::current().id();
         let mut idle = self.idle();
-        match idle.iter().rposition(|(thread, _)| *thread == here) {
-            Some(n) => Some(idle.remove(n)),
-            None => idle.pop(),
-        }
-        .map(|(_, instance)| instance)
+        let young = |instance: &Instance| since.is_none_or(|since| instance.born() >= since);
+        let own = idle.iter().rposition(|(thread, one)| *thread == here && young(one));
+        let found = own.or_else(|| idle.iter().rposition(|(_, one)| young(one)))?;
+        Some(idle.remove(found).1)
     }
 
     fn put_back(&self, lease: Lease<'_>) {

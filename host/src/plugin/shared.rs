@@ -186,7 +186,7 @@ async fn serve(
         () = live.stuck() => None,
     };
     let culprit = store.as_context_mut().async_call_stack().ok().and_then(Iterator::last);
-    let found = live.blame(culprit, |budget| match &failed {
+    let found = live.blame(culprit, |budget| match failed {
         Some(error) => broken(store, error, budget),
         None => late(budget),
     });
@@ -260,7 +260,7 @@ impl Inside<'_> {
             Ok(call) => call,
             Err(error) => {
                 retired.store(true, Ordering::Relaxed);
-                let _ = blamed.send(Broken::classify(&error, budget.output, None));
+                let _ = blamed.send(Broken::classify(error, budget.output, None));
                 return None;
             }
         };
@@ -275,7 +275,7 @@ impl Inside<'_> {
                     Some(exceeded) => Broken::limit(exceeded),
                 }
             }
-            Ok(Err(error)) => Broken::classify(&error, budget.output, None),
+            Ok(Err(error)) => Broken::classify(error, budget.output, None),
             Err(_) => late(budget),
         };
         // What it left behind ends with the instance, after the calls beside it.
