@@ -17,17 +17,23 @@
 mod attribute;
 mod codec;
 mod frame;
+mod generation;
+mod intent;
 mod key;
 mod limits;
 mod matching;
 mod object;
 mod outcome;
+pub mod redis;
 mod route;
+pub mod sql;
 mod verdict;
 
 pub use attribute::{Attribute, AttributeError, Value, check_attributes, merge_attributes};
 pub use codec::{Codec, CodecRecord, Format, FormatError};
 pub use frame::{Frame, frame, needs_frame, unframe};
+pub use generation::Generations;
+pub use intent::{Intent, Settlement};
 pub use key::{Key, KeyError};
 pub use limits::{
     DEFAULT_MAX_OBJECT, MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTE_NAME, MAX_ATTRIBUTES, MAX_KEY,
