@@ -26,6 +26,7 @@ mod object;
 mod outcome;
 pub mod redis;
 mod route;
+pub mod routing;
 pub mod sql;
 mod verdict;
 
