@@ -23,6 +23,8 @@ mod backoff;
 mod codec;
 mod columns;
 mod frame;
+mod generation;
+mod intent;
 mod judge;
 mod key;
 mod limits;
@@ -30,7 +32,9 @@ mod matching;
 mod object;
 mod outcome;
 mod parts;
+pub mod redis;
 mod route;
+pub mod sql;
 mod stored;
 mod verdict;
 
@@ -40,6 +44,8 @@ pub use backoff::Backoff;
 pub use codec::{Codec, CodecRecord, Format, FormatError};
 pub use columns::Columns;
 pub use frame::{Frame, frame, needs_frame, unframe};
+pub use generation::Generations;
+pub use intent::{Intent, Settlement};
 pub use judge::{Findings, Judge, NO_PARTS, assigned, cut, gave_up, miscounted};
 pub use key::{Key, KeyError};
 pub use limits::{

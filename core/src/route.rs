@@ -117,6 +117,19 @@ impl Route {
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// Whether two routes lead to the same bytes.
+    #[must_use]
+    pub fn shares_bytes(&self, other: &Self) -> bool {
+        let is_queue = |route: &Self| route.kind == Kind::Stream;
+        self.framedb_id == other.framedb_id && is_queue(self) == is_queue(other)
+    }
+
+    /// Whether storing this route moves its key away from `old`.
+    #[must_use]
+    pub fn moves_from(&self, old: &Self) -> bool {
+        old.framedb_id != self.framedb_id || old.kind != self.kind
+    }
+
     /// Who wrote `stored`, the bytes found under this route.
     #[must_use]
     pub fn writer_of(&self, stored: &[u8]) -> Writer<'_> {

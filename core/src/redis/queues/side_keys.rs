@@ -3,19 +3,20 @@
 //! Their names hold a `#`, which no key of a sender may have: they meet no object and no queue,
 //! and no listing shows them.
 
-use super::slot::tag;
-use framedb_core::Key;
+use crate::{Key, redis::slot::tag};
 
 /// The queues that had leases within the last hour, by the time they were last used. It is in
 /// a slot of its own.
-pub(crate) const QUEUES: &str = "#framedb:queues";
+pub const QUEUES: &str = "#framedb:queues";
 
 /// The keys of one queue, all in its cluster slot.
 #[derive(Debug, Clone)]
-pub(crate) struct SideKeys([String; 5]);
+pub struct SideKeys([String; 5]);
 
 impl SideKeys {
-    pub(crate) fn of(queue: &Key) -> Self {
+    /// The keys of this queue.
+    #[must_use]
+    pub fn of(queue: &Key) -> Self {
         let name = queue.as_str();
         let tag = tag(name);
         let side = |what: &str| format!("#framedb:{{{tag}}}:{what}:{name}");
@@ -24,7 +25,8 @@ impl SideKeys {
 
     /// The queue itself, remembered ids by time, leased bytes by token, ends of leases by
     /// token, and deliveries by the hash of the bytes: the order that the scripts know.
-    pub(crate) fn all(&self) -> &[String] {
+    #[must_use]
+    pub fn all(&self) -> &[String] {
         &self.0
     }
 }

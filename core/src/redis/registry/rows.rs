@@ -2,36 +2,45 @@
 //!
 //! Lua knows numbers up to 2^53 only, so scripts compare them as text of a fixed length.
 
-use crate::{Result, driver::tables::encode_route};
-use framedb_core::{Key, Route};
+use crate::Route;
 
 /// Digits of the largest number.
-const DIGITS: usize = 20;
+pub(super) const DIGITS: usize = 20;
 
 /// Digits of a generation, of a time, and a space after each.
 const HEAD: usize = 2 * (DIGITS + 1);
 
 /// A generation as rows have it.
-pub(super) fn generation_of(generation: u64) -> String {
+#[must_use]
+pub fn generation_text(generation: u64) -> String {
     format!("{generation:0DIGITS$}")
 }
 
 /// A route as it is stored: its generation, when it expires (0 is never), and itself.
-pub(super) fn row(key: &Key, route: &Route) -> Result<Vec<u8>> {
+///
+/// # Errors
+///
+/// When the route cannot be written as JSON.
+pub fn route_row(route: &Route) -> serde_json::Result<Vec<u8>> {
     let expires_at = route.expires_at.map_or(0, |at| at.max(1));
     let mut row =
-        format!("{} {expires_at:0DIGITS$} ", generation_of(route.generation)).into_bytes();
-    row.extend(encode_route(key, route)?);
+        format!("{} {expires_at:0DIGITS$} ", generation_text(route.generation)).into_bytes();
+    serde_json::to_writer(&mut row, route)?;
     Ok(row)
 }
 
-/// The route of a row, as JSON.
-pub(super) fn read_row(row: &[u8]) -> &[u8] {
-    row.get(HEAD..).unwrap_or_default()
+/// The route of a row.
+///
+/// # Errors
+///
+/// When it is none.
+pub fn route_of_row(row: &[u8]) -> serde_json::Result<Route> {
+    serde_json::from_slice(row.get(HEAD..).unwrap_or_default())
 }
 
 /// A document's row: its revision, a space and its body as JSON.
-pub(super) fn read_document(row: &[u8]) -> Option<(u64, &[u8])> {
+#[must_use]
+pub fn document_of_row(row: &[u8]) -> Option<(u64, &[u8])> {
     let (revision, body) = row.split_at_checked(DIGITS)?;
     let revision = std::str::from_utf8(revision).ok()?.parse().ok()?;
     Some((revision, body.strip_prefix(b" ")?))
@@ -47,11 +56,11 @@ mod tests {
             r#"{"framedb_id":"a","kind":"storage","generation":18446744073709551615,"expires_at":7,"stored_at":1}"#,
         )
         .unwrap();
-        let key = Key::new("k").unwrap();
-        let row = row(&key, &route).unwrap();
+        let row = route_row(&route).unwrap();
         assert!(row.starts_with(b"18446744073709551615 00000000000000000007 {"));
-        assert_eq!(serde_json::from_slice::<Route>(read_row(&row)).unwrap(), route);
-        assert_eq!(read_document(b"00000000000000000012 {}"), Some((12, &b"{}"[..])));
-        assert_eq!(read_document(b"12 {}"), None);
+        assert_eq!(route_of_row(&row).unwrap(), route);
+        assert!(route_of_row(&row[..40]).is_err());
+        assert_eq!(document_of_row(b"00000000000000000012 {}"), Some((12, &b"{}"[..])));
+        assert_eq!(document_of_row(b"12 {}"), None);
     }
 }

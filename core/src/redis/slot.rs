@@ -24,7 +24,8 @@ static NUMBERS: LazyLock<Vec<u32>> = LazyLock::new(|| {
 
 /// What to write between braces so that a key is in the slot of `key`: the tag it has itself,
 /// else its whole text, else, where a brace in it would end the tag too early, a number.
-pub(super) fn tag(key: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn tag(key: &str) -> Cow<'_, str> {
     match own_tag(key.as_bytes()).and_then(|tag| std::str::from_utf8(tag).ok()) {
         Some(tag) => tag.into(),
         None if !key.contains('}') => key.into(),
@@ -36,7 +37,8 @@ pub(super) fn tag(key: &str) -> Cow<'_, str> {
 }
 
 /// The slot of a key, by the servers' rule.
-pub(super) fn slot(key: &[u8]) -> u16 {
+#[must_use]
+pub fn slot(key: &[u8]) -> u16 {
     slot_of(own_tag(key).unwrap_or(key))
 }
 

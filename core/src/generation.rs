@@ -20,9 +20,9 @@ impl Generations {
         Self::default()
     }
 
-    /// A number larger than all before it.
-    pub fn next(&self) -> u64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    /// A number larger than all before it, given what the clock says.
+    pub fn next(&self, now: SystemTime) -> u64 {
+        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let now = u64::try_from(since.as_micros()).unwrap_or(u64::MAX);
         let after = |last: u64| now.max(last.saturating_add(1));
         let last = self.0.fetch_update(Relaxed, Relaxed, |last| Some(after(last)));
@@ -42,18 +42,19 @@ mod tests {
     #[test]
     fn numbers_grow_whatever_the_clock_does() {
         let generations = Generations::new();
-        let first = generations.next();
-        let second = generations.next();
+        let first = generations.next(SystemTime::now());
+        let second = generations.next(SystemTime::now());
         assert!(second > first);
         generations.observe(second + 1_000_000_000);
-        assert_eq!(generations.next(), second + 1_000_000_001);
+        assert_eq!(generations.next(SystemTime::now()), second + 1_000_000_001);
     }
 
     #[test]
     fn threads_never_get_the_same_number() {
         let generations = Generations::new();
         let mut all: Vec<u64> = std::thread::scope(|scope| {
-            let take = || (0..1000).map(|_| generations.next()).collect::<Vec<_>>();
+            let take =
+                || (0..1000).map(|_| generations.next(SystemTime::now())).collect::<Vec<_>>();
             let threads = [(); 4].map(|()| scope.spawn(take));
             threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
         });
