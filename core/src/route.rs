@@ -1,6 +1,6 @@
 //! Placements and routes: where an object belongs, and where it is.
 
-use crate::{Attribute, CodecRecord, Kind};
+use crate::{Attribute, CodecRecord, Envelope, Kind};
 use serde::{Deserialize, Serialize};
 use std::{
     sync::Arc,
@@ -18,6 +18,15 @@ pub struct Placement {
     pub key: Option<String>,
     /// How long to keep it.
     pub time_to_live: Option<Duration>,
+}
+
+impl Placement {
+    /// The native identity of the resolve stage: what the sender named, else the defaults.
+    pub fn asked(envelope: &Envelope, kind: Kind, instance: impl FnOnce(Kind) -> Arc<str>) -> Self {
+        let kind = envelope.kind.unwrap_or(kind);
+        let framedb_id = envelope.framedb_id.clone().unwrap_or_else(|| instance(kind));
+        Self { framedb_id, kind, key: None, time_to_live: None }
+    }
 }
 
 /// An instance, and how an object is kept there.

@@ -1,11 +1,11 @@
 //! Ranges: one part of an object, by `Range: bytes=…`.
 
-use axum::http::{HeaderMap, header};
+use http::{HeaderMap, header};
 use std::ops::Range;
 
 /// What a request's range selects of a payload.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Part {
+pub enum Part {
     /// All of it: no range, or one that this door does not know, which HTTP lets it ignore.
     Whole,
     /// These bytes.
@@ -15,7 +15,8 @@ pub(super) enum Part {
 }
 
 /// The part of `size` bytes that a request asks for.
-pub(super) fn part(headers: &HeaderMap, size: usize) -> Part {
+#[must_use]
+pub fn part(headers: &HeaderMap, size: usize) -> Part {
     let range = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
     let Some((first, last)) = range
         .filter(|_| !headers.contains_key(header::IF_RANGE))

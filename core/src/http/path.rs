@@ -3,33 +3,40 @@
 //! Everything is decided on the raw path and decoded after that, so that a queue named `a/pop`
 //! is sent as `a%2Fpop`.
 
-use super::problem::Problem;
-use axum::http::Uri;
+use super::Problem;
+use crate::Key;
 use bytes::Bytes;
-use framedb_core::Key;
+use http::Uri;
 use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
 
 /// What is done with a queue, by the last segment of a POST's path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Action {
+pub enum Action {
     /// The path names the queue alone.
     Push,
+    /// The oldest element is taken out.
     Pop,
+    /// The oldest element is lent.
     Lease,
+    /// A lent element is done with.
     Ack,
+    /// A lent element goes back.
     Nack,
+    /// A lease lasts longer.
     Extend,
 }
 
 /// The rest of a path behind its first segment, as it came.
-pub(super) fn rest(uri: &Uri) -> &str {
+#[must_use]
+pub fn rest(uri: &Uri) -> &str {
     let path = uri.path().trim_start_matches('/');
     path.split_once('/').map_or("", |(_, rest)| rest)
 }
 
 /// Decodes what a raw path names; whether it is a legal key is not checked yet.
-pub(super) fn decode(raw: &str) -> Bytes {
+#[must_use]
+pub fn decode(raw: &str) -> Bytes {
     match Cow::from(percent_decode_str(raw)) {
         Cow::Borrowed(bytes) => Bytes::copy_from_slice(bytes),
         Cow::Owned(bytes) => bytes.into(),
@@ -37,12 +44,17 @@ pub(super) fn decode(raw: &str) -> Bytes {
 }
 
 /// The key that a raw path names.
-pub(super) fn key(raw: &str) -> Result<Key, Problem> {
+///
+/// # Errors
+///
+/// When it is no legal key.
+pub fn key(raw: &str) -> Result<Key, Problem> {
     Key::from_bytes(&decode(raw)).map_err(Problem::invalid)
 }
 
 /// The raw name of the queue, and what is done with it. `/streams/pop` is a queue of that name.
-pub(super) fn action(rest: &str) -> (&str, Action) {
+#[must_use]
+pub fn action(rest: &str) -> (&str, Action) {
     let Some((queue, last)) = rest.rsplit_once('/') else { return (rest, Action::Push) };
     let action = match last {
         "pop" => Action::Pop,

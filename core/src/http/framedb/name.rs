@@ -4,15 +4,15 @@
 //! and a query, which is put back; these endpoints have no queries of their own. What is done
 //! with a key is decided on the raw text, so that `%2Fupdate` ends a key, and never is an action.
 
-use super::super::path::decode;
-use axum::http::Uri;
-use framedb_core::Key;
+use crate::{Key, http::path::decode};
+use http::Uri;
 
 /// What stands between a key and the instance that is asked about.
 const COPY_EXISTS: &str = "/copy-exists/";
 
 /// The raw rest of a URL behind `/framedb/objects/` or `/framedb/streams/`.
-pub(super) fn rest(uri: &Uri) -> String {
+#[must_use]
+pub fn rest(uri: &Uri) -> String {
     let mut segments = uri.path().trim_start_matches('/').splitn(3, '/').skip(2);
     let path = segments.next().unwrap_or_default();
     match uri.query() {
@@ -22,17 +22,20 @@ pub(super) fn rest(uri: &Uri) -> String {
 }
 
 /// The key that a raw text names; `None` when no key is so, and so nothing is stored under it.
-pub(super) fn key(raw: &str) -> Option<Key> {
+#[must_use]
+pub fn key(raw: &str) -> Option<Key> {
     Key::from_bytes(&decode(raw)).ok()
 }
 
 /// The raw key of a POST, and the last segment, which says what is done with it.
-pub(super) fn action(raw: &str) -> Option<(&str, &str)> {
+#[must_use]
+pub fn action(raw: &str) -> Option<(&str, &str)> {
     raw.rsplit_once('/')
 }
 
 /// The raw key and the instance of `<key>/copy-exists/<framedb_id>`, if a GET asks that.
-pub(super) fn copy_exists(raw: &str) -> Option<(&str, String)> {
+#[must_use]
+pub fn copy_exists(raw: &str) -> Option<(&str, String)> {
     let at = raw.rfind(COPY_EXISTS)?;
     let (key, framedb_id) = (raw.get(..at)?, raw.get(at + COPY_EXISTS.len()..)?);
     Some((key, String::from_utf8_lossy(&decode(framedb_id)).into_owned()))

@@ -1,9 +1,9 @@
 //! What queries may say; unknown names are refused, so that a slip does not store an object
 //! somewhere else.
 
-use super::problem::Problem;
-use axum::{extract::Query, http::Uri};
-use framedb_core::Kind;
+use super::Problem;
+use crate::Kind;
+use http::Uri;
 use serde::{Deserialize, de::DeserializeOwned};
 use std::{str::FromStr, time::Duration};
 
@@ -16,36 +16,45 @@ const LONGEST_LEASE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Where a sender wants an object.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Put {
-    pub(super) framedb_id: String,
+pub struct Put {
+    /// The instance; empty where nobody said.
+    pub framedb_id: String,
+    /// The kind; empty where nobody said.
     #[serde(rename = "type")]
-    pub(super) kind: String,
+    pub kind: String,
 }
 
 /// Which objects a listing shows.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct List {
-    pub(super) prefix: String,
-    pub(super) after: Option<String>,
-    pub(super) limit: Option<usize>,
+pub struct List {
+    /// What keys begin with.
+    pub prefix: String,
+    /// The key after which the page begins.
+    pub after: Option<String>,
+    /// Routes on the page.
+    pub limit: Option<usize>,
+    /// The kind; empty for all.
     #[serde(rename = "type")]
-    pub(super) kind: String,
-    pub(super) framedb_id: Option<String>,
+    pub kind: String,
+    /// The instance.
+    pub framedb_id: Option<String>,
 }
 
 /// Which dead letters a listing shows.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Letters {
-    pub(super) after: Option<String>,
-    pub(super) limit: Option<usize>,
+pub struct Letters {
+    /// The letter after which the page begins.
+    pub after: Option<String>,
+    /// Letters on the page.
+    pub limit: Option<usize>,
 }
 
 /// A lease and its length.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Lease {
+pub struct Lease {
     token: String,
     #[serde(rename = "for")]
     period: String,
@@ -54,22 +63,25 @@ pub(super) struct Lease {
 /// No parameters at all.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Nothing {}
+pub struct Nothing {}
 
 /// Reads the query of a request.
-pub(super) fn parse<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
-    match Query::try_from_uri(uri) {
-        Ok(Query(query)) => Ok(query),
-        Err(rejection) => {
-            let cause = std::error::Error::source(&rejection);
-            let cause = cause.map_or_else(|| rejection.body_text(), ToString::to_string);
-            Err(Problem::invalid(format_args!("the query is wrong: {cause}")))
-        }
-    }
+///
+/// # Errors
+///
+/// Names what is unknown or wrong in it.
+pub fn parse<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
+    let pairs = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(pairs))
+        .map_err(|error| Problem::invalid(format_args!("the query is wrong: {error}")))
 }
 
 /// The kind that a query names, if it does.
-pub(super) fn kind(text: &str) -> Result<Option<Kind>, Problem> {
+///
+/// # Errors
+///
+/// When there is no such kind.
+pub fn kind(text: &str) -> Result<Option<Kind>, Problem> {
     match text {
         "" => Ok(None),
         text => Kind::from_str(text).map(Some).map_err(Problem::invalid),
@@ -78,7 +90,11 @@ pub(super) fn kind(text: &str) -> Result<Option<Kind>, Problem> {
 
 impl Lease {
     /// The token, which there must be.
-    pub(super) fn token(&self) -> Result<&str, Problem> {
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub fn token(&self) -> Result<&str, Problem> {
         match self.token.as_str() {
             "" => Err(Problem::invalid("the query has no `token`")
                 .with_hint("a lease answers its token as x-framedb-token")),
@@ -87,7 +103,11 @@ impl Lease {
     }
 
     /// Refuses a length where none has a meaning.
-    pub(super) fn without_period(self) -> Result<Self, Problem> {
+    ///
+    /// # Errors
+    ///
+    /// When there is one.
+    pub fn without_period(self) -> Result<Self, Problem> {
         match self.period.as_str() {
             "" => Ok(self),
             _ => Err(Problem::invalid("`for` has no meaning here")),
@@ -95,7 +115,11 @@ impl Lease {
     }
 
     /// Refuses a token where none has a meaning.
-    pub(super) fn without_token(self) -> Result<Self, Problem> {
+    ///
+    /// # Errors
+    ///
+    /// When there is one.
+    pub fn without_token(self) -> Result<Self, Problem> {
         match self.token.as_str() {
             "" => Ok(self),
             _ => Err(Problem::invalid("`token` has no meaning here")),
@@ -103,7 +127,11 @@ impl Lease {
     }
 
     /// The length of the lease.
-    pub(super) fn period(&self) -> Result<Duration, Problem> {
+    ///
+    /// # Errors
+    ///
+    /// When it is no length, or not within a day.
+    pub fn period(&self) -> Result<Duration, Problem> {
         if self.period.is_empty() {
             return Ok(DEFAULT_LEASE);
         }

@@ -1,16 +1,13 @@
 //! Receipts as JSON.
 
-use super::problem::retry_after;
-use axum::{
-    Json,
-    http::{StatusCode, header},
-    response::{IntoResponse, Response},
-};
-use framedb_core::{Attribute, Failure, Outcome, Receipt, Stage};
+use super::{Answer, json, problem::retry_after};
+use crate::{Attribute, Failure, Outcome, Receipt, Stage};
+use http::{StatusCode, header};
 use serde_json::{Map, Value, json};
 
 /// The answer to a sender.
-pub(super) fn respond(receipt: &Receipt) -> Response {
+#[must_use]
+pub fn answer(receipt: &Receipt) -> Answer {
     let (status, delay) = match &receipt.outcome {
         Outcome::Stored | Outcome::Dropped(_) | Outcome::DeadLettered { .. } => {
             (StatusCode::OK, None)
@@ -20,11 +17,11 @@ pub(super) fn respond(receipt: &Receipt) -> Response {
             (status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), *retry_after)
         }
     };
-    let mut response = (status, Json(body(receipt))).into_response();
+    let mut answer = json(status, &body(receipt));
     if let Some(delay) = delay {
-        response.headers_mut().insert(header::RETRY_AFTER, retry_after(delay));
+        answer.headers_mut().insert(header::RETRY_AFTER, retry_after(delay));
     }
-    response
+    answer
 }
 
 fn body(receipt: &Receipt) -> Value {
@@ -73,14 +70,15 @@ fn body(receipt: &Receipt) -> Value {
 }
 
 /// Attributes as a JSON object; values keep their types.
-pub(super) fn attributes(attributes: &[Attribute]) -> Value {
+#[must_use]
+pub fn attributes(attributes: &[Attribute]) -> Value {
     attributes.iter().map(|a| (a.name.clone(), json!(a.value))).collect::<Map<_, _>>().into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use framedb_core::{FailureClass, Kind, Value as Attr};
+    use crate::{FailureClass, Kind, Value as Attr};
     use std::{sync::Arc, time::Duration};
 
     fn receipt(outcome: Outcome) -> Receipt {
@@ -115,7 +113,7 @@ mod tests {
         assert_eq!(dropped["reason"], "dark");
         let mut failure = Failure::new(FailureClass::Busy, Stage::Admission, "busy");
         failure.retry_after = Some(Duration::from_millis(1200));
-        let response = respond(&receipt(Outcome::Failed(failure)));
+        let response = answer(&receipt(Outcome::Failed(failure)));
         assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(response.headers()[header::RETRY_AFTER], "2");
     }

@@ -3,22 +3,31 @@
 //! Metadata and attributes may hold any text, headers may not: both are percent-encoded, but
 //! for what may stand in a header as it is, so that ordinary values stay readable.
 
-use super::problem::Problem;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use super::Problem;
+use crate::Route;
 use bytes::Bytes;
-use framedb_core::Route;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode, utf8_percent_encode};
 use std::borrow::Cow;
 
-pub(super) const METADATA: HeaderName = HeaderName::from_static("x-framedb-metadata");
-pub(super) const SOURCE: HeaderName = HeaderName::from_static("x-framedb-source");
-pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-pub(super) const FRAMEDB_ID: HeaderName = HeaderName::from_static("x-framedb-id");
-pub(super) const TYPE: HeaderName = HeaderName::from_static("x-framedb-type");
-pub(super) const CODEC: HeaderName = HeaderName::from_static("x-framedb-codec");
-pub(super) const FOREIGN: HeaderName = HeaderName::from_static("x-framedb-foreign");
-pub(super) const TOKEN: HeaderName = HeaderName::from_static("x-framedb-token");
-pub(super) const DELIVERIES: HeaderName = HeaderName::from_static("x-framedb-deliveries");
+/// The sender's metadata, percent-encoded.
+pub const METADATA: HeaderName = HeaderName::from_static("x-framedb-metadata");
+/// Who produced the object.
+pub const SOURCE: HeaderName = HeaderName::from_static("x-framedb-source");
+/// The sender's id of the object.
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// The instance that holds it.
+pub const FRAMEDB_ID: HeaderName = HeaderName::from_static("x-framedb-id");
+/// How it is kept.
+pub const TYPE: HeaderName = HeaderName::from_static("x-framedb-type");
+/// The format of the stored bytes, where a serializer changed them.
+pub const CODEC: HeaderName = HeaderName::from_static("x-framedb-codec");
+/// The bytes are a foreign writer's.
+pub const FOREIGN: HeaderName = HeaderName::from_static("x-framedb-foreign");
+/// The token of a lease.
+pub const TOKEN: HeaderName = HeaderName::from_static("x-framedb-token");
+/// How often an element was handed out.
+pub const DELIVERIES: HeaderName = HeaderName::from_static("x-framedb-deliveries");
 
 /// What an answer's content type is when nobody declared or found one.
 const UNDECLARED: HeaderValue = HeaderValue::from_static("application/octet-stream");
@@ -27,20 +36,29 @@ const UNDECLARED: HeaderValue = HeaderValue::from_static("application/octet-stre
 const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'+');
 
 /// Any text as the value of a header.
-pub(super) fn encode(text: &str) -> HeaderValue {
+#[must_use]
+pub fn encode(text: &str) -> HeaderValue {
     let encoded = Cow::from(utf8_percent_encode(text, ESCAPED));
     // Only visible ASCII is left.
     HeaderValue::from_str(&encoded).unwrap_or(HeaderValue::from_static(""))
 }
 
 /// The bytes that a percent-encoded header carries; none when it is absent.
-pub(super) fn decoded(headers: &HeaderMap, name: &HeaderName) -> Result<Bytes, Problem> {
+///
+/// # Errors
+///
+/// When it is there twice.
+pub fn decoded(headers: &HeaderMap, name: &HeaderName) -> Result<Bytes, Problem> {
     let Some(value) = once(headers, name)? else { return Ok(Bytes::new()) };
     Ok(Cow::from(percent_decode(value.as_bytes())).into_owned().into())
 }
 
 /// The text of a header; empty when it is absent.
-pub(super) fn text(headers: &HeaderMap, name: &HeaderName) -> Result<String, Problem> {
+///
+/// # Errors
+///
+/// When it is there twice, or is not UTF-8.
+pub fn text(headers: &HeaderMap, name: &HeaderName) -> Result<String, Problem> {
     let Some(value) = once(headers, name)? else { return Ok(String::new()) };
     let text = std::str::from_utf8(value.as_bytes());
     text.map(ToOwned::to_owned)
@@ -57,7 +75,8 @@ fn once<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a Head
 }
 
 /// What a route says of its object.
-pub(super) fn of_route(route: &Route) -> HeaderMap {
+#[must_use]
+pub fn of_route(route: &Route) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let declared = route.content_type.as_deref().filter(|declared| declared.is_ascii());
     let declared = declared.and_then(|declared| HeaderValue::from_str(declared).ok());
@@ -83,7 +102,7 @@ pub(super) fn of_route(route: &Route) -> HeaderMap {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use framedb_core::{Attribute, Kind, Value};
+    use crate::{Attribute, Kind, Value};
 
     fn route() -> Route {
         Route {

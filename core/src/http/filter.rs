@@ -6,10 +6,10 @@
 //! name, so that nothing is ever evaluated that was not meant to be (defect D25).
 
 use serde_json::{Map, Value};
-use std::{borrow::Cow, cmp::Ordering, fmt};
+use std::{borrow::Cow, cmp::Ordering};
 
 /// The operators there are.
-pub(super) const OPERATORS: &str =
+pub const OPERATORS: &str =
     "`$in`, `$gt`, `$gte`, `$lt`, `$lte`, `$ne`, `$exists`, `$and` and `$or`";
 
 /// Values that a filter may compare with: each costs time for every document.
@@ -17,11 +17,12 @@ const MAX_VALUES: usize = 1000;
 
 /// Conditions that all hold for a document.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Filter(Vec<Condition>);
+pub struct Filter(Vec<Condition>);
 
 /// Why a filter is refused.
-#[derive(Debug, PartialEq)]
-pub(super) struct FilterError(String);
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[error("{0}")]
+pub struct FilterError(String);
 
 #[derive(Debug, PartialEq)]
 enum Condition {
@@ -43,25 +44,20 @@ enum Test {
     Exists(bool),
 }
 
-impl fmt::Display for FilterError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 impl Filter {
     /// Reads a filter.
     ///
     /// # Errors
     ///
     /// Names the operator that does not exist, or the value that an operator does not take.
-    pub(super) fn parse(filter: Map<String, Value>) -> Result<Self, FilterError> {
+    pub fn parse(filter: Map<String, Value>) -> Result<Self, FilterError> {
         let mut room = MAX_VALUES;
         Self::read(filter, &mut room)
     }
 
     /// The text that every fitting document has in a field, if the filter says so.
-    pub(super) fn text(&self, field: &str) -> Option<&str> {
+    #[must_use]
+    pub fn text(&self, field: &str) -> Option<&str> {
         self.0.iter().find_map(|condition| match condition {
             Condition::Field(path, Test::In(values)) if *path == [field] => {
                 match values.as_slice() {
@@ -74,7 +70,8 @@ impl Filter {
     }
 
     /// Whether a document fits.
-    pub(super) fn fits(&self, document: &Value) -> bool {
+    #[must_use]
+    pub fn fits(&self, document: &Value) -> bool {
         self.0.iter().all(|condition| match condition {
             Condition::Any(filters) => filters.iter().any(|filter| filter.fits(document)),
             Condition::All(filters) => filters.iter().all(|filter| filter.fits(document)),
