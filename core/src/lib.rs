@@ -14,20 +14,46 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(feature = "http")]
+pub mod http;
+
+mod arrival;
 mod attribute;
+mod backoff;
 mod codec;
+mod columns;
 mod frame;
+mod generation;
+mod intent;
+mod judge;
+#[cfg(feature = "hosts")]
+mod hosts;
 mod key;
 mod limits;
 mod matching;
 mod object;
 mod outcome;
+mod parts;
+pub mod redis;
 mod route;
+pub mod spin;
+#[cfg(feature = "http")]
+pub mod routing;
+pub mod sql;
+mod stored;
 mod verdict;
 
+pub use arrival::{Arrival, MaxObject};
 pub use attribute::{Attribute, AttributeError, Value, check_attributes, merge_attributes};
+pub use backoff::Backoff;
 pub use codec::{Codec, CodecRecord, Format, FormatError};
+pub use columns::Columns;
 pub use frame::{Frame, frame, needs_frame, unframe};
+pub use generation::Generations;
+pub use intent::{Intent, Settlement};
+pub use judge::{Findings, Judge, NO_PARTS, assigned, cut, gave_up, miscounted};
+#[cfg(feature = "hosts")]
+pub use hosts::{AllowedHost, AllowedHosts, InvalidHost, NotAllowed};
 pub use key::{Key, KeyError};
 pub use limits::{
     DEFAULT_MAX_OBJECT, MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTE_NAME, MAX_ATTRIBUTES, MAX_KEY,
@@ -36,5 +62,7 @@ pub use limits::{
 pub use matching::{Facts, Pattern, Rule};
 pub use object::{Envelope, Kind, MetadataError, Object, UnknownKind, check_metadata, declared};
 pub use outcome::{Failure, FailureClass, Outcome, Receipt, Stage, StageTimes};
+pub use parts::Parts;
 pub use route::{Place, Placement, Route, Writer};
+pub use stored::{Stored, framed};
 pub use verdict::{Child, Decoded, Encoded, Ingested, Resolved, Retry};

@@ -18,19 +18,7 @@ use std::{
 /// How long `pop` holds an element between taking it out and acknowledging it.
 const POP_LEASE: Duration = Duration::from_secs(30);
 
-/// An object as it was sent.
-#[derive(Debug, Clone)]
-pub struct Found {
-    /// Where it is, and what is known of it.
-    pub route: Route,
-    /// The instance that it was read from: the route's, or that of a copy.
-    pub framedb_id: Arc<str>,
-    /// Its payload.
-    pub data: Bytes,
-    /// Whether the bytes are not those that the node wrote: a foreign writer's, returned as
-    /// they are.
-    pub foreign: bool,
-}
+pub use framedb_core::http::objects::Found;
 
 /// Stored bytes, and where they were read.
 struct Read {

@@ -31,6 +31,9 @@ pub const PLUGINS: [&str; 10] = [
     "pass-through",
 ];
 
+/// The components that Spin runs, by package.
+pub const WORKERS: [&str; 1] = ["edge-worker"];
+
 /// The guests that the tests run, by package.
 pub const FIXTURES: [&str; 38] = [
     "fixture-keyvalue",

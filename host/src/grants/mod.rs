@@ -12,7 +12,6 @@ mod server_url;
 mod refusal;
 
 mod framedb;
-mod hosts;
 pub mod http;
 mod rate;
 pub mod redis;
@@ -24,7 +23,8 @@ pub use config::{
     RedisGrant, StreamVerb, StreamsGrant,
 };
 pub use framedb::{ObjectsGuard, StreamsGuard};
-pub use hosts::{AllowedHost, AllowedHosts, InvalidHost};
+pub use framedb_core::{AllowedHost, AllowedHosts, InvalidHost};
+use framedb_core::NotAllowed;
 use http::HttpGuard;
 pub use pattern::Pattern;
 pub use rate::Rate;
@@ -149,7 +149,7 @@ impl Grants {
     /// When there is no such label.
     pub fn redis(&self, label: &str) -> Result<Arc<Granted<RedisGrant, RedisGuard>>, Refusal> {
         if let Some(addresses) = &self.0.addresses {
-            addresses.hosts.check(label, "redis")?;
+            addresses.hosts.check(label, "redis").map_err(not_allowed)?;
             let url = Some(ServerUrl::from(label));
             return Ok(self.open(RedisGrant { url, ..Default::default() }));
         }
@@ -164,7 +164,7 @@ impl Grants {
     /// When there is no such label.
     pub fn mysql(&self, label: &str) -> Result<Arc<Granted<MysqlGrant, SqlGuard>>, Refusal> {
         if let Some(addresses) = &self.0.addresses {
-            addresses.hosts.check(label, "mysql")?;
+            addresses.hosts.check(label, "mysql").map_err(not_allowed)?;
             let url = Some(ServerUrl::from(label));
             return Ok(self.open(MysqlGrant { url, ..Default::default() }));
         }
@@ -280,6 +280,14 @@ impl Grants {
         let section = Section::new(&self.0.plugin, kind, label);
         let what = format!("the {what} `{}` is not granted", shown(label.as_bytes()));
         section.refuse(what, lines)
+    }
+}
+
+/// What is told of an address that may not be connected to.
+fn not_allowed(why: NotAllowed) -> Refusal {
+    match why {
+        NotAllowed::Unreadable(_) => Refusal::unreadable(why.to_string()),
+        NotAllowed::Unlisted(_) => Refusal::unlisted(why.to_string()),
     }
 }
 

@@ -22,10 +22,10 @@ mod stages;
 mod writing;
 
 pub use admission::{Admission, Permit};
-pub(crate) use arrival::refused;
-pub use arrival::{Arrival, Ingress};
+pub use arrival::Ingress;
 pub use config::{BatchConfig, Framing, MatchConfig, PipelineConfig};
 pub use defaults::Defaults;
+pub use framedb_core::Arrival;
 pub use item::{Answer, Reply};
 pub use policy::{Action, PolicyConfig, RetriesConfig};
 
