@@ -27,6 +27,8 @@ mod generation;
 pub mod instances;
 mod intent;
 mod judge;
+#[cfg(feature = "hosts")]
+mod hosts;
 mod key;
 mod limits;
 mod matching;
@@ -36,6 +38,9 @@ mod outcome;
 mod parts;
 pub mod redis;
 mod route;
+pub mod spin;
+#[cfg(feature = "http")]
+pub mod routing;
 pub mod sql;
 mod stored;
 mod verdict;
@@ -49,6 +54,8 @@ pub use frame::{Frame, frame, needs_frame, unframe};
 pub use generation::Generations;
 pub use intent::{Intent, Settlement};
 pub use judge::{Findings, Judge, NO_PARTS, assigned, cut, gave_up, miscounted};
+#[cfg(feature = "hosts")]
+pub use hosts::{AllowedHost, AllowedHosts, InvalidHost, NotAllowed};
 pub use key::{Key, KeyError};
 pub use limits::{
     DEFAULT_MAX_OBJECT, MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTE_NAME, MAX_ATTRIBUTES, MAX_KEY,

@@ -54,7 +54,7 @@ pub use config::{Address, Config, DEFAULT_PIPELINE, LogFormat, NodeLimits};
 pub use error::{Error, ErrorKind, Result};
 pub use health::{Check, Health, Report};
 pub use instances::{Family, InstanceConfig, InstanceRecord, Instances};
-pub use listener::{AdminDoor, ServicesConfig};
+pub use listener::{AdminDoor, ServicesConfig, SpinDoor};
 pub use node::Node;
 pub use reach::{Reached, reach};
 pub use reader::{Element, Found, Reader};

@@ -1,7 +1,6 @@
-//! Routes as the existing routing service keeps them (contract 4).
+//! Routes as the service keeps them.
 
-use crate::{Error, ErrorKind, Result};
-use framedb_core::{Key, Kind, Place, Route};
+use crate::{Key, Kind, Place, Route};
 use serde_json::{Map, Value, json};
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -11,7 +10,8 @@ use std::{
 
 /// The body that registers a route. The existing service reads `_id`, its clients send
 /// `object_id` and `queue_name`: both are there (defect D2).
-pub(super) fn body(key: &Key, route: &Route) -> Value {
+#[must_use]
+pub fn body(key: &Key, route: &Route) -> Value {
     if route.kind == Kind::Stream {
         return json!({
             "queue_name": key,
@@ -32,12 +32,30 @@ pub(super) fn body(key: &Key, route: &Route) -> Value {
     })
 }
 
+/// The body that changes a route which is registered already, of the one that registers it.
+#[must_use]
+pub fn change(mut body: Value) -> Value {
+    if let Some(fields) = body.as_object_mut() {
+        fields.retain(|name, _| !matches!(name.as_str(), "_id" | "object_id" | "queue_name"));
+    }
+    body
+}
+
+/// A record that is no route.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the routing service's record of {key} {what}")]
+pub struct RecordError {
+    key: Key,
+    what: &'static str,
+}
+
 /// Reads what the service answers for a key.
-pub(super) fn read(key: &Key, is_stream: bool, data: &Value) -> Result<Route> {
-    let corrupt = |what: &str| {
-        let message = format!("the routing service's record of {key} {what}");
-        Error::new(ErrorKind::Corrupt, message)
-    };
+///
+/// # Errors
+///
+/// When the record does not say where the object is.
+pub fn read(key: &Key, is_stream: bool, data: &Value) -> Result<Route, RecordError> {
+    let corrupt = |what| RecordError { key: key.clone(), what };
     let text = |name: &str| data.get(name).and_then(Value::as_str);
     let framedb_id = text("framedb_id").ok_or_else(|| corrupt("has no `framedb_id`"))?;
     let kind = match (is_stream, text("framedb_type").unwrap_or_default()) {
