@@ -24,21 +24,23 @@ mod codec;
 mod columns;
 mod frame;
 mod generation;
-mod intent;
-mod judge;
 #[cfg(feature = "hosts")]
 mod hosts;
+pub mod instances;
+mod intent;
+mod judge;
 mod key;
 mod limits;
 mod matching;
 mod object;
+pub mod object_service;
 mod outcome;
 mod parts;
 pub mod redis;
 mod route;
-pub mod spin;
 #[cfg(feature = "http")]
 pub mod routing;
+pub mod spin;
 pub mod sql;
 mod stored;
 mod verdict;
@@ -50,10 +52,10 @@ pub use codec::{Codec, CodecRecord, Format, FormatError};
 pub use columns::Columns;
 pub use frame::{Frame, frame, needs_frame, unframe};
 pub use generation::Generations;
-pub use intent::{Intent, Settlement};
-pub use judge::{Findings, Judge, NO_PARTS, assigned, cut, gave_up, miscounted};
 #[cfg(feature = "hosts")]
 pub use hosts::{AllowedHost, AllowedHosts, InvalidHost, NotAllowed};
+pub use intent::{Intent, Settlement};
+pub use judge::{Findings, Judge, NO_PARTS, assigned, cut, gave_up, miscounted};
 pub use key::{Key, KeyError};
 pub use limits::{
     DEFAULT_MAX_OBJECT, MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTE_NAME, MAX_ATTRIBUTES, MAX_KEY,

@@ -183,10 +183,9 @@ impl SpinBuild {
     /// Sets a variable of the component.
     #[must_use]
     pub fn variable(mut self, name: &str, value: &str) -> Self {
-        self.manifest.variables.insert(
-            name.to_owned(),
-            VariableConfig { required: true, ..Default::default() },
-        );
+        self.manifest
+            .variables
+            .insert(name.to_owned(), VariableConfig { required: true, ..Default::default() });
         self.component().variables.insert(name.to_owned(), format!("{{{{ {name} }}}}"));
         self.given.insert(name.to_owned(), value.to_owned());
         self

@@ -45,8 +45,10 @@ pub(super) fn check<'a>(
     if missing.is_empty() {
         return Ok(());
     }
-    let what =
-        format!("the dependency `{dependency}` does not inherit {}, which it uses", missing.join(", "));
+    let what = format!(
+        "the dependency `{dependency}` does not inherit {}, which it uses",
+        missing.join(", ")
+    );
     let line = format!("write inherit_configuration = {needed:?} beside its path");
     Err(Error::new(ErrorKind::Config, what).with_hint(line))
 }

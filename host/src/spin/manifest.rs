@@ -177,8 +177,9 @@ impl Manifest {
         let refuse = |what: String| Error::new(ErrorKind::Config, what);
         let text = std::fs::read_to_string(path)
             .map_err(|cause| refuse(format!("cannot read {shown}")).with_source(cause))?;
-        let manifest: Self = toml::from_str(&text)
-            .map_err(|cause| refuse(format!("{shown} is no manifest of Spin")).with_source(cause))?;
+        let manifest: Self = toml::from_str(&text).map_err(|cause| {
+            refuse(format!("{shown} is no manifest of Spin")).with_source(cause)
+        })?;
         if manifest.spin_manifest_version != 2 {
             let version = manifest.spin_manifest_version;
             return Err(refuse(format!("{shown} is a manifest of version {version}, not of 2")));
@@ -207,7 +208,8 @@ impl Manifest {
         let mut names: Vec<_> = self.trigger.http.iter().map(|http| &http.component).collect();
         names.dedup();
         let [name] = names.as_slice() else {
-            let what = format!("{} components have an HTTP trigger, and one is served", names.len());
+            let what =
+                format!("{} components have an HTTP trigger, and one is served", names.len());
             return Err(refuse(what));
         };
         let component = self.component.get(name.as_str());

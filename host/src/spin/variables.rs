@@ -78,9 +78,10 @@ impl Variables {
     ) -> Result<(BTreeMap<String, String>, Vec<String>)> {
         let secret = |template: &str| {
             let is_in = |name: &str| {
-                template.split("{{").skip(1).any(|part| {
-                    part.split_once("}}").is_some_and(|(own, _)| own.trim() == name)
-                })
+                template
+                    .split("{{")
+                    .skip(1)
+                    .any(|part| part.split_once("}}").is_some_and(|(own, _)| own.trim() == name))
             };
             manifest.variables.iter().any(|(name, config)| config.secret && is_in(name))
         };
