@@ -8,7 +8,7 @@ use framedb_host::{
     plugin::Engine,
     spin::Application,
 };
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 /// Serve applications of Spin with this node's runtime, to try and measure them where Spin is
 /// not installed.
