@@ -9,4 +9,6 @@
     reason = "tests fail loudly, their helpers too"
 )]
 
+mod doors;
 mod serving;
+mod worker;
