@@ -239,7 +239,8 @@ mod tests {
 
     #[test]
     fn entries_that_mean_nothing_are_refused_without_being_shown() {
-        for entry in ["h:1", "redis://u:s3cret@h:1", "redis://h:x", "tcp://h", "redis://h/p:1", ""] {
+        for entry in ["h:1", "redis://u:s3cret@h:1", "redis://h:x", "tcp://h", "redis://h/p:1", ""]
+        {
             let error = entry.parse::<AllowedHost>().unwrap_err();
             assert!(!error.to_string().contains("s3cret"), "{entry}");
         }

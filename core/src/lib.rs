@@ -22,12 +22,13 @@ mod attribute;
 mod backoff;
 mod codec;
 mod columns;
+mod entry;
 mod frame;
 mod generation;
-mod intent;
-mod judge;
 #[cfg(feature = "hosts")]
 mod hosts;
+mod intent;
+mod judge;
 mod key;
 mod limits;
 mod matching;
@@ -36,9 +37,9 @@ mod outcome;
 mod parts;
 pub mod redis;
 mod route;
-pub mod spin;
 #[cfg(feature = "http")]
 pub mod routing;
+pub mod spin;
 pub mod sql;
 mod stored;
 mod verdict;
@@ -48,16 +49,17 @@ pub use attribute::{Attribute, AttributeError, Value, check_attributes, merge_at
 pub use backoff::Backoff;
 pub use codec::{Codec, CodecRecord, Format, FormatError};
 pub use columns::Columns;
+pub use entry::Entry;
 pub use frame::{Frame, frame, needs_frame, unframe};
 pub use generation::Generations;
-pub use intent::{Intent, Settlement};
-pub use judge::{Findings, Judge, NO_PARTS, assigned, cut, gave_up, miscounted};
 #[cfg(feature = "hosts")]
 pub use hosts::{AllowedHost, AllowedHosts, InvalidHost, NotAllowed};
+pub use intent::{Intent, Settlement};
+pub use judge::{Findings, Judge, NO_PARTS, assigned, cut, gave_up, miscounted};
 pub use key::{Key, KeyError};
 pub use limits::{
-    DEFAULT_MAX_OBJECT, MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTE_NAME, MAX_ATTRIBUTES, MAX_KEY,
-    MAX_METADATA, MAX_RETAINED_MEMORY, allowance, least_guest_memory,
+    DEFAULT_MAX_OBJECT, ID_WINDOW, ID_WINDOW_COUNT, MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTE_NAME,
+    MAX_ATTRIBUTES, MAX_KEY, MAX_METADATA, MAX_RETAINED_MEMORY, allowance, least_guest_memory,
 };
 pub use matching::{Facts, Pattern, Rule};
 pub use object::{Envelope, Kind, MetadataError, Object, UnknownKind, check_metadata, declared};

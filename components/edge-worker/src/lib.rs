@@ -7,6 +7,7 @@
 //!
 //! Arrows point one way: doors → pipeline → stages, and doors → pipeline → keeper → settings.
 
+pub mod address;
 pub mod keeper;
 pub mod settings;
 

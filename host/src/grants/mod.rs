@@ -23,8 +23,8 @@ pub use config::{
     RedisGrant, StreamVerb, StreamsGrant,
 };
 pub use framedb::{ObjectsGuard, StreamsGuard};
-pub use framedb_core::{AllowedHost, AllowedHosts, InvalidHost};
 use framedb_core::NotAllowed;
+pub use framedb_core::{AllowedHost, AllowedHosts, InvalidHost};
 use http::HttpGuard;
 pub use pattern::Pattern;
 pub use rate::Rate;
