@@ -27,12 +27,14 @@ mod frame;
 mod generation;
 #[cfg(feature = "hosts")]
 mod hosts;
+pub mod instances;
 mod intent;
 mod judge;
 mod key;
 mod limits;
 mod matching;
 mod object;
+pub mod object_service;
 mod outcome;
 mod parts;
 pub mod redis;

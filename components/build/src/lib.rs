@@ -35,8 +35,9 @@ pub const PLUGINS: [&str; 10] = [
 pub const WORKERS: [&str; 1] = ["edge-worker"];
 
 /// The guests that the tests run, by package.
-pub const FIXTURES: [&str; 37] = [
+pub const FIXTURES: [&str; 38] = [
     "fixture-keyvalue",
+    "fixture-answers-http",
     "fixture-asks-http",
     "fixture-asks-redis",
     "fixture-asks-sql",

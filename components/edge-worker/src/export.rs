@@ -1,11 +1,12 @@
 //! The export that Spin calls with every request.
 
-use bytes::Bytes;
-use http_body_util::Full;
-use spin_sdk::http::{IntoResponse, Request};
-use spin_sdk::http_service;
+use crate::door;
+use spin_sdk::{
+    http::{IntoResponse, Request},
+    http_service,
+};
 
 #[http_service]
-async fn handle(_request: Request) -> impl IntoResponse {
-    http::Response::builder().status(http::StatusCode::NOT_FOUND).body(Full::new(Bytes::new()))
+async fn handle(request: Request) -> impl IntoResponse {
+    door::answer(request).await
 }

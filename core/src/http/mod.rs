@@ -4,7 +4,8 @@
 //! speaks to. Nothing here reads or waits: payloads come and go as [`Bytes`].
 //!
 //! In reading order: [`path`] finds the key in a raw path, [`query`] says what a query may hold,
-//! [`headers`] carries everything beside the payload, [`range`] selects a part of it; [`problem`]
+//! [`headers`] carries everything beside the payload, [`range`] selects a part of it, [`body`]
+//! says what is wrong with it; [`problem`]
 //! and [`receipt`] are the answers of both kinds; [`objects`], [`streams`] and [`listing`] are
 //! those of each path; [`framedb`] is the routing service of existing clients, whose listings
 //! [`filter`] bounds; [`openapi`] describes it all.
@@ -12,6 +13,7 @@
 pub mod path;
 pub mod query;
 
+pub mod body;
 pub mod headers;
 pub mod range;
 

@@ -107,7 +107,7 @@ impl HttpGuard {
             return Err(Refusal::unreadable("a URL with a user in it is not taken"));
         }
         if let (Some(hosts), Some(rule)) = (&self.hosts, self.rules.first()) {
-            hosts.check(url.as_str(), Scheme::Http.name())?;
+            hosts.check(url.as_str(), Scheme::Http.name()).map_err(super::not_allowed)?;
             return Ok(Destination { rule: rule.clone(), url });
         }
         let labelled = self.rules.iter().find(|rule| rule.is_labelled(&url));

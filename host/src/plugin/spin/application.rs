@@ -32,6 +32,9 @@ use wasmtime_wasi_http::{Error as HttpError, WasiBody, handler::ProxyHandler};
 /// The interface that answers requests.
 const HANDLER: &str = "wasi:http/handler@0.3.";
 
+/// What stages share: types only, which whoever uses them brings along.
+const TYPES: &str = "framedb:edge/types@";
+
 /// Bytes of the headers of one request or answer: metadata has up to 64 KiB, three times as much
 /// when it is percent-encoded.
 const HEADER_BYTES: usize = 1 << 20;
@@ -137,7 +140,10 @@ fn check(inspection: &Inspection, name: &str) -> Result<()> {
     let missing: Vec<_> = inspection
         .imports
         .iter()
-        .filter(|(import, offered)| *offered == Offered::No || import.starts_with("framedb:"))
+        .filter(|(import, offered)| {
+            let own = import.starts_with("framedb:") && !import.starts_with(TYPES);
+            *offered == Offered::No || own
+        })
         .map(|(import, _)| format!("`{import}`"))
         .collect();
     if !missing.is_empty() {
