@@ -22,6 +22,7 @@ mod attribute;
 mod backoff;
 mod codec;
 mod columns;
+mod entry;
 mod frame;
 mod generation;
 #[cfg(feature = "hosts")]
@@ -50,6 +51,7 @@ pub use attribute::{Attribute, AttributeError, Value, check_attributes, merge_at
 pub use backoff::Backoff;
 pub use codec::{Codec, CodecRecord, Format, FormatError};
 pub use columns::Columns;
+pub use entry::Entry;
 pub use frame::{Frame, frame, needs_frame, unframe};
 pub use generation::Generations;
 #[cfg(feature = "hosts")]
@@ -58,8 +60,8 @@ pub use intent::{Intent, Settlement};
 pub use judge::{Findings, Judge, NO_PARTS, assigned, cut, gave_up, miscounted};
 pub use key::{Key, KeyError};
 pub use limits::{
-    DEFAULT_MAX_OBJECT, MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTE_NAME, MAX_ATTRIBUTES, MAX_KEY,
-    MAX_METADATA, MAX_RETAINED_MEMORY, allowance, least_guest_memory,
+    DEFAULT_MAX_OBJECT, ID_WINDOW, ID_WINDOW_COUNT, MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTE_NAME,
+    MAX_ATTRIBUTES, MAX_KEY, MAX_METADATA, MAX_RETAINED_MEMORY, allowance, least_guest_memory,
 };
 pub use matching::{Facts, Pattern, Rule};
 pub use object::{Envelope, Kind, MetadataError, Object, UnknownKind, check_metadata, declared};

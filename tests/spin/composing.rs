@@ -36,7 +36,7 @@ async fn outcome(build: Build) -> Vec<String> {
     }
     let query = Query { limit: 1000, ..Query::default() };
     for (key, route) in node.reader().list(&query).await.unwrap() {
-        let found = node.found(&key).await.unwrap();
+        let found = node.found(key.as_str()).await.unwrap();
         let data = String::from_utf8_lossy(&found.data).into_owned();
         seen.push(format!("{key} {:?} {:?} {data}", route.content_type, route.attributes));
     }

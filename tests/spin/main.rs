@@ -10,4 +10,6 @@
 )]
 
 mod composing;
+mod doors;
 mod serving;
+mod worker;

@@ -1,14 +1,42 @@
 //! `Keeper`: where objects and routes are kept, and how both become visible together.
+//!
+//! In reading order: [`put`] and [`push`] write, [`read`] reads and deletes. [`routes`] is the
+//! registry: in a key-value store, in Redis ([`redis_routes`]) or at the routing service
+//! ([`routing`]). [`engine`] is an instance: in a key-value store ([`key_value`]), on Redis
+//! ([`redis`], over a [`link`]) or in a database ([`mysql`]). What fails is a [`fault`], told
+//! without addresses.
+
+mod engine;
+mod fault;
+mod key_value;
+mod link;
+mod mysql;
+mod push;
+mod put;
+mod read;
+mod redis;
+mod redis_routes;
+mod routes;
+mod routing;
+mod wait;
 
 use crate::settings::Settings;
 use bytes::Bytes;
-use framedb_core::{Attribute, Codec, Failure, FailureClass, Key, Kind, Placement, Route, Stage};
-use std::{sync::Arc, time::Duration};
+use engine::Instance;
+use framedb_core::{
+    Attribute, Codec, Failure, FailureClass, Generations, Key, Kind, Placement, Route, Stage,
+};
+use routes::Routes;
+use std::sync::Arc;
 
 /// The instances and the registry. It is opened once in a worker instance, and keeps its
 /// connections.
 #[derive(Debug)]
-pub struct Keeper {}
+pub struct Keeper {
+    instances: Vec<Instance>,
+    routes: Routes,
+    generations: Generations,
+}
 
 /// An object that is ready to be stored.
 #[derive(Debug, Clone)]
@@ -79,129 +107,59 @@ pub struct Length {
     pub leased: u64,
 }
 
+impl Query {
+    /// Whether a route is to be shown, but for the limit.
+    fn wants(&self, key: &Key, route: &Route) -> bool {
+        key.as_str().starts_with(&self.prefix)
+            && self.after.as_deref().is_none_or(|after| key.as_str() > after)
+            && self.kind.is_none_or(|kind| route.kind == kind)
+            && self.framedb_id.as_deref().is_none_or(|id| &*route.framedb_id == id)
+    }
+}
+
 impl Keeper {
     /// Opens what the settings name. Servers are connected to when they are first needed.
     ///
     /// # Errors
     ///
     /// When a URL cannot be used; the message names its variable.
-    pub async fn open(_settings: &Settings) -> Result<Self, Failure> {
-        Ok(Self {})
+    pub async fn open(settings: &Settings) -> Result<Self, Failure> {
+        Ok(Self {
+            instances: settings.instances.iter().filter_map(Instance::new).collect(),
+            routes: Routes::new(&settings.registry)?,
+            generations: Generations::new(),
+        })
     }
 
     /// Whether bytes of this kind carry their codec in a frame, because their route cannot.
     #[must_use]
     pub fn frames(&self, kind: Kind) -> bool {
-        kind == Kind::Stream
-    }
-
-    /// The route of a key, if there is one and it has not expired.
-    ///
-    /// # Errors
-    ///
-    /// When the registry cannot be asked.
-    pub async fn route(&self, _key: &Key) -> Result<Option<Route>, Failure> {
-        Err(absent())
+        kind == Kind::Stream || !self.routes.keep_codecs()
     }
 
     /// Stores an object, or pushes it where its kind is `stream`, and registers it.
     ///
     /// # Errors
     ///
-    /// When it is not stored and findable.
-    pub async fn put(&self, _object: Prepared) -> Result<Route, Failure> {
-        Err(absent())
+    /// When it is not known to be stored and findable.
+    pub async fn put(&self, object: Prepared) -> Result<Route, Failure> {
+        match object.placement.kind {
+            Kind::Stream => self.push(&object).await,
+            Kind::InMemory | Kind::Storage => self.put_object(&object).await,
+        }
     }
 
-    /// An object with its bytes; nothing where there is none, or it has expired. A queue has no
-    /// bytes to be read this way: its route is answered by [`Keeper::route`].
-    ///
-    /// # Errors
-    ///
-    /// When the registry or the instance cannot be asked.
-    pub async fn get(&self, _key: &Key) -> Result<Option<Found>, Failure> {
-        Err(absent())
+    /// An instance that there may be.
+    fn known(&self, framedb_id: &str) -> Option<&Instance> {
+        self.instances.iter().find(|instance| &*instance.id == framedb_id)
     }
 
-    /// Deletes an object or a queue with all its copies; whether there was one.
-    ///
-    /// # Errors
-    ///
-    /// When something of it may still be there.
-    pub async fn delete(&self, _key: &Key) -> Result<bool, Failure> {
-        Err(absent())
+    /// An instance that there must be.
+    fn instance(&self, framedb_id: &str) -> Result<&Instance, Failure> {
+        self.known(framedb_id).ok_or_else(|| {
+            let known: Vec<_> = self.instances.iter().map(|instance| &*instance.id).collect();
+            let what = format!("no instance `{framedb_id}` among {}", known.join(", "));
+            Failure::new(FailureClass::Invalid, Stage::Resolve, what)
+        })
     }
-
-    /// Routes in byte order of their keys.
-    ///
-    /// # Errors
-    ///
-    /// When the registry cannot be asked.
-    pub async fn list(&self, _query: &Query) -> Result<Vec<(Key, Route)>, Failure> {
-        Err(absent())
-    }
-
-    /// Leases the oldest element of a queue.
-    ///
-    /// # Errors
-    ///
-    /// When the queue cannot be reached, or there can be none here.
-    pub async fn lease(&self, _queue: &Key, _period: Duration) -> Result<Option<Leased>, Failure> {
-        Err(absent())
-    }
-
-    /// Ends a lease: the element is done with. Whether there was such a lease.
-    ///
-    /// # Errors
-    ///
-    /// When the queue cannot be reached, or there can be none here.
-    pub async fn ack(&self, _queue: &Key, _token: &str) -> Result<bool, Failure> {
-        Err(absent())
-    }
-
-    /// Ends a lease: the element goes back. Whether there was such a lease.
-    ///
-    /// # Errors
-    ///
-    /// When the queue cannot be reached, or there can be none here.
-    pub async fn nack(&self, _queue: &Key, _token: &str) -> Result<bool, Failure> {
-        Err(absent())
-    }
-
-    /// Makes a lease end later. Whether there was such a lease.
-    ///
-    /// # Errors
-    ///
-    /// When the queue cannot be reached, or there can be none here.
-    pub async fn extend(
-        &self,
-        _queue: &Key,
-        _token: &str,
-        _period: Duration,
-    ) -> Result<bool, Failure> {
-        Err(absent())
-    }
-
-    /// Takes the oldest element out of a queue.
-    ///
-    /// # Errors
-    ///
-    /// When the queue cannot be reached, or there can be none here.
-    pub async fn pop(&self, _queue: &Key) -> Result<Option<Bytes>, Failure> {
-        Err(absent())
-    }
-
-    /// How many elements a queue has; nothing where there is no such queue.
-    ///
-    /// # Errors
-    ///
-    /// When the queue cannot be reached, or there can be none here.
-    pub async fn length(&self, _queue: &Key) -> Result<Option<Length>, Failure> {
-        Err(absent())
-    }
-}
-
-/// The answer of a part that is being written.
-fn absent() -> Failure {
-    Failure::new(FailureClass::Unavailable, Stage::Sink, "this is not kept here yet")
 }
