@@ -1,6 +1,7 @@
 //! `Columns`: a batch as it crosses into a plugin, without its payloads.
 
-use crate::{Attribute, Envelope, Kind};
+use crate::{Attribute, Envelope, Key, Kind};
+use std::mem;
 
 /// Texts that an object has.
 const TEXTS: usize = 6;
@@ -73,6 +74,45 @@ where
     }
 }
 
+impl<A, K> Columns<A, K>
+where
+    Attribute: From<A>,
+    Kind: From<K>,
+{
+    /// The envelopes that were packed; none where the columns do not fit together, or a text is
+    /// none or breaks a rule.
+    #[must_use]
+    pub fn unpack(self) -> Option<Vec<Envelope>> {
+        let Self { text, text_ends, attributes, attribute_ends, attempts, kinds, sizes } = self;
+        let whole = str::from_utf8(&text).ok()?;
+        let (mut ends, mut begin) = (text_ends.into_iter(), 0);
+        let mut text = || {
+            let end = ends.next()? as usize;
+            whole.get(mem::replace(&mut begin, end)..end)
+        };
+        let filled = |text: &str| (!text.is_empty()).then(|| text.into());
+        let (mut attributes, mut taken) = (attributes.into_iter(), 0);
+        let mut tried = attempts.into_iter();
+        let mut envelopes = Vec::with_capacity(sizes.len());
+        for (kind, end) in kinds.into_iter().zip(attribute_ends) {
+            let own = end.checked_sub(mem::replace(&mut taken, end))? as usize;
+            let own: Vec<_> = attributes.by_ref().take(own).map(Attribute::from).collect();
+            envelopes.push(Envelope {
+                id: text()?.into(),
+                key: Key::new(text()?).ok()?,
+                source: text()?.into(),
+                framedb_id: filled(text()?),
+                content_type: filled(text()?),
+                metadata: text()?.into(),
+                attributes: own.into(),
+                attempt: tried.next()?,
+                kind: kind.map(Kind::from),
+            });
+        }
+        (envelopes.len() == sizes.len()).then_some(envelopes)
+    }
+}
+
 /// An index that a guest can have; it addresses less than 4 GiB.
 fn end(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
@@ -81,14 +121,20 @@ fn end(length: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Key, Value};
+    use crate::Value;
 
-    #[derive(Debug, PartialEq)]
-    struct Name(String);
+    #[derive(Debug, Clone, PartialEq)]
+    struct Own(Attribute);
 
-    impl From<&Attribute> for Name {
+    impl From<&Attribute> for Own {
         fn from(attribute: &Attribute) -> Self {
-            Self(attribute.name.clone())
+            Self(attribute.clone())
+        }
+    }
+
+    impl From<Own> for Attribute {
+        fn from(Own(attribute): Own) -> Self {
+            attribute
         }
     }
 
@@ -107,13 +153,23 @@ mod tests {
         };
         let second =
             Envelope { id: "8".into(), kind: None, attributes: [].into(), ..first.clone() };
-        let packed = Columns::<Name, Kind>::pack([(&first, 3), (&second, 0)].into_iter());
+        let packed = Columns::<Own, Kind>::pack([(&first, 3), (&second, 0)].into_iter());
         assert_eq!(packed.text, b"7kcama/b{}8kcama/b{}");
         assert_eq!(packed.text_ends, [1, 2, 5, 5, 8, 10, 11, 12, 15, 15, 18, 20]);
         assert_eq!(
-            (packed.attributes, packed.attribute_ends),
-            (vec![Name("width".into())], vec![1, 1])
+            (&packed.attributes, &packed.attribute_ends),
+            (&vec![Own(first.attributes[0].clone())], &vec![1, 1])
         );
-        assert_eq!((packed.kinds, packed.sizes), (vec![Some(Kind::Storage), None], vec![3, 0]));
+        assert_eq!((&packed.kinds, &packed.sizes), (&vec![Some(Kind::Storage), None], &vec![3, 0]));
+        assert_eq!(packed.clone().unpack(), Some(vec![first, second]));
+        for wrong in [
+            Columns { text: b"short".to_vec(), ..packed.clone() },
+            Columns { text_ends: vec![1, 2], ..packed.clone() },
+            Columns { attribute_ends: vec![1, 0], ..packed.clone() },
+            Columns { attempts: vec![1], ..packed.clone() },
+            Columns { sizes: vec![3], ..packed.clone() },
+        ] {
+            assert_eq!(wrong.unpack(), None);
+        }
     }
 }

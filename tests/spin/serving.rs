@@ -74,7 +74,7 @@ async fn variables_are_the_components_own() {
     assert_eq!(ask(&spin, "variable/framedb_name", "").await, (200, "edge 1".to_owned()));
     let (status, error) = ask(&spin, "variable/other", "").await;
     assert_eq!(status, 502);
-    assert!(error.starts_with("Undefined"), "{error}");
+    assert!(error.starts_with("Error::Undefined"), "{error}");
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn only_allowed_hosts_are_connected_to_and_no_password_is_told() {
     let (status, answer) = ask(&spin, "redis/hello", &allowed.url()).await;
     assert_eq!((status, answer.contains("Binary")), (200, true), "{answer}");
     let refused = other.url().replace("redis://", "redis://user:s3cret@");
-    assert_eq!(ask(&spin, "redis/hello", &refused).await, (502, "InvalidAddress".to_owned()));
+    assert_eq!(ask(&spin, "redis/hello", &refused).await, (502, "Error::InvalidAddress".to_owned()));
     let (status, error) = ask(&spin, "http", &format!("http://127.0.0.1:{}/", other.port())).await;
     assert_eq!(status, 502);
     assert!(error.contains("HttpRequestDenied"), "{error}");
@@ -107,7 +107,7 @@ async fn a_redis_that_is_down_is_an_error_when_it_is_opened() {
     redis.stop();
     let (status, error) = ask(&spin, "redis/hello", &redis.url()).await;
     assert_eq!(status, 502);
-    assert!(error.starts_with("Other"), "{error}");
+    assert!(error.starts_with("Error::Other"), "{error}");
 }
 
 #[tokio::test]

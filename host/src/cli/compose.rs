@@ -5,11 +5,11 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use framedb_core::Stage;
 use framedb_host::{
-    Error, ErrorKind,
+    Error, ErrorKind, builtin,
     compose::{self, Plug},
     plugin::digest,
 };
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Compose plugins into a worker, or several ingest plugins into one.
 ///
@@ -22,7 +22,7 @@ use std::path::PathBuf;
                             [--serialize <PLUGIN>] -o <FILE>\n       \
                             framedb compose --chain <PLUGIN> <PLUGIN>... -o <FILE>")]
 pub(crate) struct Compose {
-    /// The worker: a component that imports the stages.
+    /// The worker: a component that imports the stages, a file or `edge-worker`.
     #[arg(value_name = "WORKER", required_unless_present = "chain", conflicts_with = "chain")]
     worker: Option<String>,
     /// The plugin of the ingest stage, a file or the name of a built-in one.
@@ -43,7 +43,7 @@ pub(crate) struct Compose {
 }
 
 impl Compose {
-    pub(super) async fn run(self) -> Result<()> {
+    pub(super) fn run(self) -> Result<()> {
         let bytes = match &self.worker {
             Some(worker) => self.plug(worker)?,
             None => self.chained()?,
@@ -56,7 +56,10 @@ impl Compose {
     }
 
     fn plug(&self, worker: &str) -> Result<Vec<u8>> {
-        let socket = plugin::read(worker)?;
+        let socket = match builtin::part(worker).filter(|_| !Path::new(worker).exists()) {
+            Some(part) => part,
+            None => plugin::read(worker)?,
+        };
         let mut plugs = Vec::new();
         let imports = compose::imports(worker, &socket)?;
         for (stage, plugin) in [

@@ -45,6 +45,11 @@ impl Graph {
         Ok(Part { name: name.to_owned(), package, instance })
     }
 
+    /// Another instance of a component.
+    pub(super) fn again(&mut self, part: &Part) -> Part {
+        Part { instance: self.inner.instantiate(part.package), ..part.clone() }
+    }
+
     /// What a component imports.
     pub(super) fn imports(&self, part: &Part) -> Vec<String> {
         let world = self.inner[part.package].ty();

@@ -4,12 +4,19 @@
 //! other. [`chain`] makes one ingest plugin of several. What comes out is a component like any
 //! other: the node, `framedb plugin inspect` and Spin take it.
 
+mod chain;
 mod graph;
 mod plug;
 
+pub use chain::chain;
 pub use plug::{Plug, plug};
 
+use crate::Result;
 use framedb_core::Stage;
+use graph::Graph;
+
+/// The plugin of all stages that does nothing, for those that no plugin is given for.
+pub const NOTHING: &str = "pass-through";
 
 /// The version of the contract that stages are exported in.
 const VERSION: &str = "0.1.0";
@@ -19,4 +26,15 @@ const VERSION: &str = "0.1.0";
 pub fn interface(stage: Stage) -> Option<String> {
     matches!(stage, Stage::Ingest | Stage::Resolve | Stage::Serialize)
         .then(|| format!("framedb:edge/{stage}@{VERSION}"))
+}
+
+/// What a component imports.
+///
+/// # Errors
+///
+/// When the bytes are no component.
+pub fn imports(name: &str, bytes: &[u8]) -> Result<Vec<String>> {
+    let mut graph = Graph::default();
+    let part = graph.add(name, bytes)?;
+    Ok(graph.imports(&part))
 }
