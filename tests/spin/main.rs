@@ -9,4 +9,5 @@
     reason = "tests fail loudly, their helpers too"
 )]
 
+mod keeper;
 mod serving;
