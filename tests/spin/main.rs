@@ -11,5 +11,6 @@
 
 mod composing;
 mod doors;
+mod keeper;
 mod serving;
 mod worker;
