@@ -98,7 +98,10 @@ fn what_cannot_be_composed_is_refused_with_what_is_there_and_what_is_not() {
     let refused = |plugins: &[(&str, bytes::Bytes)]| chained(plugins).unwrap_err().chain();
     let inspect = ("ingest-inspect", component("ingest-inspect"));
     let error = refused(&[inspect.clone(), ("serialize-lz4", component("serialize-lz4"))]);
-    assert!(error.contains("`serialize-lz4` does not export `framedb:edge/ingest@0.1.0`"), "{error}");
+    assert!(
+        error.contains("`serialize-lz4` does not export `framedb:edge/ingest@0.1.0`"),
+        "{error}"
+    );
     assert!(error.contains("it exports `framedb:edge/serialize@0.1.0`"), "{error}");
     let error = refused(&[inspect.clone(), ("other-version", fixture("other-version"))]);
     assert!(error.contains("does not export"), "{error}");

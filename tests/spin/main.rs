@@ -5,6 +5,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stderr,
     clippy::indexing_slicing,
     reason = "tests fail loudly, their helpers too"
 )]
@@ -12,5 +13,6 @@
 mod composing;
 mod doors;
 mod keeper;
+mod manifests;
 mod serving;
 mod worker;

@@ -9,6 +9,7 @@
 //! [`reader`] → [`keeper`] → [`settings`]. A [`worker::Worker`] holds what an instance opens once.
 
 pub mod door;
+pub mod message;
 
 pub mod pipeline;
 pub mod reader;

@@ -167,7 +167,11 @@ pub async fn sandbox(
 ///
 /// When `redis-server` is not installed, the node or the worker cannot be started, or an object
 /// is not stored.
-pub async fn spin(scratch: &Path, effort: Effort, mut progress: impl FnMut(&str)) -> Result<Report> {
+pub async fn spin(
+    scratch: &Path,
+    effort: Effort,
+    mut progress: impl FnMut(&str),
+) -> Result<Report> {
     let mut report = Report::default();
     progress("objects over HTTP into Redis, through the worker of Spin and through the node");
     spin::measure(scratch, effort, &mut report).await?;

@@ -102,7 +102,13 @@ impl Draft {
     }
 
     /// Composes a component into an import.
-    pub(super) fn dependency(&mut self, import: &str, file: &str, bytes: Bytes, inherits: Vec<String>) {
+    pub(super) fn dependency(
+        &mut self,
+        import: &str,
+        file: &str,
+        bytes: Bytes,
+        inherits: Vec<String>,
+    ) {
         let path = self.component(file, bytes);
         let dependency = Dependency {
             path: Some(path),
@@ -132,7 +138,8 @@ impl Draft {
             return Err(Error::new(ErrorKind::Config, message));
         }
         let source = self.components.iter().map(|(path, _)| path.clone());
-        let source = source.into_iter().find(|path| path.ends_with(&format!("/{}.wasm", self.name)));
+        let source =
+            source.into_iter().find(|path| path.ends_with(&format!("/{}.wasm", self.name)));
         // The worker checks addresses itself: Spin would print one that it refuses.
         let hosts: Vec<_> = self.hosts.into_iter().collect();
         self.own.insert(ALLOWED_HOSTS.to_owned(), hosts.join(" "));

@@ -32,9 +32,8 @@ pub(super) async fn add(
     pipeline: &PipelineConfig,
     engine: &Engine,
 ) -> Result<()> {
-    let worker = builtin::part(super::NAME).ok_or_else(|| {
-        Error::new(ErrorKind::Plugin, "this build has no worker for Spin in it")
-    })?;
+    let worker = builtin::part(super::NAME)
+        .ok_or_else(|| Error::new(ErrorKind::Plugin, "this build has no worker for Spin in it"))?;
     draft.component(super::NAME, worker);
     for (stage, names) in [
         (Stage::Ingest, pipeline.ingest.iter().collect::<Vec<_>>()),
