@@ -10,5 +10,6 @@
 )]
 
 mod doors;
+mod parity;
 mod serving;
 mod worker;

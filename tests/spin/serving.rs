@@ -94,7 +94,10 @@ async fn only_allowed_hosts_are_connected_to_and_no_password_is_told() {
     let (status, answer) = ask(&spin, "redis/hello", &allowed.url()).await;
     assert_eq!((status, answer.contains("Binary")), (200, true), "{answer}");
     let refused = other.url().replace("redis://", "redis://user:s3cret@");
-    assert_eq!(ask(&spin, "redis/hello", &refused).await, (502, "Error::InvalidAddress".to_owned()));
+    assert_eq!(
+        ask(&spin, "redis/hello", &refused).await,
+        (502, "Error::InvalidAddress".to_owned())
+    );
     let (status, error) = ask(&spin, "http", &format!("http://127.0.0.1:{}/", other.port())).await;
     assert_eq!(status, 502);
     assert!(error.contains("HttpRequestDenied"), "{error}");

@@ -1,8 +1,6 @@
 //! What the verdicts of two plugins on an object make together.
 
-use framedb_core::{
-    Attribute, Child, Envelope, Ingested, Judge, Object, Stage, merge_attributes,
-};
+use framedb_core::{Attribute, Child, Envelope, Ingested, Judge, Object, Stage, merge_attributes};
 
 /// How failures would name the first plugin; whoever called the chain finds them again.
 const FIRST: Judge<'static> = Judge { plugin: "chain", stage: Stage::Ingest };
@@ -106,7 +104,9 @@ fn after_first(object: Object, verdict: Ingested, next: &mut Vec<Object>) -> Ste
             }
             None => Step::Ended(Ingested::Split(children)),
         },
-        ended @ (Ingested::Drop(_) | Ingested::Reject(_) | Ingested::Retry(_)) => Step::Ended(ended),
+        ended @ (Ingested::Drop(_) | Ingested::Reject(_) | Ingested::Retry(_)) => {
+            Step::Ended(ended)
+        }
     }
 }
 

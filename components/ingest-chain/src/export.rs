@@ -44,9 +44,8 @@ async fn judge(batch: types::Objects) -> Option<Vec<Ingested>> {
     };
     let verdicts = first::process(types::Objects { envelopes, payloads }).await;
     let count = verdicts.len();
-    let (between, next) =
-        Between::new(objects, verdicts.into_iter().map(Ingested::from).collect())
-            .or_else(|| miscounted("first", count))?;
+    let (between, next) = Between::new(objects, verdicts.into_iter().map(Ingested::from).collect())
+        .or_else(|| miscounted("first", count))?;
     let seconds = match next.is_empty() {
         true => Vec::new(),
         false => second::process(packed(next)).await,

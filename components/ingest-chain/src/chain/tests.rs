@@ -107,7 +107,8 @@ fn parts_of_parts_are_parts_with_the_attributes_of_all() {
         Ingested::Drop("not this one".into()),
         changed("C", Some("c/c"), &[number("n", 3)]),
     ];
-    let last = Child { content_type: Some("c/c".into()), ..child(Some("k/2"), "C", &[number("n", 3)]) };
+    let last =
+        Child { content_type: Some("c/c".into()), ..child(Some("k/2"), "C", &[number("n", 3)]) };
     let expected = vec![
         child(Some("k/0/0"), "a0", &[number("n", 0), number("m", 1)]),
         child(Some("z"), "a1", &[number("n", 0)]),
