@@ -10,6 +10,7 @@
 )]
 
 mod doors;
+mod keeper;
 mod parity;
 mod serving;
 mod worker;

@@ -14,7 +14,7 @@ use framedb_tests::{
 };
 use mysql_async::prelude::Queryable as _;
 use serde_json::{Value, json};
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 /// A plugin: the name that both call it by, and its component.
 type Plugin = (&'static str, &'static str);
@@ -75,29 +75,27 @@ impl Kept {
         mariadb::shared().await.url(&self.database)
     }
 
+    /// The names in a reply, in their order.
+    fn names(&self, command: &[&str]) -> BTreeSet<String> {
+        let reply = self.redis.command(command);
+        let names = reply.lines().filter(|line| !line.starts_with(['*', '$']));
+        names.map(ToOwned::to_owned).collect()
+    }
+
     /// Everything that is there, but for what each write has of its own.
     async fn all(&self) -> Vec<String> {
         let mut all = Vec::new();
-        let keys = self.redis.command(&["KEYS", "*"]);
-        let mut keys: Vec<_> = keys.lines().filter(|key| !key.starts_with('#')).collect();
-        keys.sort_unstable();
-        for key in keys {
-            let bytes = match self.redis.command(&["TYPE", key]).as_str() {
-                "string" => self.redis.command(&["GET", key]),
-                "list" => self.redis.command(&["LRANGE", key, "0", "-1"]),
-                other => other.to_owned(),
+        for key in self.names(&["KEYS", "*"]).iter().filter(|key| !key.starts_with('#')) {
+            let value = match self.redis.command(&["TYPE", key]).as_str() {
+                "+string" => self.redis.command(&["GET", key]),
+                "+list" => self.redis.command(&["LRANGE", key, "0", "-1"]),
+                other => panic!("`{key}` is {other}"),
             };
-            let expires = self.redis.command(&["PTTL", key]) != "-1";
-            all.push(format!("{key}: {bytes:?}, expires: {expires}"));
+            let expires = self.redis.command(&["PTTL", key]) != ":-1";
+            all.push(format!("{key}: {value:?}, expires: {expires}"));
         }
-        let mut names = self.redis.command(&["HKEYS", "#{framedb}:routes"]);
-        names = names
-            .lines()
-            .collect::<std::collections::BTreeSet<_>>()
-            .into_iter()
-            .fold(String::new(), |names, name| format!("{names}{name}\n"));
-        for name in names.lines() {
-            let row = self.redis.command(&["HGET", "#{framedb}:routes", name]);
+        for name in self.names(&["HKEYS", "#{framedb}:routes"]) {
+            let row = self.redis.command(&["HGET", "#{framedb}:routes", &name]);
             let route = row.get(row.find('{').unwrap_or(0)..).unwrap_or_default();
             let mut route: Value = serde_json::from_str(route).unwrap();
             for own in ["generation", "stored_at", "expires_at"] {

@@ -15,7 +15,7 @@ mod paths;
 mod grpc;
 
 use crate::worker::Worker;
-use ::http::{HeaderMap, Method, Response, Uri, request::Parts};
+use ::http::{HeaderMap, Method, Response, StatusCode, Uri, header, request::Parts};
 use body::Incoming;
 use bytes::Bytes;
 use framedb_core::{
@@ -43,9 +43,12 @@ pub async fn answer(request: Request) -> Response<BoxBody> {
     }
     let is_head = asked.method == Method::HEAD;
     let answer = handle(asked).await.unwrap_or_else(Problem::into_answer);
-    let (parts, body) = answer.into_parts();
+    let (mut parts, body) = answer.into_parts();
     // What a HEAD is told in its headers is not sent.
     let body = if is_head { Bytes::new() } else { body };
+    if !is_head && parts.status != StatusCode::NO_CONTENT {
+        parts.headers.insert(header::CONTENT_LENGTH, body.len().into());
+    }
     Response::from_parts(parts, box_body(Full::new(body)))
 }
 

@@ -54,14 +54,14 @@ mod tests {
         let key = Key::new("a/b").unwrap();
         let previous = Route { generation: 5, ..route.clone() };
         let intent = Intent::new(key, route, b"bytes", Some(previous.clone()));
-        let mut write = b"a/b\000000000000000000007\0".to_vec();
+        let mut write = b"a/b\x0000000000000000000007\0".to_vec();
         write.extend(pending_text(&intent).unwrap());
         write.push(0);
         let alone = intent_of_pending(&write).unwrap();
         assert_eq!(alone.previous, None);
         write.extend(route_row(&previous).unwrap());
         assert_eq!(intent_of_pending(&write), Some(intent));
-        assert_eq!(intent_of_pending(b"other\000000000000000000007\0{}\0"), None);
+        assert_eq!(intent_of_pending(b"other\x0000000000000000000007\0{}\0"), None);
         assert_eq!(intent_of_pending(b""), None);
     }
 }
