@@ -9,6 +9,7 @@
     reason = "tests fail loudly, their helpers too"
 )]
 
+mod composing;
 mod doors;
 mod keeper;
 mod parity;
