@@ -3,17 +3,8 @@
 use super::{logs, output, serve::Signals};
 use anyhow::Result;
 use clap::{Args, Subcommand};
-<<<<<<< HEAD
-use framedb_host::{
-    Error, ErrorKind, SpinDoor,
-    plugin::Engine,
-    spin::Application,
-};
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
-=======
 use framedb_host::{Error, ErrorKind, SpinDoor, plugin::Engine, spin::Application};
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
->>>>>>> keeper
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 /// Serve applications of Spin with this node's runtime, to try and measure them where Spin is
 /// not installed.
