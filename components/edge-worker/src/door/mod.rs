@@ -1,7 +1,8 @@
 //! The doors: HTTP and gRPC on one port, the paths and answers of the node's.
 //!
 //! What requests say and how answers read is [`framedb_core::http`]; here are the paths that the
-//! worker has, and the handlers. [`body`] reads under the limit, then one group a file.
+//! worker has, and the handlers. [`body`] reads under the limit, then one group a file;
+//! [`message`] is the door of the Redis trigger.
 
 mod body;
 
@@ -13,6 +14,8 @@ mod health;
 mod paths;
 
 mod grpc;
+
+pub mod message;
 
 use crate::worker::Worker;
 use ::http::{HeaderMap, Method, Response, StatusCode, Uri, header, request::Parts};
