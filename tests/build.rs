@@ -1,4 +1,4 @@
-//! Builds the worker and the fixtures into components, and the clients' code from the services' definitions.
+//! Builds the fixtures into components, and the clients' code from the services' definitions.
 
 use anyhow::{Context as _, Result};
 use std::{env, path::Path, path::PathBuf};
@@ -13,7 +13,6 @@ fn fixtures(root: &Path) -> Result<()> {
     for path in component_build::watched(root).iter().chain([&root.join("tests/fixtures")]) {
         println!("cargo:rerun-if-changed={}", path.display());
     }
-    component_build::build(root, &component_build::WORKERS)?;
     let built = component_build::build(root, &component_build::FIXTURES)?;
     let folder = built.first().and_then(|path| path.parent()).context("no fixture was built")?;
     println!("cargo:rustc-env=FRAMEDB_COMPONENTS={}", folder.display());

@@ -70,7 +70,6 @@ async fn what_is_wrong_with_a_request_is_said_as_the_node_says_it() {
         "PUT /objects/a?type=queue",
         "PUT /objects/a%23b",
         "PUT /objects/a?framedb_id=nowhere",
-        "PUT /objects/a?framedb_id=disk&type=in-memory",
         "GET /objects/absent",
         "GET /objects?limit=0",
         "DELETE /streams/absent",

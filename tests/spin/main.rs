@@ -14,5 +14,6 @@ mod composing;
 mod doors;
 mod keeper;
 mod manifests;
+mod parity;
 mod serving;
 mod worker;

@@ -1,10 +1,10 @@
-//! The exports: what Spin calls with every request, and with every message of a Redis trigger.
+//! What Spin calls: with every request, and with every message of a Redis channel.
 
-#![allow(unsafe_code, clippy::all, clippy::expect_used, reason = "what the attributes write")]
+#![allow(unsafe_code, reason = "the glue that the macros generate")]
 
-use crate::{door, message, pipeline, worker::Worker};
+use crate::door::{self, message};
 use bytes::Bytes;
-use framedb_core::Outcome;
+use framedb_core::Failure;
 use spin_sdk::{
     http::{IntoResponse, Request},
     http_service, redis_subscriber,
@@ -15,16 +15,7 @@ async fn handle(request: Request) -> impl IntoResponse {
     door::answer(request).await
 }
 
-/// Takes an object in. What it answers ends in Spin's log, and nowhere else.
 #[redis_subscriber]
-async fn on_message(message: Bytes) -> Result<(), String> {
-    let arrival = message::read(&message).map_err(|failure| failure.told())?;
-    let worker = Worker::shared().await.map_err(|failure| failure.told())?;
-    let receipt = pipeline::ingest(&worker, arrival).await;
-    match receipt.outcome {
-        Outcome::Failed(failure) => {
-            Err(format!("`{}` is not stored: {}", receipt.key, failure.told()))
-        }
-        _ => Ok(()),
-    }
+async fn on_message(message: Bytes) -> Result<(), Failure> {
+    message::take(&message).await
 }

@@ -9,7 +9,6 @@
 //! [`reader`] → [`keeper`] → [`settings`]. A [`worker::Worker`] holds what an instance opens once.
 
 pub mod door;
-pub mod message;
 
 pub mod pipeline;
 pub mod reader;
