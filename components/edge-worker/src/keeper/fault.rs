@@ -45,10 +45,12 @@ pub(super) enum Fault {
 impl Fault {
     /// What a text of Redis, as Spin passes it on, means.
     pub(super) fn of_redis(text: &str) -> Self {
-        const CODES: [(&str, Fault); 17] = [
+        const CODES: [(&str, Fault); 19] = [
             ("NOSCRIPT", Fault::Script),
             ("WRONGTYPE", Fault::Type),
             ("NOPERM", Fault::Right),
+            ("ACL FAILURE", Fault::Right),
+            ("NO PERMISSIONS", Fault::Right),
             ("NOAUTH", Fault::Right),
             ("WRONGPASS", Fault::Right),
             ("AUTHENTICATION", Fault::Right),
