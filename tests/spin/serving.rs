@@ -43,16 +43,25 @@ async fn an_instance_answers_many_requests_and_sixteen_at_once() {
     let spin = answers().host(&redis.url()).start().await;
     assert_eq!(ask(&spin, "asked", "").await.1, "1 1");
     assert_eq!(ask(&spin, "asked", "").await.1, "2 1");
-    let url = redis.url();
-    let waiting = join_all((0..20).map(|_| ask(&spin, "blpop/queue", &url)));
-    let all_wait = || async {
-        redis.command(&["INFO", "clients"]).contains("blocked_clients:20").then_some(())
-    };
-    let released = async {
-        eventually("all requests wait", all_wait).await;
-        redis.command(&[&["RPUSH", "queue"], [".."; 20].as_slice()].concat());
-    };
-    let (answers, ()) = tokio::join!(waiting, released);
+    // One after the other, so that none finds its instance busy with taking another one.
+    let mut waiting = Vec::new();
+    for n in 1..=20 {
+        let (http, url) = (spin.http(), redis.url());
+        let sent = async move { http.send("POST /blpop/queue", &[], url).await };
+        waiting.push(tokio::spawn(sent));
+        let blocked = format!("blocked_clients:{n}");
+        let waits = || async {
+            let told = redis.command(&["INFO", "clients"]);
+            told.lines().any(|line| line.trim_end() == blocked).then_some(())
+        };
+        eventually("the request waits", waits).await;
+    }
+    redis.command(&[&["RPUSH", "queue"], [".."; 20].as_slice()].concat());
+    let answers = join_all(waiting).await.into_iter().map(|answer| {
+        let answer = answer.unwrap();
+        (answer.status.as_u16(), String::from_utf8_lossy(&answer.body).into_owned())
+    });
+    let answers: Vec<_> = answers.collect();
     let most = answers.iter().map(|(status, text)| {
         assert_eq!(*status, 200, "{text}");
         text.rsplit(' ').next().unwrap().parse::<u32>().unwrap()
