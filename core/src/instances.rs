@@ -8,7 +8,8 @@ pub const NOT_FOUND: &str = "FrameDB instance not found";
 /// There is no such instance among those that are `known`.
 #[must_use]
 pub fn no_instance<'a>(asked: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    let known: Vec<_> = known.into_iter().map(|known| format!("`{known}`")).collect();
+    let mut known: Vec<_> = known.into_iter().map(|known| format!("`{known}`")).collect();
+    known.sort_unstable();
     let asked: String = asked.chars().take(80).collect();
     format!("{NOT_FOUND}: no instance `{asked}` among {}", known.join(", "))
 }

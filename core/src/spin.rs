@@ -21,6 +21,15 @@ pub const DEFAULT_STORAGE: &str = "default_storage";
 /// The instance for `stream` objects.
 pub const DEFAULT_STREAM: &str = "default_stream";
 
+/// The bytes that an object may have.
+pub const MAX_OBJECT: &str = "max_object";
+
+/// The seconds that an object may be on its way.
+pub const DEADLINE: &str = "deadline_seconds";
+
+/// The digest of the serializer's component, `sha256:…`, for records of codecs.
+pub const SERIALIZE_DIGEST: &str = "serialize_digest";
+
 /// The scheme of Spin's key-value stores: `kv:` is the store `default`, `kv:other` another one.
 pub const KEY_VALUE: &str = "kv";
 

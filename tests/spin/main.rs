@@ -9,5 +9,9 @@
     reason = "tests fail loudly, their helpers too"
 )]
 
+mod composing;
+mod doors;
 mod keeper;
+mod parity;
 mod serving;
+mod worker;

@@ -1,17 +1,11 @@
 //! `Limits`: what Spin's variables say of the worker's doors and of an object's path.
 
-use framedb_core::{DEFAULT_MAX_OBJECT, Failure, FailureClass, MaxObject, Stage};
-use spin_sdk::variables;
+use crate::settings::{misconfigured, variable};
+use framedb_core::{
+    DEFAULT_MAX_OBJECT, Failure, MaxObject,
+    spin::{DEADLINE, MAX_OBJECT, SERIALIZE_DIGEST},
+};
 use std::{sync::Arc, time::Duration};
-
-/// The variable of the bytes that an object may have.
-const MAX_OBJECT: &str = "max_object";
-
-/// The variable of the seconds that an object's path may take.
-const DEADLINE: &str = "deadline_seconds";
-
-/// The variable of the serializer's digest.
-const DIGEST: &str = "serialize_digest";
 
 /// The time that an object's path may take unless an operator says otherwise: the node's.
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
@@ -49,29 +43,15 @@ impl Limits {
         Ok(Self {
             max_object: MaxObject { bytes, setting: "the variable `max_object`" },
             deadline: Duration::from_secs(deadline),
-            serialize_digest: text(DIGEST).await?.unwrap_or_default().into(),
+            serialize_digest: variable(SERIALIZE_DIGEST).await?.unwrap_or_default().into(),
         })
     }
 }
 
-/// A variable that Spin has, if it says something.
-async fn text(name: &str) -> Result<Option<String>, Failure> {
-    match variables::get(name).await {
-        Ok(text) => Ok(Some(text).filter(|text| !text.is_empty())),
-        Err(variables::Error::Undefined(_)) => Ok(None),
-        // The provider's own words may hold its address.
-        Err(_) => Err(refused(format!("the variable `{name}` cannot be read"))),
-    }
-}
-
 async fn number(name: &str, default: u64, most: u64) -> Result<u64, Failure> {
-    let Some(text) = text(name).await? else { return Ok(default) };
-    let number = text.trim().parse().ok().filter(|number| (1..=most).contains(number));
+    let Some(text) = variable(name).await? else { return Ok(default) };
+    let number = text.parse().ok().filter(|number| (1..=most).contains(number));
     number.ok_or_else(|| {
-        refused(format!("the variable `{name}` is not a whole number from 1 to {most}"))
+        misconfigured(format!("the variable `{name}` is not a whole number from 1 to {most}"))
     })
-}
-
-fn refused(message: String) -> Failure {
-    Failure::new(FailureClass::Denied, Stage::Admission, message)
 }

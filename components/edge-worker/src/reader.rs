@@ -35,7 +35,8 @@ impl Worker {
         self.keeper.route(key).await.map_err(Problem::of_reading)
     }
 
-    /// Reads an object, and decodes it; `None` when there is none.
+    /// Reads an object, and decodes it; `None` when there is none. Of a queue, which is not read so,
+    /// there is the route alone.
     ///
     /// # Errors
     ///

@@ -178,7 +178,7 @@ fn kinds_of(framedb_id: &str, address: &Address) -> Option<&'static [Kind]> {
 }
 
 /// A variable that is set to something.
-async fn variable(name: &str) -> Result<Option<String>, Failure> {
+pub(crate) async fn variable(name: &str) -> Result<Option<String>, Failure> {
     match variables::get(name).await {
         Ok(value) => Ok(Some(value.trim().to_owned()).filter(|value| !value.is_empty())),
         Err(variables::Error::Undefined(_)) => Ok(None),
@@ -197,6 +197,6 @@ fn hosts(value: Option<String>) -> Result<AllowedHosts, Failure> {
 }
 
 /// The failure of a worker whose manifest has to be changed.
-fn misconfigured(what: impl Into<String>) -> Failure {
+pub(crate) fn misconfigured(what: impl Into<String>) -> Failure {
     Failure::new(FailureClass::Denied, Stage::Admission, what)
 }

@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 /// Compose plugins into a worker, or several ingest plugins into one.
 ///
 /// With a worker, its imports of stages are filled with plugins, as Spin does with the
-/// dependencies of a manifest; a stage that no plugin is given for does nothing. With `--chain`,
+/// dependencies of a manifest; a stage that no plugin is given for changes nothing, and places
+/// objects where their senders said. With `--chain`,
 /// ingest plugins become one that calls them one after the other by the rules of a pipeline; the
 /// node takes it as well as Spin.
 #[derive(Debug, Args)]
@@ -70,7 +71,7 @@ impl Compose {
             let Some(import) = compose::interface(stage) else { continue };
             let name = match plugin {
                 Some(plugin) => plugin.as_str(),
-                None if imports.contains(&import) => compose::NOTHING,
+                None if imports.contains(&import) => compose::stand_in(stage),
                 None => continue,
             };
             plugs.push((import, name, plugin::read(name)?));
@@ -89,9 +90,10 @@ impl Compose {
     }
 
     fn chained(&self) -> Result<Vec<u8>> {
-        let read = |name: &String| Ok((name.as_str(), plugin::read(name)?));
-        let plugins = self.chain.iter().map(read).collect::<Result<Vec<_>>>()?;
-        let plugins: Vec<_> = plugins.iter().map(|(name, bytes)| (*name, &bytes[..])).collect();
+        let read = self.chain.iter().map(|name| plugin::read(name));
+        let components = read.collect::<Result<Vec<_>>>()?;
+        let names = self.chain.iter().map(String::as_str);
+        let plugins: Vec<_> = names.zip(components.iter().map(|bytes| &bytes[..])).collect();
         Ok(compose::chain(&plugins)?)
     }
 }

@@ -4,7 +4,7 @@ use super::{logs, output, serve::Signals};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use framedb_host::{Error, ErrorKind, SpinDoor, plugin::Engine, spin::Application};
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 /// Serve applications of Spin with this node's runtime, to try and measure them where Spin is
 /// not installed.

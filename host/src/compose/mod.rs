@@ -15,8 +15,15 @@ use crate::Result;
 use framedb_core::Stage;
 use graph::Graph;
 
-/// The plugin of all stages that does nothing, for those that no plugin is given for.
-pub const NOTHING: &str = "pass-through";
+/// The built-in plugin that stands for none in a stage: it does what a pipeline without a plugin
+/// there does, placing objects where their senders said, or by kind.
+#[must_use]
+pub fn stand_in(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Resolve => "resolve-rules",
+        _ => "pass-through",
+    }
+}
 
 /// The version of the contract that stages are exported in.
 const VERSION: &str = "0.1.0";

@@ -1,7 +1,8 @@
 //! The doors: HTTP and gRPC on one port, the paths and answers of the node's.
 //!
 //! What requests say and how answers read is [`framedb_core::http`]; here are the paths that the
-//! worker has, and the handlers. [`body`] reads under the limit, then one group a file.
+//! worker has, and the handlers. [`body`] reads under the limit, then one group a file;
+//! [`message`] is the door of the Redis trigger.
 
 mod body;
 
@@ -14,8 +15,10 @@ mod paths;
 
 mod grpc;
 
+pub mod message;
+
 use crate::worker::Worker;
-use ::http::{HeaderMap, Method, Response, Uri, request::Parts};
+use ::http::{HeaderMap, Method, Response, StatusCode, Uri, header, request::Parts};
 use body::Incoming;
 use bytes::Bytes;
 use framedb_core::{
@@ -43,9 +46,12 @@ pub async fn answer(request: Request) -> Response<BoxBody> {
     }
     let is_head = asked.method == Method::HEAD;
     let answer = handle(asked).await.unwrap_or_else(Problem::into_answer);
-    let (parts, body) = answer.into_parts();
+    let (mut parts, body) = answer.into_parts();
     // What a HEAD is told in its headers is not sent.
     let body = if is_head { Bytes::new() } else { body };
+    if !is_head && parts.status != StatusCode::NO_CONTENT {
+        parts.headers.insert(header::CONTENT_LENGTH, body.len().into());
+    }
     Response::from_parts(parts, box_body(Full::new(body)))
 }
 

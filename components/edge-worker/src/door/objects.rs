@@ -50,12 +50,11 @@ pub(super) async fn ingest(worker: &Worker, arrival: Arrival, asked: Asked) -> A
 async fn get(worker: &Worker, uri: &Uri, headers: &HeaderMap) -> Result<Answer, Problem> {
     let query::Nothing {} = query::parse(uri)?;
     let key = path::key(rest(uri))?;
-    let route = worker.route(&key).await?.ok_or_else(|| objects::absent(&key))?;
-    if route.kind == Kind::Stream {
-        return Err(objects::is_queue(rest(uri)));
-    }
     let found = worker.get(&key).await?.ok_or_else(|| objects::absent(&key))?;
-    Ok(objects::found(&key, found, headers))
+    match found.route.kind {
+        Kind::Stream => Err(objects::is_queue(rest(uri))),
+        _ => Ok(objects::found(&key, found, headers)),
+    }
 }
 
 async fn head(worker: &Worker, uri: &Uri) -> Result<Answer, Problem> {

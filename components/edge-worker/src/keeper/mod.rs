@@ -22,7 +22,7 @@ mod wait;
 
 use crate::settings::Settings;
 use bytes::Bytes;
-use engine::Instance;
+use engine::{Engine, Instance};
 use framedb_core::{
     Attribute, Codec, Failure, FailureClass, Generations, Key, Kind, Placement, Route, Stage,
 };
@@ -135,6 +135,13 @@ impl Keeper {
     #[must_use]
     pub fn frames(&self, kind: Kind) -> bool {
         kind == Kind::Stream || !self.routes.keep_codecs()
+    }
+
+    /// Whether an instance has what it acknowledges on its disk, as a node counts it.
+    #[must_use]
+    pub fn synced(&self, framedb_id: &str) -> bool {
+        let engine = self.known(framedb_id).map(|instance| &instance.engine);
+        matches!(engine, Some(Engine::Mysql(_)))
     }
 
     /// Stores an object, or pushes it where its kind is `stream`, and registers it.

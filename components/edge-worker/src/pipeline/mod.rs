@@ -17,10 +17,6 @@ use item::{Item, Written};
 use round::{Next, Passed, Round};
 use std::{rc::Rc, sync::Arc, time::Instant};
 
-/// The kind of an object whose sender named neither kind nor instance: what nobody asked to
-/// forget is kept.
-const DEFAULT_KIND: Kind = Kind::Storage;
-
 /// Takes one object in, and says what became of it.
 pub async fn ingest(worker: &Worker, arrival: Arrival) -> Receipt {
     let generated = || uuid::Uuid::new_v4().to_string();
@@ -217,8 +213,9 @@ impl Path<'_> {
 
     /// Stores an item and registers it.
     async fn write(&self, mut item: Item) -> Receipt {
-        let default = |kind| Arc::from(self.worker.settings.default_instance(kind));
-        let asked = || Placement::asked(&item.object.envelope, DEFAULT_KIND, default);
+        let settings = &self.worker.settings;
+        let default = |kind| Arc::from(settings.default_instance(kind));
+        let asked = || Placement::asked(&item.object.envelope, settings.default_kind, default);
         let placement = item.placement.clone().unwrap_or_else(asked);
         let Envelope { id, key, metadata, content_type, attributes, .. } =
             item.object.envelope.clone();
@@ -246,7 +243,10 @@ impl Path<'_> {
         let put = self.worker.keeper.put(prepared).await;
         item.times.add(Stage::Sink, started.elapsed());
         match put {
-            Ok(route) => item.stored(Written { route, stored_size, synced: false }),
+            Ok(route) => {
+                let synced = self.worker.keeper.synced(&route.framedb_id);
+                item.stored(Written { route, stored_size, synced })
+            }
             Err(failure) => item.failed(failure),
         }
     }
