@@ -5,6 +5,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stderr,
     clippy::indexing_slicing,
     reason = "tests fail loudly, their helpers too"
 )]
@@ -12,6 +13,7 @@
 mod composing;
 mod doors;
 mod keeper;
+mod manifests;
 mod parity;
 mod serving;
 mod worker;

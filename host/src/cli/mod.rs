@@ -36,6 +36,7 @@ mod check;
 mod keys;
 
 mod compose;
+mod export;
 mod spin;
 
 mod bench;
@@ -75,6 +76,8 @@ enum Command {
     Codecs(codecs::Codecs),
     Compose(compose::Compose),
     #[command(subcommand)]
+    Export(export::Export),
+    #[command(subcommand)]
     Spin(spin::Spin),
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -104,6 +107,7 @@ impl Cli {
                 Command::Dlq(command) => command.run().await,
                 Command::Codecs(command) => command.run().await,
                 Command::Compose(command) => command.run(),
+                Command::Export(command) => command.run().await,
                 Command::Spin(command) => command.run().await,
                 Command::Bench(command) => command.run().await,
             }
@@ -149,6 +153,7 @@ mod tests {
             "framedb check --keys",
             "framedb compose edge-worker --ingest a.wasm --serialize serialize-lz4 -o app.wasm",
             "framedb compose --chain a.wasm b.wasm c.wasm -o chain.wasm",
+            "framedb export spin --config framedb.toml -o app",
             "framedb spin up --from deploy/spin.toml --variable a=b --listen 127.0.0.1:0",
         ] {
             Cli::try_parse_from(line.split(' ')).unwrap_or_else(|e| panic!("{line}: {e}"));
