@@ -116,11 +116,11 @@ async fn objects_go_to_redis_and_to_a_database_as_existing_clients_find_them() {
     let spin = plain(&[("cache", &redis.url()), ("table", &tables)], None).start().await;
     let http = spin.http();
     put(&http, "k?framedb_id=cache&type=in-memory", "in Redis").await;
-    assert_eq!(redis.command(&["GET", "k"]), "in Redis");
+    assert!(redis.command(&["GET", "k"]).ends_with("in Redis"));
     assert_eq!(get(&http, "k").await, ok("in Redis"));
     // The old copy goes when the key moves.
     put(&http, "k?framedb_id=table&type=storage", "in a table").await;
-    assert_eq!(redis.command(&["EXISTS", "k"]), "0");
+    assert_eq!(redis.command(&["EXISTS", "k"]), ":0");
     assert_eq!(get(&http, "k").await, ok("in a table"));
     let row: Option<(String, Vec<u8>)> = mysql_async::prelude::Queryable::query_first(
         &mut server.client().await,
@@ -183,7 +183,7 @@ async fn node_and_worker_read_each_others_objects_over_a_shared_registry() {
     assert_eq!(node.http().call("DELETE /objects/table").await.status.as_u16(), 200);
     assert_eq!(get(&spin.http(), "table").await.0, 404);
     // Nothing is left of the writes' intents.
-    assert_eq!(redis.command(&["EXISTS", "#{framedb}:pending"]), "0");
+    assert_eq!(redis.command(&["EXISTS", "#{framedb}:pending"]), ":0");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -219,9 +219,9 @@ async fn node_and_worker_share_queues() {
     assert_eq!(worker.call("POST /streams/q%7B1/pop").await.status.as_u16(), 204);
 }
 
-/// A worker that cannot commit: its user lacks the command that ends a write.
+/// A worker that cannot commit: its user lacks the command that registers a route.
 async fn stopped_between_data_and_route(redis: &RedisServer) -> TestSpin {
-    let rules = ["~*", "+@all", "-zremrangebylex"];
+    let rules = ["~*", "+@all", "-hset"];
     let user = [&["ACL", "SETUSER", "stopped", "on", ">word"], &rules[..]].concat();
     redis.command(&user);
     let registry = format!("redis://stopped:word@127.0.0.1:{}", redis.port());
@@ -251,14 +251,14 @@ async fn a_write_that_stopped_between_data_and_route_is_settled_when_its_key_is_
         assert!(error.contains("a right is missing"), "{error}");
     }
     // Its data is there, its route is not; and while it may still be under way nobody looks.
-    assert_eq!(redis.command(&["GET", "new"]), "x");
+    assert!(redis.command(&["GET", "new"]).ends_with('x'));
     assert_eq!(get(&http, "new").await.0, 404);
     redis.command(&["DEL", "lost"]);
     a_minute_passes(&redis);
     assert_eq!(get(&http, "new").await, ok("x"));
     assert_eq!(get(&http, "old").await, ok("x"));
     assert_eq!(get(&http, "lost").await.0, 404);
-    assert_eq!(redis.command(&["EXISTS", "#{framedb}:pending"]), "0");
+    assert_eq!(redis.command(&["EXISTS", "#{framedb}:pending"]), ":0");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -278,14 +278,14 @@ async fn a_node_settles_what_a_worker_left_between_data_and_route() {
     assert_eq!(get(&http, "moved").await, ok("before"));
     a_minute_passes(&redis);
     eventually("the node settles the writes", async || {
-        (redis.command(&["EXISTS", "#{framedb}:pending"]) == "0").then_some(())
+        (redis.command(&["EXISTS", "#{framedb}:pending"]) == ":0").then_some(())
     })
     .await;
     assert_eq!(get(&http, "moved").await, ok("x"));
-    assert_eq!(other.command(&["EXISTS", "moved"]), "0");
+    assert_eq!(other.command(&["EXISTS", "moved"]), ":0");
     assert_eq!(get(&http, "new").await, ok("x"));
     assert_eq!(get(&http, "overtaken").await, ok("newer"));
-    assert_eq!(redis.command(&["EXISTS", "overtaken"]), "0");
+    assert_eq!(redis.command(&["EXISTS", "overtaken"]), ":0");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -45,12 +45,13 @@ pub(super) enum Fault {
 impl Fault {
     /// What a text of Redis, as Spin passes it on, means.
     pub(super) fn of_redis(text: &str) -> Self {
-        const CODES: [(&str, Fault); 19] = [
+        const CODES: [(&str, Fault); 20] = [
             ("NOSCRIPT", Fault::Script),
             ("WRONGTYPE", Fault::Type),
             ("NOPERM", Fault::Right),
             ("ACL FAILURE", Fault::Right),
             ("NO PERMISSIONS", Fault::Right),
+            ("CAN'T RUN THIS COMMAND", Fault::Right),
             ("NOAUTH", Fault::Right),
             ("WRONGPASS", Fault::Right),
             ("AUTHENTICATION", Fault::Right),

@@ -10,13 +10,13 @@ local has = held and held:sub(1, 20) or string.rep('0', 20)
 if row ~= '' and has ~= generation and ((expected ~= '' and has ~= expected) or has > generation) then
   return has
 end
--- What takes memory comes after what frees it: a full server refuses only the first change.
+-- The write is there to be settled until its route is registered.
+if row ~= '' then
+  register(name, row)
+end
 if ARGV[5] == '1' then
   local write = name .. '\0' .. generation
   redis.call('ZREMRANGEBYLEX', KEYS[4], '[' .. write .. '\0', '(' .. write .. '\1')
   redis.call('ZREM', KEYS[5], write)
-end
-if row ~= '' then
-  return register(name, row)
 end
 return ''
