@@ -18,7 +18,7 @@ fn components(root: &Path) -> Result<()> {
     for path in component_build::watched(root) {
         println!("cargo:rerun-if-changed={}", path.display());
     }
-    let built = component_build::build(root, &component_build::PLUGINS)?;
+    let built = component_build::build(root, &component_build::shipped())?;
     let folder = built.first().and_then(|path| path.parent()).context("no plugin was built")?;
     println!("cargo:rustc-env=FRAMEDB_COMPONENTS={}", folder.display());
     Ok(())

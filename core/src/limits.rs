@@ -1,5 +1,7 @@
 //! The sizes that the rules fix, and those that follow from others.
 
+use std::time::Duration;
+
 /// Bytes a key may have.
 pub const MAX_KEY: usize = 255;
 
@@ -22,6 +24,12 @@ pub const DEFAULT_MAX_OBJECT: u64 = 64 << 20;
 /// Bytes of memory with which a plugin instance may be used again; with more it is retired,
 /// because a linear memory never shrinks.
 pub const MAX_RETAINED_MEMORY: usize = 64 << 20;
+
+/// How long the id of a pushed element is remembered.
+pub const ID_WINDOW: Duration = Duration::from_secs(600);
+
+/// How many ids of pushed elements a queue remembers at most.
+pub const ID_WINDOW_COUNT: usize = 100_000;
 
 /// The least guest memory with which an object of `max_object` bytes can be processed: the
 /// payload, a changed copy, and room to grow.

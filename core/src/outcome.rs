@@ -74,6 +74,9 @@ pub enum FailureClass {
     /// An engine or the registry refuses what the node asks of it, and would again: a right or a
     /// setting is missing there.
     Denied,
+    /// What runs the pipeline cannot do it at all, as the Spin worker has no queues without a
+    /// Redis.
+    Unsupported,
     /// The node is full; it was not accepted.
     Busy,
     /// The deadline passed first; it may or may not be stored.
@@ -93,6 +96,7 @@ impl FailureClass {
             Self::Limit => "limit",
             Self::Unavailable => "unavailable",
             Self::Denied => "denied",
+            Self::Unsupported => "unsupported",
             Self::Busy => "busy",
             Self::Unknown => "unknown",
         }
@@ -106,6 +110,7 @@ impl FailureClass {
             Self::TooLarge => 413,
             Self::Reject => 422,
             Self::Busy => 429,
+            Self::Unsupported => 501,
             Self::Trap | Self::Limit | Self::Denied => 500,
             Self::Retry | Self::Unavailable => 503,
             Self::Unknown => 504,

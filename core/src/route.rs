@@ -1,6 +1,6 @@
 //! Placements and routes: where an object belongs, and where it is.
 
-use crate::{Attribute, CodecRecord, Kind};
+use crate::{Attribute, CodecRecord, Envelope, Kind};
 use serde::{Deserialize, Serialize};
 use std::{
     sync::Arc,
@@ -18,6 +18,15 @@ pub struct Placement {
     pub key: Option<String>,
     /// How long to keep it.
     pub time_to_live: Option<Duration>,
+}
+
+impl Placement {
+    /// The native identity of the resolve stage: what the sender named, else the defaults.
+    pub fn asked(envelope: &Envelope, kind: Kind, instance: impl FnOnce(Kind) -> Arc<str>) -> Self {
+        let kind = envelope.kind.unwrap_or(kind);
+        let framedb_id = envelope.framedb_id.clone().unwrap_or_else(|| instance(kind));
+        Self { framedb_id, kind, key: None, time_to_live: None }
+    }
 }
 
 /// An instance, and how an object is kept there.
@@ -106,6 +115,19 @@ impl Route {
     pub fn millis(at: SystemTime) -> u64 {
         let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether two routes lead to the same bytes.
+    #[must_use]
+    pub fn shares_bytes(&self, other: &Self) -> bool {
+        let is_queue = |route: &Self| route.kind == Kind::Stream;
+        self.framedb_id == other.framedb_id && is_queue(self) == is_queue(other)
+    }
+
+    /// Whether storing this route moves its key away from `old`.
+    #[must_use]
+    pub fn moves_from(&self, old: &Self) -> bool {
+        old.framedb_id != self.framedb_id || old.kind != self.kind
     }
 
     /// Who wrote `stored`, the bytes found under this route.

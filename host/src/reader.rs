@@ -9,7 +9,7 @@ use crate::{
     store::{Leased, Queue, QueueLength, Stores},
 };
 use bytes::Bytes;
-use framedb_core::{Frame, Key, Kind, Place, Route, Writer, unframe};
+use framedb_core::{Key, Kind, Place, Route, Stored, Writer};
 use std::{
     sync::Arc,
     time::{Duration, SystemTime},
@@ -18,19 +18,7 @@ use std::{
 /// How long `pop` holds an element between taking it out and acknowledging it.
 const POP_LEASE: Duration = Duration::from_secs(30);
 
-/// An object as it was sent.
-#[derive(Debug, Clone)]
-pub struct Found {
-    /// Where it is, and what is known of it.
-    pub route: Route,
-    /// The instance that it was read from: the route's, or that of a copy.
-    pub framedb_id: Arc<str>,
-    /// Its payload.
-    pub data: Bytes,
-    /// Whether the bytes are not those that the node wrote: a foreign writer's, returned as
-    /// they are.
-    pub foreign: bool,
-}
+pub use framedb_core::http::objects::Found;
 
 /// Stored bytes, and where they were read.
 struct Read {
@@ -272,18 +260,15 @@ impl Reader {
 
     async fn open_element(&self, key: &Key, route: Route, leased: Leased) -> Result<Element> {
         let Leased { data, token, deliveries } = leased;
-        let data = if route.unframed { data } else { self.open_frame(key, data).await? };
+        let data = self.payload(key, Stored::element(&route, data)).await?;
         Ok(Element { data, token, deliveries, route })
     }
 
-    /// Decodes bytes that carry a frame; others are returned as they are.
-    async fn open_frame(&self, key: &Key, data: Bytes) -> Result<Bytes> {
-        match unframe(&data) {
-            Frame::Raw(raw) => Ok(data.slice_ref(raw)),
-            Frame::Foreign(_) => Ok(data),
-            Frame::Coded(codec, coded) => {
-                self.codecs.decode(&codec, key, data.slice_ref(coded)).await
-            }
+    /// The payload that stored bytes turned out to be, or that their codec makes of them.
+    async fn payload(&self, key: &Key, Stored { data, codec, .. }: Stored) -> Result<Bytes> {
+        match codec {
+            Some(codec) => self.codecs.decode(&codec, key, data).await,
+            None => Ok(data),
         }
     }
 
@@ -341,27 +326,10 @@ impl Reader {
             (route, read) = (newer, again);
         }
         let Read { data, framedb_id } = read;
-        let (codec, foreign) = match route.writer_of(&data) {
-            Writer::Sender => (None, false),
-            Writer::Codec(record) => (Some(record.codec.clone()), false),
-            Writer::Foreign => (None, true),
-        };
-        let data = match codec {
-            Some(codec) => self.codecs.decode(&codec, key, data).await?,
-            None if self.may_be_framed(&route, &data) => self.open_frame(key, data).await?,
-            None => data,
-        };
+        let stored = Stored::object(&route, data, self.registry.keeps_codecs());
+        let foreign = stored.foreign;
+        let data = self.payload(key, stored).await?;
         Ok(Found { route, framedb_id, data, foreign })
-    }
-
-    /// Whether bytes may carry a frame: where routes keep no codecs, and where another node keeps
-    /// its routes at this one's services. A route says how much the sender sent: bytes of this
-    /// size are the sender's, unless a codec's output and its frame happen to be as long.
-    fn may_be_framed(&self, route: &Route, stored: &[u8]) -> bool {
-        if route.size == Some(stored.len() as u64) {
-            return !self.registry.keeps_codecs() && matches!(unframe(stored), Frame::Coded(..));
-        }
-        route.codec.is_none()
     }
 
     async fn remove_gone(&self, key: &Key, route: &Route) -> Result<()> {

@@ -17,7 +17,10 @@ use crate::{
     plugin::{Breaker, Engine, Environment, Plugin, PluginConfig, Pool, framedb::FrameDb},
     reader::Reader,
     registrar::Registrar,
-    registry::{self, Generations, Intents, NodeRegistry, Recovered, Recovery, Registry, sweep},
+    registry::{
+        self, Generations, Intents, NodeRegistry, Recovered, Recovery, Registry, settle_abandoned,
+        sweep,
+    },
     sources::Sources,
     telemetry::Telemetry,
 };
@@ -514,6 +517,18 @@ fn spawn_background(
         let sweeping = async {
             loop {
                 tokio::time::sleep(SWEEP_EVERY).await;
+                match settle_abandoned(registry.as_ref(), &*instances, turn, held).await {
+                    Ok(Recovered { registered: 0, left: 0 }) => {}
+                    Ok(Recovered { registered, left }) => tracing::info!(
+                        stored = registered,
+                        not_stored = left,
+                        "writes that workers on Spin had begun and given up are settled"
+                    ),
+                    Err(error) => {
+                        let error = error.chain();
+                        tracing::warn!(error, "cannot look for interrupted writes of workers");
+                    }
+                }
                 loop {
                     let now = SystemTime::now();
                     match sweep(registry.as_ref(), &*instances, turn, held, now, SWEEP_STEP).await {

@@ -20,6 +20,9 @@ fn help_names_every_command_and_the_exit_codes() {
         "  plugin     Look at plugins",
         "  pipelines  Look after pipelines that were halted",
         "  dlq        Look after objects that could not be stored",
+        "  compose    Compose plugins into a worker, or several ingest plugins into one",
+        "  export     Write a node's configuration for another platform",
+        "  spin       Serve applications of Spin with this node's runtime",
         "  bench      Measure what the node costs on this machine",
     ] {
         assert!(help.stdout.contains(part), "`{part}` is not in:\n{}", help.stdout);
@@ -47,8 +50,12 @@ fn every_command_has_help_of_its_own() {
         "dlq export",
         "dlq replay",
         "dlq drop",
+        "compose",
+        "export spin",
+        "spin up",
         "bench pipeline",
         "bench engine",
+        "bench spin",
     ] {
         let help = operator.run(&format!("{command} --help"));
         assert_eq!((help.code, &*help.stderr), (Some(0), ""), "{command}");

@@ -14,7 +14,7 @@ fn guard(tables: &str) -> SqlGuard {
         format!("[plugins.ingest-inspect.grants.mysql.db]\nurl = 'mysql://h'\ntables = {tables}\n");
     let config = Config::parse(&text).unwrap();
     let grants = Grants::new("p", &config.plugins["ingest-inspect"].grants);
-    grants.mysql("db").unwrap().guard.clone()
+    grants.mysql("db").unwrap().guard.clone().unwrap()
 }
 
 /// A database of one's own with a table that is granted and one that is not.

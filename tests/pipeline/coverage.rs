@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 /// The sources of all behaviour tests.
 fn tests() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folders = ["pipeline", "clients", "cli"].map(|folder| root.join(folder));
+    let folders = ["pipeline", "clients", "cli", "spin"].map(|folder| root.join(folder));
     let files = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap());
     files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect()
 }

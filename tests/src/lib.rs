@@ -7,6 +7,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stderr,
     clippy::indexing_slicing,
     reason = "tests fail loudly, their helpers too"
 )]
@@ -21,6 +22,7 @@ mod node;
 mod process;
 mod receipt;
 pub mod servers;
+mod spin;
 mod wait;
 
 pub use arrival::{Describe, arrival, key};
@@ -31,6 +33,7 @@ pub use http::{Answer, Http};
 pub use node::TestNode;
 pub use process::{Finished, NodeProcess, Operator, binary};
 pub use receipt::{attribute, failure, stored};
+pub use spin::{SpinBuild, TestSpin, spin};
 pub use wait::{eventually, within};
 
 /// The services' clients, generated from `proto/`.

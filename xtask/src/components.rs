@@ -2,13 +2,13 @@
 
 use crate::cargo;
 use anyhow::{Context as _, Result};
-use component_build::{FIXTURES, PLUGINS};
+use component_build::{FIXTURES, shipped};
 use sha2::{Digest as _, Sha256};
 use std::{fmt::Write as _, fs};
 
 /// Builds the plugins, and lists them.
 pub(crate) fn run() -> Result<()> {
-    for component in component_build::build(&cargo::root(), &PLUGINS)? {
+    for component in component_build::build(&cargo::root(), &shipped())? {
         let bytes =
             fs::read(&component).with_context(|| format!("read {}", component.display()))?;
         let name = component.file_name().unwrap_or_default().to_string_lossy();
@@ -19,7 +19,7 @@ pub(crate) fn run() -> Result<()> {
 
 /// Builds the plugins, and the guests that only tests run.
 pub(crate) fn build_all() -> Result<()> {
-    component_build::build(&cargo::root(), &[&PLUGINS[..], &FIXTURES[..]].concat())?;
+    component_build::build(&cargo::root(), &[shipped(), FIXTURES.to_vec()].concat())?;
     Ok(())
 }
 

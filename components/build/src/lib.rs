@@ -31,9 +31,20 @@ pub const PLUGINS: [&str; 10] = [
     "pass-through",
 ];
 
+/// What plugins are composed with, by package: the component that Spin runs, and what makes one
+/// ingest plugin of two.
+pub const PARTS: [&str; 2] = ["edge-worker", "ingest-chain"];
+
+/// All that the node brings along.
+#[must_use]
+pub fn shipped() -> Vec<&'static str> {
+    [&PLUGINS[..], &PARTS].concat()
+}
+
 /// The guests that the tests run, by package.
-pub const FIXTURES: [&str; 39] = [
+pub const FIXTURES: [&str; 40] = [
     "fixture-keyvalue",
+    "fixture-answers-http",
     "fixture-asks-http",
     "fixture-asks-redis",
     "fixture-asks-sql",

@@ -21,6 +21,7 @@ mod running;
 mod sender;
 mod senders;
 mod server;
+mod spin;
 
 /// The service that `resolve-grpc` asks, for a bench that answers it.
 mod proto {
@@ -154,6 +155,26 @@ pub async fn sandbox(
     bisect::measure(scratch, effort, &mut report).await?;
     progress("a plugin that asks a service over HTTP/2, one call at a time and 256 at once");
     concurrency::measure(scratch, effort, &mut report).await?;
+    Ok(report)
+}
+
+/// `framedb bench spin`: the worker that runs on Spin, beside the node.
+///
+/// It starts a Redis of its own in `scratch`, and stops it. `progress` is told what is being
+/// measured.
+///
+/// # Errors
+///
+/// When `redis-server` is not installed, the node or the worker cannot be started, or an object
+/// is not stored.
+pub async fn spin(
+    scratch: &Path,
+    effort: Effort,
+    mut progress: impl FnMut(&str),
+) -> Result<Report> {
+    let mut report = Report::default();
+    progress("objects over HTTP into Redis, through the worker of Spin and through the node");
+    spin::measure(scratch, effort, &mut report).await?;
     Ok(report)
 }
 

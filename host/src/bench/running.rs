@@ -12,9 +12,12 @@ use tokio::sync::oneshot;
 /// The plugin of the sandboxed stages, which does nothing.
 pub(super) const PASS: &str = "pass-through";
 
-/// A node with an open gRPC door.
+/// A node with open doors.
 pub(super) struct Running {
+    /// The gRPC door.
     pub(super) address: SocketAddr,
+    /// The HTTP door.
+    pub(super) http: SocketAddr,
     stop: oneshot::Sender<()>,
     served: tokio::task::JoinHandle<Result<()>>,
 }
@@ -27,21 +30,24 @@ impl Running {
         pipeline: PipelineConfig,
         config: Config,
     ) -> Result<Self> {
+        let free = Address(Some(SocketAddr::from(([127, 0, 0, 1], 0))));
         let config = Config {
             data_dir: scratch.join(name),
             cache_dir: Some(scratch.join("cache")),
-            grpc: Address(Some(SocketAddr::from(([127, 0, 0, 1], 0)))),
-            http: Address(None),
+            grpc: free,
+            http: free,
             pipelines: [(DEFAULT_PIPELINE.to_owned(), pipeline)].into(),
             ..config
         };
         let worker = Worker::new(config).await?.open().await?;
-        let address = worker.addresses().0.ok_or_else(|| failed("find the gRPC door"))?;
+        let (Some(address), Some(http)) = worker.addresses() else {
+            return Err(failed("find the doors"));
+        };
         let (stop, stopped) = oneshot::channel::<()>();
         let served = tokio::spawn(worker.serve(async {
             let _ = stopped.await;
         }));
-        Ok(Self { address, stop, served })
+        Ok(Self { address, http, stop, served })
     }
 
     /// Ends it, after what it accepted.

@@ -30,6 +30,15 @@ pub(crate) enum Bench {
         #[command(flatten)]
         manner: Manner,
     },
+    /// The worker that runs on Spin, beside the node.
+    ///
+    /// `spin-vs-native` is the part of the node's rate that the worker reaches, over HTTP with 16
+    /// connections, for objects of 1 KiB that go into a Redis through three plugins that do
+    /// nothing. The worker runs under this node's runtime; they are measured in turn.
+    Spin {
+        #[command(flatten)]
+        manner: Manner,
+    },
     /// What grants, limits and isolation cost.
     ///
     /// `guard-tax` is the part of throughput that narrow grants and the default limits take, of a
@@ -78,9 +87,10 @@ impl Bench {
 
     fn manner(&self) -> &Manner {
         match self {
-            Self::Pipeline { manner } | Self::Engine { manner, .. } | Self::Sandbox { manner } => {
-                manner
-            }
+            Self::Pipeline { manner }
+            | Self::Engine { manner, .. }
+            | Self::Spin { manner }
+            | Self::Sandbox { manner } => manner,
         }
     }
 
@@ -93,6 +103,7 @@ impl Bench {
                 let program = std::env::current_exe().context("cannot find this program")?;
                 bench::pipeline(scratch.path(), effort, Some(&program), say).await?
             }
+            Self::Spin { .. } => bench::spin(scratch.path(), effort, say).await?,
             Self::Sandbox { .. } => bench::sandbox(scratch.path(), effort, say).await?,
             Self::Engine { engine, url, .. } => {
                 let engine = match engine {

@@ -35,6 +35,10 @@ mod plugin_run;
 mod check;
 mod keys;
 
+mod compose;
+mod export;
+mod spin;
+
 mod bench;
 
 pub(crate) use error::{Exit, report};
@@ -70,6 +74,11 @@ enum Command {
     Dlq(dlq::Dlq),
     #[command(subcommand)]
     Codecs(codecs::Codecs),
+    Compose(compose::Compose),
+    #[command(subcommand)]
+    Export(export::Export),
+    #[command(subcommand)]
+    Spin(spin::Spin),
     #[command(subcommand)]
     Bench(bench::Bench),
 }
@@ -81,7 +90,7 @@ impl Cli {
         let runtime = runtime.context("cannot start the runtime")?;
         let done = runtime.block_on(async {
             // A node says what it logs; and lines would be measured along, thousands of them.
-            if !matches!(self.command, Command::Serve(_) | Command::Bench(_)) {
+            if !matches!(self.command, Command::Serve(_) | Command::Spin(_) | Command::Bench(_)) {
                 logs::quiet();
             }
             match self.command {
@@ -97,6 +106,9 @@ impl Cli {
                 Command::Pipelines(command) => command.run().await,
                 Command::Dlq(command) => command.run().await,
                 Command::Codecs(command) => command.run().await,
+                Command::Compose(command) => command.run(),
+                Command::Export(command) => command.run().await,
+                Command::Spin(command) => command.run().await,
                 Command::Bench(command) => command.run().await,
             }
         });
@@ -139,11 +151,18 @@ mod tests {
             "framedb dlq drop --all --yes",
             "framedb codecs prune --yes",
             "framedb check --keys",
+            "framedb compose edge-worker --ingest a.wasm --serialize serialize-lz4 -o app.wasm",
+            "framedb compose --chain a.wasm b.wasm c.wasm -o chain.wasm",
+            "framedb export spin --config framedb.toml -o app",
+            "framedb spin up --from deploy/spin.toml --variable a=b --listen 127.0.0.1:0",
         ] {
             Cli::try_parse_from(line.split(' ')).unwrap_or_else(|e| panic!("{line}: {e}"));
         }
         assert!(Cli::try_parse_from(["framedb", "put", "f", "--type", "queue"]).is_err());
         assert!(Cli::try_parse_from(["framedb", "rm"]).is_err());
+        assert!(Cli::try_parse_from(["framedb", "compose", "-o", "app.wasm"]).is_err());
+        let both = ["framedb", "compose", "w", "--chain", "a", "-o", "app.wasm"];
+        assert!(Cli::try_parse_from(both).is_err());
         assert!(Cli::try_parse_from(["framedb", "plugin", "run", "f.wasm"]).is_err());
         assert!(Cli::try_parse_from(["framedb", "dlq", "drop"]).is_err());
         assert!(Cli::try_parse_from(["framedb", "dlq", "replay", "a", "--all"]).is_err());

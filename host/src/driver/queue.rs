@@ -9,11 +9,7 @@ use std::{
     time::Duration,
 };
 
-/// How long an id of a pushed element is remembered.
-pub const ID_WINDOW: Duration = Duration::from_secs(600);
-
-/// How many ids of pushed elements a queue remembers at most.
-pub const ID_WINDOW_COUNT: usize = 100_000;
+pub use framedb_core::{ID_WINDOW, ID_WINDOW_COUNT};
 
 /// An element, by its number in the order of arrival.
 #[derive(Debug)]

@@ -22,7 +22,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use bytes::Bytes;
-use framedb_core::{Key, Kind, Route, frame, needs_frame};
+use framedb_core::{Key, Kind, Route, framed};
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 use unserved::{because, late, of_admission};
@@ -233,7 +233,7 @@ impl OwnFrameDb {
     /// frame does.
     fn framed(&self, kind: Kind, data: Bytes) -> Bytes {
         let routed = kind != Kind::Stream && self.shared.sink.registry.keeps_codecs();
-        if !routed && needs_frame(&data) { Bytes::from(frame(None, &data)) } else { data }
+        if routed { data } else { framed(None, &data) }
     }
 
     /// Holds a kind against what an instance keeps.

@@ -214,6 +214,23 @@ pub struct StreamsGrant {
     pub rate: RateConfig,
 }
 
+impl HttpGrant {
+    /// All of every host, for whom other lists decide.
+    pub(super) fn anywhere() -> Self {
+        Self {
+            host: HostPattern::Any,
+            ports: Vec::new(),
+            schemes: vec![Scheme::Https, Scheme::Http],
+            paths: Vec::new(),
+            methods: Vec::new(),
+            plaintext_http2: false,
+            private: Network::ALL.to_vec(),
+            ssl_ca: None,
+            rate: RateConfig::default(),
+        }
+    }
+}
+
 impl KeyValueGrant {
     /// Bytes that a bucket may take unless more is said: room for hundreds of thousands of
     /// hashes or counters, and little of a disk.

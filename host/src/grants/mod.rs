@@ -23,6 +23,8 @@ pub use config::{
     RedisGrant, StreamVerb, StreamsGrant,
 };
 pub use framedb::{ObjectsGuard, StreamsGuard};
+use framedb_core::NotAllowed;
+pub use framedb_core::{AllowedHost, AllowedHosts, InvalidHost};
 use http::HttpGuard;
 pub use pattern::Pattern;
 pub use rate::Rate;
@@ -46,9 +48,11 @@ pub struct Grants(Arc<Guards>);
 struct Guards {
     top: Section,
     plugin: String,
-    redis: BTreeMap<String, Granted<RedisGrant, RedisGuard>>,
-    mysql: BTreeMap<String, Granted<MysqlGrant, SqlGuard>>,
-    key_value: BTreeMap<String, Granted<KeyValueGrant, ()>>,
+    redis: BTreeMap<String, Arc<Granted<RedisGrant, RedisGuard>>>,
+    mysql: BTreeMap<String, Arc<Granted<MysqlGrant, SqlGuard>>>,
+    key_value: BTreeMap<String, Arc<Granted<KeyValueGrant, ()>>>,
+    /// Where what is opened is an address, and no label.
+    addresses: Option<Addresses>,
     http: HttpGuard,
     objects: ObjectsGuard,
     streams: StreamsGuard,
@@ -56,13 +60,22 @@ struct Guards {
     clusters: bool,
 }
 
+/// What a component may reach that names addresses by itself, as on Spin.
+#[derive(Debug, Clone, Default)]
+pub struct Addresses {
+    /// The hosts that it may connect to.
+    pub hosts: AllowedHosts,
+    /// The key-value stores that it may open.
+    pub stores: Vec<String>,
+}
+
 /// A label: where it leads, what decides over calls, and how many there may be.
 #[derive(Debug)]
 pub struct Granted<Config, Guard> {
     /// What the configuration says of it.
     pub config: Config,
-    /// What decides over calls.
-    pub guard: Guard,
+    /// What decides over calls; none where an address is granted, whatever is sent there.
+    pub guard: Option<Guard>,
     /// How many calls and bytes there may be in a second.
     pub rate: Rate,
 }
@@ -75,23 +88,27 @@ impl Grants {
             let section = Section::new(plugin, "redis", label);
             let rate = Rate::new(section.clone(), grant.rate);
             let guard = RedisGuard::new(section, grant);
-            (label.clone(), Granted { config: grant.clone(), guard, rate })
+            let guard = Some(guard);
+            (label.clone(), Arc::new(Granted { config: grant.clone(), guard, rate }))
         });
         let mysql = config.mysql.iter().map(|(label, grant)| {
             let section = Section::new(plugin, "mysql", label);
             let rate = Rate::new(section.clone(), grant.rate);
             let guard = SqlGuard::new(section, grant);
-            (label.clone(), Granted { config: grant.clone(), guard, rate })
+            let guard = Some(guard);
+            (label.clone(), Arc::new(Granted { config: grant.clone(), guard, rate }))
         });
         let key_value = config.key_value.iter().map(|(label, grant)| {
             let rate = Rate::new(Section::new(plugin, "key-value", label), grant.rate);
-            (label.clone(), Granted { config: grant.clone(), guard: (), rate })
+            let guard = Some(());
+            (label.clone(), Arc::new(Granted { config: grant.clone(), guard, rate }))
         });
         Self(Arc::new(Guards {
             top: Section::top(plugin),
             redis: redis.collect(),
             mysql: mysql.collect(),
             key_value: key_value.collect(),
+            addresses: None,
             http: HttpGuard::new(plugin, &config.http),
             objects: ObjectsGuard::new(plugin, &config.objects),
             streams: StreamsGuard::new(plugin, &config.streams),
@@ -101,13 +118,42 @@ impl Grants {
         }))
     }
 
+    /// What a component may reach that names addresses by itself: nothing of FrameDB's own.
+    #[must_use]
+    pub fn to_addresses(component: &str, addresses: Addresses) -> Self {
+        Self(Arc::new(Guards {
+            top: Section::top(component),
+            plugin: component.to_owned(),
+            redis: BTreeMap::new(),
+            mysql: BTreeMap::new(),
+            key_value: BTreeMap::new(),
+            http: HttpGuard::to_hosts(component, addresses.hosts.clone()),
+            addresses: Some(addresses),
+            objects: ObjectsGuard::new(component, &BTreeMap::new()),
+            streams: StreamsGuard::new(component, &BTreeMap::new()),
+            routing: false,
+            clusters: false,
+        }))
+    }
+
+    /// Whether what is opened is an address, and no label.
+    #[must_use]
+    pub fn names_addresses(&self) -> bool {
+        self.0.addresses.is_some()
+    }
+
     /// The Redis behind a label.
     ///
     /// # Errors
     ///
     /// When there is no such label.
-    pub fn redis(&self, label: &str) -> Result<&Granted<RedisGrant, RedisGuard>, Refusal> {
-        let redis = self.0.redis.get(label);
+    pub fn redis(&self, label: &str) -> Result<Arc<Granted<RedisGrant, RedisGuard>>, Refusal> {
+        if let Some(addresses) = &self.0.addresses {
+            addresses.hosts.check(label, "redis").map_err(not_allowed)?;
+            let url = Some(ServerUrl::from(label));
+            return Ok(self.open(RedisGrant { url, ..Default::default() }));
+        }
+        let redis = self.0.redis.get(label).cloned();
         redis.ok_or_else(|| self.no_label("redis", "Redis", label, REDIS_LINES))
     }
 
@@ -116,8 +162,13 @@ impl Grants {
     /// # Errors
     ///
     /// When there is no such label.
-    pub fn mysql(&self, label: &str) -> Result<&Granted<MysqlGrant, SqlGuard>, Refusal> {
-        let mysql = self.0.mysql.get(label);
+    pub fn mysql(&self, label: &str) -> Result<Arc<Granted<MysqlGrant, SqlGuard>>, Refusal> {
+        if let Some(addresses) = &self.0.addresses {
+            addresses.hosts.check(label, "mysql").map_err(not_allowed)?;
+            let url = Some(ServerUrl::from(label));
+            return Ok(self.open(MysqlGrant { url, ..Default::default() }));
+        }
+        let mysql = self.0.mysql.get(label).cloned();
         mysql.ok_or_else(|| self.no_label("mysql", "database", label, MYSQL_LINES))
     }
 
@@ -126,8 +177,16 @@ impl Grants {
     /// # Errors
     ///
     /// When there is no such label.
-    pub fn key_value(&self, label: &str) -> Result<&Granted<KeyValueGrant, ()>, Refusal> {
-        let bucket = self.0.key_value.get(label);
+    pub fn key_value(&self, label: &str) -> Result<Arc<Granted<KeyValueGrant, ()>>, Refusal> {
+        if let Some(addresses) = &self.0.addresses {
+            if addresses.stores.iter().any(|store| store == label) {
+                return Ok(self.open(KeyValueGrant::default()));
+            }
+            let store = shown(label.as_bytes());
+            let what = format!("the key-value store `{store}` is not one of the component's");
+            return Err(Refusal::unlisted(what));
+        }
+        let bucket = self.0.key_value.get(label).cloned();
         bucket.ok_or_else(|| self.no_label("key-value", "bucket", label, KEY_VALUE_LINES))
     }
 
@@ -211,10 +270,24 @@ impl Grants {
         granted.then_some(()).ok_or_else(refuse)
     }
 
+    /// What leads to an address, whatever is sent there.
+    fn open<Config, Guard>(&self, config: Config) -> Arc<Granted<Config, Guard>> {
+        let rate = Rate::new(self.0.top.clone(), RateConfig::default());
+        Arc::new(Granted { config, guard: None, rate })
+    }
+
     fn no_label(&self, kind: &str, what: &str, label: &str, lines: &str) -> Refusal {
         let section = Section::new(&self.0.plugin, kind, label);
         let what = format!("the {what} `{}` is not granted", shown(label.as_bytes()));
         section.refuse(what, lines)
+    }
+}
+
+/// What is told of an address that may not be connected to.
+fn not_allowed(why: NotAllowed) -> Refusal {
+    match why {
+        NotAllowed::Unreadable(_) => Refusal::unreadable(why.to_string()),
+        NotAllowed::Unlisted(_) => Refusal::unlisted(why.to_string()),
     }
 }
 

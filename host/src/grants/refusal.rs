@@ -33,6 +33,11 @@ impl Refusal {
         Self { kind: RefusalKind::Unreadable, what: what.into(), add: None }
     }
 
+    /// Something that a list of addresses does not have.
+    pub(super) fn unlisted(what: impl Into<String>) -> Self {
+        Self { kind: RefusalKind::NotGranted, what: what.into(), add: None }
+    }
+
     /// Why.
     #[must_use]
     pub fn kind(&self) -> RefusalKind {

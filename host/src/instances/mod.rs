@@ -23,7 +23,10 @@ use crate::{
 };
 use async_trait::async_trait;
 use connections::Connections;
-use framedb_core::Kind;
+use framedb_core::{
+    Kind,
+    instances::{keeps_others, no_instance},
+};
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
@@ -235,11 +238,7 @@ impl Instances {
         if kinds.contains(&kind) {
             return Ok(());
         }
-        let message = format!(
-            "FrameDB instance not found: `{framedb_id}` keeps {}, not {kind}",
-            words(kinds)
-        );
-        Err(Error::new(ErrorKind::Invalid, message))
+        Err(Error::new(ErrorKind::Invalid, keeps_others(framedb_id, kinds, kind)))
     }
 
     /// The open instance with this id.
@@ -336,11 +335,8 @@ impl Instances {
             return Ok(record);
         }
         let known = self.records().await?;
-        let known: Vec<_> = known.iter().map(|known| format!("`{}`", known.framedb_id)).collect();
-        let asked: String = framedb_id.chars().take(80).collect();
-        let known = known.join(", ");
-        let message = format!("FrameDB instance not found: no instance `{asked}` among {known}");
-        Err(Error::new(ErrorKind::Invalid, message))
+        let known = known.iter().map(|known| &*known.framedb_id);
+        Err(Error::new(ErrorKind::Invalid, no_instance(framedb_id, known)))
     }
 
     /// The open server of the configuration.
@@ -481,10 +477,4 @@ fn no_answer(framedb_id: &str, waited: Duration) -> Error {
     let waited = humantime::format_duration(waited);
     let message = format!("the instance `{framedb_id}` did not answer within {waited}");
     Error::new(ErrorKind::Timeout, message)
-}
-
-/// Kinds as a list in a sentence.
-fn words(kinds: &[Kind]) -> String {
-    let kinds: Vec<_> = kinds.iter().map(|kind| kind.as_str()).collect();
-    kinds.join(" and ")
 }

@@ -7,9 +7,11 @@ pub(crate) mod grpc;
 pub(crate) mod http;
 mod node_file;
 mod serve;
+mod spin;
 
 pub use http::{AdminDoor, ServicesConfig};
 pub(crate) use node_file::NodeFile;
+pub use spin::SpinDoor;
 
 use crate::{Error, ErrorKind, Result, node::Node};
 use serve::Http;

@@ -1,6 +1,6 @@
 //! Admission: bytes in flight are bounded, and a full node says "try later" at once.
 
-use framedb_core::{Failure, FailureClass, Stage};
+use framedb_core::{Failure, FailureClass, MaxObject, Stage};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -98,12 +98,12 @@ impl Admission {
     /// The failure of an object over `max-object`.
     #[must_use]
     pub fn too_large(&self, size: Option<u64>) -> Failure {
-        let size = size.map_or_else(|| "the body".to_owned(), |size| format!("{size} bytes"));
-        Failure::new(
-            FailureClass::TooLarge,
-            Stage::Admission,
-            format!("{size} exceeds max-object, {} bytes (limits.max-object)", self.max_object),
-        )
+        self.most().too_large(size)
+    }
+
+    /// Bytes an object may have, with the setting that says so.
+    pub(crate) fn most(&self) -> MaxObject {
+        MaxObject { bytes: self.max_object, setting: "limits.max-object" }
     }
 
     fn permits(&self, size: u64) -> Result<u32, Failure> {

@@ -1,4 +1,4 @@
-//! Arrivals become objects: the rules of every door, in one place.
+//! Arrivals become objects, by the rules that every door shares, and go to their pipelines.
 
 use super::{
     Admission, Answer, Permit, Pipeline, Reply,
@@ -6,37 +6,9 @@ use super::{
     order::Order,
 };
 use crate::{instances::Instances, registry::Registry};
-use bytes::Bytes;
-use framedb_core::{
-    Envelope, Failure, FailureClass, Key, Kind, Object, Outcome, Receipt, Stage, check_metadata,
-    declared,
-};
+use framedb_core::{Arrival, Envelope, Failure, FailureClass, Kind, Object, Receipt, Stage};
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::{sync::oneshot, time::Instant};
-
-/// Bytes an id, a source or an instance's name may have.
-const MAX_NAME: usize = 255;
-
-/// What a door received, as it came off the wire; nothing is checked yet.
-#[derive(Debug, Clone, Default)]
-pub struct Arrival {
-    /// The sender's id of the object; empty lets the node generate one.
-    pub id: String,
-    /// The key, or the queue's name; empty lets the node generate one.
-    pub key: Bytes,
-    /// Who produced it; empty takes it from a frame key.
-    pub source: String,
-    /// How to keep it; `None` leaves that to the instance, the pipeline or the defaults.
-    pub kind: Option<Kind>,
-    /// The instance; empty leaves that to the pipeline.
-    pub framedb_id: String,
-    /// As declared; empty is undeclared.
-    pub content_type: String,
-    /// Opaque text.
-    pub metadata: Bytes,
-    /// The payload.
-    pub data: Bytes,
-}
 
 /// The way into the node, for doors and for code that embeds it.
 #[derive(Clone)]
@@ -62,7 +34,7 @@ impl Ingress {
     pub async fn ingest(&self, arrival: Arrival) -> Receipt {
         match self.admission.try_admit(arrival.data.len() as u64) {
             Ok(permit) => self.ingest_admitted(arrival, permit).await,
-            Err(failure) => refused(&arrival, failure),
+            Err(failure) => arrival.refused(failure),
         }
     }
 
@@ -81,7 +53,7 @@ impl Ingress {
                     Stage::Admission,
                     "outcome unknown: the node ended before the object did",
                 );
-                refused(&Arrival { id, key, ..Arrival::default() }, failure)
+                Arrival { id, key, ..Arrival::default() }.refused(failure)
             }
         }
     }
@@ -89,7 +61,7 @@ impl Ingress {
     /// Hands an object to its pipeline. The answer goes to `reply`, also when the object breaks
     /// a rule.
     pub async fn submit(&self, arrival: Arrival, permit: Permit, reply: Reply) {
-        match self.object(&arrival) {
+        match arrival.object(self.admission.most(), || uuid::Uuid::new_v4().to_string()) {
             Ok(mut object) => {
                 self.complete(&mut object.envelope).await;
                 let place = self.order.enter(&object.envelope.key);
@@ -109,7 +81,7 @@ impl Ingress {
                 }
             }
             Err(failure) => {
-                let receipt = refused(&arrival, failure);
+                let receipt = arrival.refused(failure);
                 match reply {
                     Reply::One(sender) => drop(sender.send(Answer { receipt, permit })),
                     Reply::Stream(sender) => drop(sender.send(Answer { receipt, permit })),
@@ -148,7 +120,7 @@ impl Ingress {
                     Stage::Admission,
                     "outcome unknown: the node ended before the object did",
                 );
-                refused(&Arrival { id, ..Arrival::default() }, failure)
+                Arrival { id, ..Arrival::default() }.refused(failure)
             }
         }
     }
@@ -178,74 +150,10 @@ impl Ingress {
         let fitting = self.pipelines.iter().find(|pipeline| pipeline.rule().matches(&facts));
         fitting.or_else(|| self.pipelines.last()).expect("the default pipeline is always there")
     }
-
-    /// Checks an arrival against the rules of semantics that every door shares.
-    fn object(&self, arrival: &Arrival) -> Result<Object, Failure> {
-        let size = arrival.data.len() as u64;
-        if size > self.admission.max_object() {
-            return Err(self.admission.too_large(Some(size)));
-        }
-        let key = if arrival.key.is_empty() {
-            Key::new(&uuid::Uuid::new_v4().to_string())
-        } else {
-            Key::from_bytes(&arrival.key)
-        };
-        let key = key.map_err(Failure::invalid)?;
-        let metadata = check_metadata(&arrival.metadata).map_err(Failure::invalid)?;
-        for (what, name) in [
-            ("id", &arrival.id),
-            ("source", &arrival.source),
-            ("framedb id", &arrival.framedb_id),
-            ("content type", &arrival.content_type),
-        ] {
-            if name.len() > MAX_NAME || name.contains(char::is_control) {
-                return Err(Failure::invalid(format_args!(
-                    "the {what} is not a text of at most {MAX_NAME} bytes without control characters"
-                )));
-            }
-        }
-        let source = match arrival.source.as_str() {
-            "" => key.frame_source().unwrap_or_default().into(),
-            source => source.into(),
-        };
-        let framedb_id = Some(arrival.framedb_id.as_str()).filter(|id| !id.is_empty());
-        let id = match arrival.id.as_str() {
-            "" => uuid::Uuid::new_v4().to_string().into(),
-            id => id.into(),
-        };
-        let envelope = Envelope {
-            id,
-            attempt: 1,
-            key,
-            source,
-            kind: arrival.kind,
-            framedb_id: framedb_id.map(Into::into),
-            content_type: declared(&arrival.content_type).map(Into::into),
-            metadata: metadata.into(),
-            attributes: Arc::default(),
-        };
-        Ok(Object { envelope, data: arrival.data.clone() })
-    }
 }
 
 impl fmt::Debug for Ingress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ingress").field("pipelines", &self.pipelines).finish_non_exhaustive()
-    }
-}
-
-/// The receipt of an object that did not get past the door.
-pub(crate) fn refused(arrival: &Arrival, failure: Failure) -> Receipt {
-    Receipt {
-        id: arrival.id.as_str().into(),
-        key: String::from_utf8_lossy(&arrival.key).into(),
-        outcome: Outcome::Failed(failure),
-        framedb_id: None,
-        kind: None,
-        stored_size: 0,
-        codec: None,
-        attributes: Arc::default(),
-        synced: false,
-        times: Default::default(),
     }
 }

@@ -69,8 +69,3 @@ pub(super) fn not_begun(
     };
     errors.into_iter().zip(begun).map(unwritten).collect()
 }
-
-/// Whether storing `new` moves its key away from `old`.
-pub(super) fn moves(old: &Route, new: &Route) -> bool {
-    old.framedb_id != new.framedb_id || old.kind != new.kind
-}

@@ -50,8 +50,6 @@ impl Defaults {
 
     /// The native identity of the resolve stage: what the sender named, else the defaults.
     pub(crate) fn place(&self, envelope: &Envelope) -> Placement {
-        let kind = envelope.kind.unwrap_or(self.kind);
-        let framedb_id = envelope.framedb_id.clone().unwrap_or_else(|| self.instance(kind).into());
-        Placement { framedb_id, kind, key: None, time_to_live: None }
+        Placement::asked(envelope, self.kind, |kind| self.instance(kind).into())
     }
 }

@@ -4,7 +4,7 @@ use super::{admission::Permit, order::Turn};
 use crate::{registry::Intent, retry::Backoff};
 use bytes::Bytes;
 use framedb_core::{
-    Attribute, Codec, Envelope, Failure, Format, Key, Kind, Object, Outcome, Placement, Receipt,
+    Attribute, Codec, Envelope, Format, Key, Kind, Object, Outcome, Parts, Placement, Receipt,
     Stage, StageTimes,
 };
 use std::{
@@ -292,15 +292,9 @@ impl Item {
         } = *self.0;
         let envelope = object.envelope.clone();
         let parent = Parent {
-            envelope: object.envelope,
             replayed,
-            state: Mutex::new(Parts {
-                left: parts,
-                failure: None,
-                dead_letter: None,
-                stored_size: 0,
-                synced: true,
-                times,
+            state: Mutex::new(Split {
+                parts: Parts::new(object.envelope, parts, times),
                 answer: Some((permit, reply)),
             }),
         };
@@ -337,73 +331,24 @@ impl Reply {
 /// An object that was split: acknowledged when all of its parts are stored.
 #[derive(Debug)]
 pub struct Parent {
-    envelope: Envelope,
     /// Whether it comes out of the dead-letter queue, and its parts with it.
     replayed: bool,
     // Held to count a part; never across an await.
-    state: Mutex<Parts>,
+    state: Mutex<Split>,
 }
 
 #[derive(Debug)]
-struct Parts {
-    left: usize,
-    failure: Option<Failure>,
-    /// The first part that is kept as a dead letter which counts as a success.
-    dead_letter: Option<Outcome>,
-    stored_size: u64,
-    synced: bool,
-    times: StageTimes,
+struct Split {
+    parts: Parts,
     answer: Option<(Permit, Reply)>,
 }
 
 impl Parent {
     fn part_ended(&self, receipt: Receipt) {
-        let mut parts = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        parts.left = parts.left.saturating_sub(1);
-        parts.stored_size += receipt.stored_size;
-        for (stage, time) in receipt.times.iter() {
-            parts.times.add(stage, time);
-        }
-        match receipt.outcome {
-            Outcome::Stored => parts.synced &= receipt.synced,
-            Outcome::Dropped(_) => {}
-            Outcome::DeadLettered { id, reason } => {
-                let reason = format!("part `{}`: {reason}", receipt.key);
-                parts.dead_letter.get_or_insert(Outcome::DeadLettered { id, reason });
-            }
-            Outcome::Failed(mut failure) => {
-                let reason = format!("part `{}`: {}", receipt.key, failure.message);
-                match failure.dead_letter.clone().filter(|_| self.replayed) {
-                    // What is left of it in the queue is that part.
-                    Some(id) => {
-                        parts.dead_letter.get_or_insert(Outcome::DeadLettered { id, reason });
-                    }
-                    None => {
-                        failure.message = reason;
-                        parts.failure.get_or_insert(failure);
-                    }
-                }
-            }
-        }
-        if parts.left > 0 {
-            return;
-        }
-        let Some((permit, reply)) = parts.answer.take() else { return };
-        let failed = parts.failure.take().map(Outcome::Failed);
-        let outcome = failed.or_else(|| parts.dead_letter.take()).unwrap_or(Outcome::Stored);
-        let receipt = Receipt {
-            id: self.envelope.id.clone(),
-            key: self.envelope.key.shared(),
-            outcome,
-            framedb_id: receipt.framedb_id,
-            kind: receipt.kind,
-            stored_size: parts.stored_size,
-            codec: receipt.codec,
-            attributes: self.envelope.attributes.clone(),
-            synced: parts.synced,
-            times: parts.times,
-        };
-        drop(parts);
+        let mut split = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(receipt) = split.parts.ended(receipt, self.replayed) else { return };
+        let Some((permit, reply)) = split.answer.take() else { return };
+        drop(split);
         reply.send(Answer { receipt, permit });
     }
 }

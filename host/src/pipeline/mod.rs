@@ -22,10 +22,10 @@ mod stages;
 mod writing;
 
 pub use admission::{Admission, Permit};
-pub(crate) use arrival::refused;
-pub use arrival::{Arrival, Ingress};
+pub use arrival::Ingress;
 pub use config::{BatchConfig, Framing, MatchConfig, PipelineConfig};
 pub use defaults::Defaults;
+pub use framedb_core::Arrival;
 pub use item::{Answer, Reply};
 pub use policy::{Action, PolicyConfig, RetriesConfig};
 
@@ -33,7 +33,7 @@ use crate::{
     codecs::Codecs, dead_letters::DeadLetters, instances::Instances, plugin::Pool,
     telemetry::PipelineMetrics,
 };
-use framedb_core::{Failure, FailureClass, Outcome, Rule, Stage};
+use framedb_core::{Failure, FailureClass, Outcome, Rule, Stage, gave_up};
 use halt::Halt;
 use item::{Item, Step, Written};
 use order::Order;
@@ -50,9 +50,6 @@ use tracing::Instrument;
 
 /// Objects that may wait for a batch; more than that is kept out by admission long before.
 const WAITING: usize = 1 << 20;
-
-/// When the sender of an object that was tried in vain should try again.
-const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// A named chain of plugins with the rule for which objects it is.
 pub struct Pipeline {
@@ -321,10 +318,7 @@ impl Pipeline {
             } else if stage == Stage::Sink {
                 writing::not_stored(attempts, end < item.deadline, &reason)
             } else {
-                let message = format!("{stage} gave up after {attempts} attempts: {reason}");
-                let mut failure = Failure::new(FailureClass::Retry, stage, message);
-                failure.retry_after = Some(after.unwrap_or(TRY_AGAIN));
-                return self.retries_ended(item, failure);
+                return self.retries_ended(item, gave_up(stage, attempts, &reason, after));
             };
             return self.fail(item, failure);
         };

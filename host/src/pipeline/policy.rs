@@ -107,7 +107,9 @@ impl PolicyConfig {
             FailureClass::Unavailable => self.unavailable,
             FailureClass::Denied => self.denied,
             // Nothing was accepted, or it may be stored.
-            FailureClass::Busy | FailureClass::Unknown => Action::Answer,
+            FailureClass::Unsupported | FailureClass::Busy | FailureClass::Unknown => {
+                Action::Answer
+            }
         }
     }
 

@@ -8,7 +8,7 @@
 //! to another instance or kind is registered there first; then its old copy is deleted.
 
 use super::{
-    attempt::{Attempt, Unwritten, moves, not_begun},
+    attempt::{Attempt, Unwritten, not_begun},
     item::Written,
 };
 use crate::{
@@ -204,7 +204,7 @@ impl Sink {
             .filter_map(|((record, route), previous)| {
                 let old = previous.as_ref()?;
                 let recoded = old.codec.is_some() || route.codec.is_some();
-                (recoded && !moves(old, route)).then(|| {
+                (recoded && !route.moves_from(old)).then(|| {
                     let announced = Route { next: route.codec.clone(), ..old.clone() };
                     (record.key.clone(), announced)
                 })
@@ -292,7 +292,7 @@ impl Sink {
         let last = writes.last().unwrap_or(first);
         let mut route = self.route(last.clone(), SystemTime::now());
         route.size = Some(0);
-        let moved = previous.as_ref().is_some_and(|old| moves(old, &route));
+        let moved = previous.as_ref().is_some_and(|old| route.moves_from(old));
         if moved && let Some(old) = previous.as_ref().filter(|old| old.kind == Kind::Stream) {
             check_empty(&self.instances, &first.key, old).await?;
         }
@@ -344,7 +344,7 @@ impl Sink {
                 .map(record),
             next: None,
             unframed: write.unframed,
-            generation: self.generations.next(),
+            generation: self.generations.next(now),
             expires_at: write.time_to_live.map(|period| Route::millis(now + period)),
             stored_at: Route::millis(now),
         }
@@ -372,7 +372,7 @@ impl Sink {
                 continue;
             }
             let moved = match previous {
-                Some(old) if moves(old, route) => {
+                Some(old) if route.moves_from(old) => {
                     let old = self.instances.store(&old.framedb_id).await;
                     old.is_ok_and(|store| store.durable())
                 }
@@ -448,7 +448,7 @@ impl Sink {
             for copy in old.copies.iter().filter(|copy| **copy != route.place()) {
                 self.delete_stale(&record.key, copy).await;
             }
-            outcome.push(if moves(old, route) {
+            outcome.push(if route.moves_from(old) {
                 tracing::debug!(key = %record.key, from = %old.framedb_id, to = %route.framedb_id, "moved");
                 self.delete_copy(&record.key, old).await
             } else {

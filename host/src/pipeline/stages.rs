@@ -9,19 +9,10 @@ use super::{
 };
 use crate::{Error, ErrorKind, plugin::Pool};
 use framedb_core::{
-    Attribute, Child, Encoded, Failure, FailureClass, Ingested, Key, Object, Outcome, Placement,
-    Resolved, Stage, check_attributes, merge_attributes,
+    Attribute, Child, Encoded, Failure, FailureClass, Findings, Ingested, Key, NO_PARTS, Object,
+    Outcome, Placement, Resolved, Stage, assigned,
 };
 use std::{sync::Arc, time::Instant};
-
-/// Parts that one object may be split into.
-const MAX_PARTS: usize = 4096;
-
-/// Bytes of a plugin's reason that reach senders and logs.
-const MAX_REASON: usize = 1 << 10;
-
-/// Bytes a content type may have.
-const MAX_CONTENT_TYPE: usize = 255;
 
 impl Pipeline {
     /// The ingest plugin with this index.
@@ -50,15 +41,18 @@ impl Pipeline {
                         Err(failure) => next.extend(self.plugin_failed(item, failure).await),
                     }
                 }
-                Ok(Ingested::Split(children)) => match check_parts(pool, &item, &children) {
-                    Ok(keys) => self.split(pool, item, children, keys, &mut next),
-                    Err(failure) => next.extend(self.plugin_failed(item, failure).await),
-                },
+                Ok(Ingested::Split(children)) => {
+                    let judge = pool.judge_in(Stage::Ingest);
+                    match judge.part_keys(&item.envelope().key, &children) {
+                        Ok(keys) => self.split(pool, item, children, keys, &mut next),
+                        Err(failure) => next.extend(self.plugin_failed(item, failure).await),
+                    }
+                }
                 Ok(Ingested::Drop(reason)) => {
                     self.end(item, Outcome::Dropped(cut(pool, &reason)), None)
                 }
                 Ok(Ingested::Reject(reason)) => {
-                    let failure = rejected(pool, Stage::Ingest, reason);
+                    let failure = rejected(pool, Stage::Ingest, &reason);
                     next.extend(self.plugin_failed(item, failure).await);
                 }
                 Ok(Ingested::Retry(retry)) => {
@@ -102,7 +96,7 @@ impl Pipeline {
                     self.end(item, Outcome::Dropped(cut(pool, &reason)), None)
                 }
                 Ok(Resolved::Reject(reason)) => {
-                    let failure = rejected(pool, Stage::Resolve, reason);
+                    let failure = rejected(pool, Stage::Resolve, &reason);
                     next.extend(self.plugin_failed(item, failure).await);
                 }
                 Ok(Resolved::Retry(retry)) => {
@@ -137,7 +131,7 @@ impl Pipeline {
                 },
                 Ok(Encoded::Unchanged) => next.push(item),
                 Ok(Encoded::Reject(reason)) => {
-                    let failure = rejected(pool, Stage::Serialize, reason);
+                    let failure = rejected(pool, Stage::Serialize, &reason);
                     next.extend(self.plugin_failed(item, failure).await);
                 }
                 Ok(Encoded::Retry(retry)) => {
@@ -159,7 +153,7 @@ impl Pipeline {
         next: &mut Vec<Item>,
     ) {
         if children.is_empty() {
-            return self.end(item, Outcome::Dropped("split into no objects".into()), None);
+            return self.end(item, Outcome::Dropped(NO_PARTS.into()), None);
         }
         let behind = match item.step {
             Step::Ingest(index) => index + 1,
@@ -173,11 +167,7 @@ impl Pipeline {
                 Some(place) => place,
                 None => self.order().enter(&key),
             };
-            let mut part = envelope.clone();
-            part.id = format!("{}/{n}", envelope.id).into();
-            part.key = key;
-            part.content_type = None;
-            let object = Object { envelope: part, data: child.data };
+            let object = Object { envelope: envelope.part(n, key), data: child.data };
             let mut part = Item::part(object, place, patience, parent.clone());
             part.step = Step::Ingest(behind);
             part.from = behind;
@@ -200,10 +190,7 @@ impl Pipeline {
         let found = self.instances().find(&placement.framedb_id, placement.kind).await;
         found.map_err(|error| refused(Stage::Resolve, &error))?;
         if let Some(key) = &placement.key {
-            let key = Key::new(key).map_err(|error| {
-                let message = format!("the resolve stage assigned the key {key:?}: {error}");
-                Failure::new(FailureClass::Invalid, Stage::Resolve, message)
-            })?;
+            let key = assigned(key)?;
             if key != item.envelope().key {
                 let place = self.order().enter(&key);
                 item.set_key(key, place);
@@ -224,26 +211,6 @@ fn objects(items: &[Item]) -> Vec<&Object> {
     items.iter().map(|item| &item.object).collect()
 }
 
-/// The keys of the parts that a plugin split an object into, if they keep the rules.
-fn check_parts(pool: &Pool, item: &Item, children: &[Child]) -> Result<Vec<Key>, Failure> {
-    if children.len() > MAX_PARTS {
-        let how =
-            format!("it split an object into {} parts, more than {MAX_PARTS}", children.len());
-        return Err(broke_contract(pool, Stage::Ingest, &how));
-    }
-    let key = |(n, child): (usize, &Child)| {
-        let key = match &child.key {
-            Some(key) => Key::new(key),
-            None => Key::new(&format!("{}/{n}", item.envelope().key)),
-        };
-        key.map_err(|error| {
-            let how = format!("part {n} has an illegal key: {error}");
-            broke_contract(pool, Stage::Ingest, &how)
-        })
-    };
-    children.iter().enumerate().map(key).collect()
-}
-
 /// Adds what a plugin found; nothing of it where it breaks a rule.
 fn annotate(
     pool: &Pool,
@@ -251,34 +218,20 @@ fn annotate(
     content_type: Option<String>,
     added: Vec<Attribute>,
 ) -> Result<(), Failure> {
-    if let Some(content_type) = &content_type
-        && (content_type.len() > MAX_CONTENT_TYPE || content_type.contains(char::is_control))
-    {
-        let how = "its content type is not one line of at most 255 bytes";
-        return Err(broke_contract(pool, Stage::Ingest, how));
-    }
-    if !added.is_empty() {
-        let mut attributes = item.envelope().attributes.to_vec();
-        merge_attributes(&mut attributes, added);
-        check_attributes(&attributes)
-            .map_err(|error| broke_contract(pool, Stage::Ingest, &error.to_string()))?;
-        item.set_attributes(attributes.into());
+    let judge = pool.judge_in(Stage::Ingest);
+    let Findings { content_type, attributes } =
+        judge.findings(item.envelope(), content_type, added)?;
+    if let Some(attributes) = attributes {
+        item.set_attributes(attributes);
     }
     if let Some(content_type) = content_type {
-        item.set_content_type(content_type.into());
+        item.set_content_type(content_type);
     }
     Ok(())
 }
 
-fn rejected(pool: &Pool, stage: Stage, reason: String) -> Failure {
-    let name = pool.plugin().name();
-    let message = format!("plugin `{name}` refused the object in {stage}: {}", cut(pool, &reason));
-    Failure::new(FailureClass::Reject, stage, message)
-}
-
-fn broke_contract(pool: &Pool, stage: Stage, how: &str) -> Failure {
-    let message = format!("plugin `{}` broke its contract in {stage}: {how}", pool.plugin().name());
-    Failure::new(FailureClass::Trap, stage, message)
+fn rejected(pool: &Pool, stage: Stage, reason: &str) -> Failure {
+    pool.judge_in(stage).rejected(&pool.plugin().secrets().text(reason))
 }
 
 /// What an error of an engine or the registry is to the sender, who may try again only where
@@ -297,11 +250,5 @@ pub(super) fn refused(stage: Stage, error: &Error) -> Failure {
 
 /// A plugin's reason without its secrets, cut to what a message can carry.
 fn cut(pool: &Pool, reason: &str) -> String {
-    let mut reason = pool.plugin().secrets().text(reason);
-    if reason.len() > MAX_REASON {
-        let end = (0..=MAX_REASON).rev().find(|n| reason.is_char_boundary(*n)).unwrap_or(0);
-        reason.truncate(end);
-        reason.push('…');
-    }
-    reason
+    framedb_core::cut(&pool.plugin().secrets().text(reason)).into_owned()
 }

@@ -13,8 +13,7 @@ use super::{
     stages::refused,
 };
 use crate::{Error, ErrorKind, driver::steady_millis};
-use bytes::Bytes;
-use framedb_core::{Failure, FailureClass, Key, Kind, Outcome, Stage, frame, needs_frame};
+use framedb_core::{Failure, FailureClass, Key, Kind, Outcome, Stage, framed};
 use futures::{StreamExt, stream::FuturesUnordered};
 use std::{
     collections::HashMap,
@@ -208,14 +207,10 @@ impl Pipeline {
         let placement = item.placement.as_ref()?;
         let envelope = item.envelope();
         let codec = item.encoded.as_ref().map(|(codec, _)| codec);
-        let framed =
+        let in_frames =
             self.frames() && (placement.kind == Kind::Stream || !self.routes_keep_codecs());
         let bytes = item.stored_bytes();
-        let data = if framed && (codec.is_some() || needs_frame(bytes)) {
-            Bytes::from(frame(codec, bytes))
-        } else {
-            bytes.clone()
-        };
+        let data = if in_frames { framed(codec, bytes) } else { bytes.clone() };
         Some(Write {
             id: envelope.id.clone(),
             key: envelope.key.clone(),
@@ -227,7 +222,7 @@ impl Pipeline {
             content_type: envelope.content_type.clone(),
             attributes: envelope.attributes.clone(),
             codec: codec.cloned(),
-            unframed: placement.kind == Kind::Stream && !framed,
+            unframed: placement.kind == Kind::Stream && !in_frames,
             time_to_live: placement.time_to_live,
             begun,
         })

@@ -7,7 +7,7 @@ use super::{caps::http::Outgoing, environment::Environment};
 use crate::{
     Result,
     driver::http::{BoxError, Lent, Speaks},
-    grants::{Grants, GrantsConfig, Refusal, RefusalKind, http::Destination},
+    grants::{Addresses, Grants, GrantsConfig, Refusal, RefusalKind, http::Destination},
     telemetry::Telemetry,
 };
 use parking_lot::Mutex;
@@ -28,6 +28,20 @@ pub(crate) struct Access {
 impl Access {
     pub(super) fn new(plugin: Arc<str>, config: &GrantsConfig, environment: &Environment) -> Self {
         let grants = Grants::new(&plugin, config);
+        Self::of(plugin, grants, environment)
+    }
+
+    /// What a component may reach that names addresses by itself.
+    pub(super) fn to_addresses(
+        component: Arc<str>,
+        addresses: Addresses,
+        environment: &Environment,
+    ) -> Self {
+        let grants = Grants::to_addresses(&component, addresses);
+        Self::of(component, grants, environment)
+    }
+
+    fn of(plugin: Arc<str>, grants: Grants, environment: &Environment) -> Self {
         Self { plugin, grants, environment: environment.clone(), senders: Mutex::default() }
     }
 

@@ -7,7 +7,9 @@
 #![allow(unsafe_code, reason = "the derives implement wasmtime's unsafe traits")]
 
 use bytes::Bytes;
-use framedb_core::{self as rules, Child, Decoded, Encoded, Format, Ingested, Placement, Resolved};
+use framedb_core::{
+    self as rules, Child, Decoded, Encoded, Failure, Format, Ingested, Judge, Placement, Resolved,
+};
 use std::{sync::Arc, time::Duration};
 use wasmtime::component::{ComponentType, Lift, Lower};
 
@@ -286,51 +288,14 @@ impl From<Attribute> for rules::Attribute {
     }
 }
 
-/// Texts that an object has in [`Envelopes`].
-const TEXTS: usize = 6;
-
-/// Bytes of text that an object brings along, as a guess that spares growing.
-const TEXT_OF_AN_OBJECT: usize = 96;
-
 impl Envelopes {
     /// The envelopes of a batch, by columns.
     pub(crate) fn pack(batch: &[&rules::Object]) -> Self {
-        let mut packed = Self {
-            text: Vec::with_capacity(TEXT_OF_AN_OBJECT * batch.len()),
-            text_ends: Vec::with_capacity(TEXTS * batch.len()),
-            attributes: Vec::new(),
-            attribute_ends: Vec::with_capacity(batch.len()),
-            attempts: batch.iter().map(|object| object.envelope.attempt).collect(),
-            kinds: batch.iter().map(|object| object.envelope.kind.map(Into::into)).collect(),
-            sizes: batch.iter().map(|object| object.data.len() as u64).collect(),
-        };
-        for object in batch {
-            packed.add(&object.envelope);
-        }
-        packed
+        let rows = batch.iter().map(|object| (&object.envelope, object.data.len() as u64));
+        let rules::Columns { text, text_ends, attributes, attribute_ends, attempts, kinds, sizes } =
+            rules::Columns::pack(rows);
+        Self { text, text_ends, attributes, attribute_ends, attempts, kinds, sizes }
     }
-
-    fn add(&mut self, envelope: &rules::Envelope) {
-        let texts: [&str; TEXTS] = [
-            &envelope.id,
-            envelope.key.as_str(),
-            &envelope.source,
-            envelope.framedb_id.as_deref().unwrap_or_default(),
-            envelope.content_type.as_deref().unwrap_or_default(),
-            &envelope.metadata,
-        ];
-        for text in texts {
-            self.text.extend_from_slice(text.as_bytes());
-            self.text_ends.push(end(self.text.len()));
-        }
-        self.attributes.extend(envelope.attributes.iter().map(Into::into));
-        self.attribute_ends.push(end(self.attributes.len()));
-    }
-}
-
-/// An index that a guest can have; it addresses less than 4 GiB.
-fn end(length: usize) -> u32 {
-    u32::try_from(length).unwrap_or(u32::MAX)
 }
 
 impl Objects {
@@ -408,15 +373,11 @@ impl SerializeVerdict {
     ///
     /// # Errors
     ///
-    /// The format that the plugin answered with and did not declare.
-    pub(crate) fn declared(self, writes: &[Format]) -> Result<Encoded, String> {
+    /// When the plugin answered with a format that it did not declare.
+    pub(crate) fn declared(self, judge: Judge<'_>, writes: &[Format]) -> Result<Encoded, Failure> {
         Ok(match self {
-            Self::Bytes(encoded) => {
-                let declared = writes.iter().find(|format| encoded.format == format.to_string());
-                match declared {
-                    Some(format) => Encoded::Bytes { format: format.clone(), data: encoded.data },
-                    None => return Err(encoded.format),
-                }
+            Self::Bytes(EncodedRecord { format, data }) => {
+                Encoded::Bytes { format: judge.declared(&format, writes)?, data }
             }
             Self::Unchanged => Encoded::Unchanged,
             Self::Reject(reason) => Encoded::Reject(reason),

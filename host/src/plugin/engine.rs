@@ -53,9 +53,11 @@ impl Engine {
             .total_memories(MAX_INSTANCES)
             .total_tables(MAX_INSTANCES * 4)
             .total_stacks(MAX_INSTANCES)
-            .max_core_instances_per_component(64)
-            .max_memories_per_component(4)
-            .max_tables_per_component(16)
+            // A component may be several that were composed: a chain of plugins, a worker with
+            // a plugin for each stage.
+            .max_core_instances_per_component(256)
+            .max_memories_per_component(32)
+            .max_tables_per_component(128)
             .linear_memory_keep_resident(KEEP_RESIDENT)
             .pagemap_scan(Enabled::Auto);
         let mut config = wasmtime::Config::new();

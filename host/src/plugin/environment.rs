@@ -88,6 +88,24 @@ impl Environment {
         self.0.servers.mysql(self.place(instance, url)?)
     }
 
+    /// A connection of its own to a Redis, as a component has it that names the address.
+    ///
+    /// # Errors
+    ///
+    /// When the URL is wrong; it is not shown.
+    pub(crate) fn own_redis(&self, url: &ServerUrl) -> Result<Arc<Connection>> {
+        Servers::open_redis(url.expose()).map(Arc::new)
+    }
+
+    /// A connection of its own to a database, which keeps its session over statements.
+    ///
+    /// # Errors
+    ///
+    /// As [`Environment::own_redis`].
+    pub(crate) fn own_mysql(&self, url: &ServerUrl) -> Result<Arc<Lent>> {
+        Lent::one(url.expose()).map(Arc::new)
+    }
+
     fn place<'a>(&'a self, instance: Option<&str>, url: Option<&'a ServerUrl>) -> Result<&'a str> {
         let configured = instance.and_then(|id| self.instance_url(id));
         configured
@@ -111,6 +129,15 @@ impl Environment {
         }
         let disk = self.disk().await?;
         Ok(Arc::new(Bounded(FileBucket::new(disk, name, grant.max_bytes()))))
+    }
+
+    /// A key-value store as a component on Spin has it, without the bounds of plugins' buckets.
+    ///
+    /// # Errors
+    ///
+    /// When the data directory cannot be opened.
+    pub(crate) async fn store(&self, name: &str) -> Result<Arc<dyn Bucket>> {
+        Ok(Arc::new(FileBucket::new(self.disk().await?, name, u64::MAX)))
     }
 
     /// The node's data directory. Plugins may be loaded before it is open.

@@ -1,7 +1,7 @@
 //! `Broken`: why a call into a plugin ended without verdicts, in words an operator can act on.
 
 use super::{record::Record, secrets::Secrets};
-use framedb_core::{Failure, FailureClass, Stage};
+use framedb_core::{Failure, FailureClass, Judge, Stage};
 use std::{fmt, sync::Arc};
 use wasmtime::{Trap, WasmBacktrace};
 
@@ -133,11 +133,7 @@ impl Broken {
     /// The verdict on the object that caused it.
     pub(crate) fn into_fault(self, plugin: &str, stage: Stage, secrets: &Secrets) -> Fault {
         let mut failure = match self.cause {
-            Cause::Trap(cause) => Failure::new(
-                FailureClass::Trap,
-                stage,
-                format!("plugin `{plugin}` failed in {stage}: {cause}"),
-            ),
+            Cause::Trap(cause) => Judge { plugin, stage }.failed(cause),
             Cause::Limit(Exceeded { setting, value }) => Failure::new(
                 FailureClass::Limit,
                 stage,

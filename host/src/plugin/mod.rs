@@ -4,7 +4,7 @@
 //! checked once; what it may reach of the node's [`Environment`], its grants say; an instance is
 //! one store with one instance of it; a pool leases instances to batch calls, or makes many calls
 //! in one that is shared, leaves a plugin alone that fails on everything, and finds the objects
-//! that make calls fail.
+//! that make calls fail. [`spin`] serves a component as Spin would.
 
 mod engine;
 
@@ -35,6 +35,8 @@ mod usage;
 
 mod breaker;
 mod pool;
+
+pub mod spin;
 
 pub(crate) use breaker::Breaker;
 pub use breaker::BreakerConfig;

@@ -17,7 +17,7 @@ use super::{
 use crate::telemetry::PoolMetrics;
 use bytesize::ByteSize;
 use framedb_core::{
-    Decoded, Encoded, Failure, FailureClass, Format, Ingested, Key, Object, Resolved, Stage,
+    Decoded, Encoded, Failure, Format, Ingested, Judge, Key, Object, Resolved, Stage, miscounted,
 };
 use futures::{StreamExt, stream};
 use std::{
@@ -115,7 +115,8 @@ impl Pool {
             self.check_answer(Stage::Ingest, sizes.iter().sum(), object)?;
             match sizes.into_iter().find(|size| *size as u64 > self.max_object) {
                 Some(size) => Err(self
-                    .too_large(Stage::Ingest, size, self.max_object, "limits.max-object")
+                    .judge_in(Stage::Ingest)
+                    .too_large(size, self.max_object, "limits.max-object")
                     .into()),
                 None => Ok(verdict),
             }
@@ -143,13 +144,8 @@ impl Pool {
         let input = |group| wit::Objects::pack(part(batch, group));
         let verdicts = self.judge_admitted::<Encode>(batch, input).await;
         let check = |verdict: wit::SerializeVerdict, object: &Object| -> Result<Encoded, Fault> {
-            let encoded = verdict.declared(self.plugin.writes()).map_err(|format| {
-                let format: String = format.chars().take(80).collect();
-                self.broke_contract(
-                    Stage::Serialize,
-                    &format!("it answered in the format {format:?}, which it does not declare"),
-                )
-            })?;
+            let judge = self.judge_in(Stage::Serialize);
+            let encoded = verdict.declared(judge, self.plugin.writes())?;
             if let Encoded::Bytes { data, .. } = &encoded {
                 self.check_answer(Stage::Serialize, data.len(), object)?;
             }
@@ -168,7 +164,7 @@ impl Pool {
         let stored = wit::Stored { key, format: format.to_string(), data };
         match self.judge::<Decode>(1, Arc::default(), |_| vec![stored.clone()]).await.pop() {
             Some(verdict) => verdict.map(Into::into).map_err(|fault| fault.failure),
-            None => Err(self.broke_contract(Stage::Serialize, "it answered nothing")),
+            None => Err(self.judge_in(Stage::Serialize).broke_contract("it answered nothing")),
         }
     }
 
@@ -426,12 +422,9 @@ impl Pool {
         batch.iter().map(|object| object.envelope.key.clone()).collect()
     }
 
-    fn broke_contract(&self, stage: Stage, how: &str) -> Failure {
-        Failure::new(
-            FailureClass::Trap,
-            stage,
-            format!("plugin `{}` broke its contract in {stage}: {how}", self.plugin.name()),
-        )
+    /// The plugin as failures in a stage name it.
+    pub(crate) fn judge_in(&self, stage: Stage) -> Judge<'_> {
+        Judge { plugin: self.plugin.name(), stage }
     }
 
     /// Refuses an answer that is larger than the plugin may give for an object.
@@ -446,15 +439,7 @@ impl Pool {
             "output" => format!("plugins.{name}.limits.output, limits.max-object"),
             setting => format!("plugins.{name}.limits.{setting}"),
         };
-        Err(self.too_large(stage, answered, most, &settings))
-    }
-
-    fn too_large(&self, stage: Stage, size: usize, most: u64, settings: &str) -> Failure {
-        let name = self.plugin.name();
-        let message = format!(
-            "plugin `{name}` answered {size} bytes in {stage}, more than {most} ({settings})"
-        );
-        Failure::new(FailureClass::Limit, stage, message)
+        Err(self.judge_in(stage).too_large(answered, most, &settings))
     }
 }
 
@@ -463,8 +448,7 @@ fn counted<T>(verdicts: Vec<T>, expected: usize) -> Result<Vec<T>, Broken> {
     if verdicts.len() == expected {
         return Ok(verdicts);
     }
-    let answered = verdicts.len();
-    Err(Broken::trap(format!("it answered {answered} verdicts for {expected} objects")))
+    Err(Broken::trap(miscounted(verdicts.len(), expected)))
 }
 
 /// A group of a batch.

@@ -27,10 +27,17 @@ impl Servers {
     ///
     /// When the URL is wrong; it is not shown.
     pub(super) fn redis(&self, url: &str) -> Result<Arc<Connection>> {
-        get_or_make(&self.redis, url, || {
-            let (address, servers) = Address::parse(url)?;
-            Ok(Connection::new(address, servers.bounded(MAX_ANSWER as u64), 0))
-        })
+        get_or_make(&self.redis, url, || Self::open_redis(url))
+    }
+
+    /// Another connection to the Redis at a URL.
+    ///
+    /// # Errors
+    ///
+    /// As [`Servers::redis`].
+    pub(super) fn open_redis(url: &str) -> Result<Connection> {
+        let (address, servers) = Address::parse(url)?;
+        Ok(Connection::new(address, servers.bounded(MAX_ANSWER as u64), 0))
     }
 
     /// The database at a URL.

@@ -10,7 +10,9 @@ use super::{
     },
     clocks::{MonotonicClock, WallClock},
     component::Plugin,
+    config::Limits,
     failure::Exceeded,
+    secrets::Secrets,
     tape::Tape,
     usage::{CpuLimit, HostCallLimit, MemoryLimit},
 };
@@ -27,6 +29,17 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 /// Commands to Redis that an instance waits for at once. More wait for their turn: few of them
 /// fill a connection, and what their answers may take together stays bounded.
 const ASKING: usize = 64;
+
+/// Whose state it is.
+pub(super) struct Guest {
+    pub(super) name: Arc<str>,
+    pub(super) secrets: Arc<Secrets>,
+    pub(super) settings: Arc<BTreeMap<String, String>>,
+    pub(super) access: Arc<Access>,
+    pub(super) limits: Limits,
+    /// Bytes of the headers of one request or answer.
+    pub(super) headers: usize,
+}
 
 /// What a store holds beside the guest.
 pub(crate) struct State {
@@ -58,20 +71,33 @@ pub(crate) struct State {
 
 impl State {
     pub(super) fn new(plugin: &Plugin, tape: Option<Arc<Tape>>) -> Self {
-        let lines = Lines::new(plugin.shared_name(), plugin.secrets().clone());
-        let limits = plugin.limits();
+        let guest = Guest {
+            name: plugin.shared_name(),
+            secrets: plugin.secrets().clone(),
+            settings: plugin.settings(),
+            access: plugin.access().clone(),
+            limits: plugin.limits().clone(),
+            headers: HEADER_BYTES,
+        };
+        Self::of(&guest, tape)
+    }
+
+    /// The state of any guest.
+    pub(super) fn of(guest: &Guest, tape: Option<Arc<Tape>>) -> Self {
+        let Guest { name, secrets, settings, access, limits, headers } = guest;
+        let lines = Lines::new(name.clone(), secrets.clone());
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
         let mut http = WasiHttpCtx::new();
-        http.set_field_size_limit(HEADER_BYTES);
+        http.set_field_size_limit(*headers);
         Self {
             http,
-            hooks: Hooks::new(plugin.access().clone(), tape.clone()),
+            hooks: Hooks::new(access.clone(), tape.clone()),
             wasi: wasi(&lines, tape.as_ref()),
             table,
             most_handles: limits.handles,
-            settings: plugin.settings(),
-            access: plugin.access().clone(),
+            settings: settings.clone(),
+            access: access.clone(),
             tape,
             judging: Arc::default(),
             lines,

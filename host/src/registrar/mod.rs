@@ -262,7 +262,7 @@ impl Registrar {
         if let Some(old) = old {
             self.generations.observe(old.generation);
         }
-        self.generations.next()
+        self.generations.next(SystemTime::now())
     }
 
     async fn write(&self, key: &Key, route: Route) -> Result<()> {

@@ -1,7 +1,6 @@
 //! `plan`: what a registration makes of a key's earlier route.
 
 use super::Registration;
-use crate::registry::same_place;
 use framedb_core::{Kind, Place, Route};
 use std::sync::Arc;
 
@@ -40,7 +39,7 @@ pub(super) fn plan(old: Option<&Route>, new: Registration, generation: u64, now:
         return Plan { route, left: None };
     };
     let objects = place.kind != Kind::Stream && old.kind != Kind::Stream;
-    let stays = same_place(old, &route);
+    let stays = old.shares_bytes(&route);
     let same_bytes = objects && has_size(old, size);
     if same_bytes || (objects && stays && size.is_none()) {
         // The bytes themselves tell who wrote them: a record that does not fit is not used.

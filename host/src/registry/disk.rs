@@ -155,7 +155,7 @@ impl Documents for DiskRegistry {
             .write(effort, move |change| {
                 let found = check_revision(change, table, &id, revision)?;
                 revisions.observe(found.unwrap_or_default());
-                let document = Row { revision: revisions.next(), body };
+                let document = Row { revision: revisions.next(SystemTime::now()), body };
                 let encoded = serde_json::to_vec(&document).map_err(|cause| {
                     Error::new(ErrorKind::Invalid, format!("cannot write {}/{id}", table.as_str()))
                         .with_source(cause)

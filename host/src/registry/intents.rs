@@ -5,44 +5,9 @@ use crate::{
     Error, ErrorKind, Result,
     driver::{Disk, Effort, Tables, disk_failure},
 };
-use framedb_core::{Key, Kind, Route};
-use serde::{Deserialize, Serialize};
+use framedb_core::{Intent, Kind};
+use serde::Serialize;
 use std::sync::Arc;
-
-/// A write that is under way: where it goes, and by which bytes it is known there.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Intent {
-    /// The object's key.
-    pub key: Key,
-    /// The route to register once the data is stored; it says where.
-    pub route: Route,
-    /// Length of the stored bytes.
-    pub stored_size: u64,
-    /// CRC32C of the stored bytes.
-    pub crc32c: u32,
-    /// The key's route before the write; data that it finds elsewhere is deleted.
-    pub previous: Option<Route>,
-}
-
-impl Intent {
-    /// The intent to store `stored` under a route.
-    #[must_use]
-    pub fn new(key: Key, route: Route, stored: &[u8], previous: Option<Route>) -> Self {
-        let (stored_size, crc32c) = (stored.len() as u64, crc32c::crc32c(stored));
-        Self { key, route, stored_size, crc32c, previous }
-    }
-
-    /// Whether `stored` are the bytes of this write.
-    #[must_use]
-    pub fn matches(&self, stored: &[u8]) -> bool {
-        self.stored_size == stored.len() as u64 && self.crc32c == crc32c::crc32c(stored)
-    }
-
-    /// The row: a key is written once in a generation.
-    fn row(&self) -> Vec<u8> {
-        [&self.route.generation.to_be_bytes(), self.key.as_str().as_bytes()].concat()
-    }
-}
 
 /// What the row of a group ends with: no key has such a byte.
 const GROUP: u8 = 0xff;
@@ -63,7 +28,7 @@ impl Declared {
 
     /// Settles an intent of an earlier attempt with these.
     pub fn include(&mut self, earlier: &Intent) {
-        self.rows.push(earlier.row());
+        self.rows.push(row_of(earlier));
     }
 }
 
@@ -92,7 +57,7 @@ impl Intents {
     /// When the data directory cannot be written; then none is written.
     pub async fn write(&self, intents: &[Intent]) -> Result<Declared> {
         let Some(first) = intents.first() else { return Ok(Declared::default()) };
-        let mut row = first.row();
+        let mut row = row_of(first);
         row.push(GROUP);
         let value = encode(first, intents)?;
         let effort = Effort {
@@ -144,7 +109,7 @@ impl Intents {
     ///
     /// When the data directory cannot be written.
     pub async fn clear(&self, intent: &Intent) -> Result<()> {
-        let row = intent.row();
+        let row = row_of(intent);
         self.disk
             .write(RELEASE, move |change| {
                 change.batch.remove(&change.tables.intents, row);
@@ -174,13 +139,18 @@ impl Intents {
             });
             split.await?;
         }
-        intents.sort_by_cached_key(Intent::row);
+        intents.sort_by_cached_key(row_of);
         Ok(intents)
     }
 }
 
 /// A write that frees space sooner or later.
 const RELEASE: Effort = Effort { bytes: 0, sync: false, releases: true };
+
+/// The row of an intent: a key is written once in a generation.
+fn row_of(intent: &Intent) -> Vec<u8> {
+    [&intent.route.generation.to_be_bytes(), intent.key.as_str().as_bytes()].concat()
+}
 
 /// The rows of groups, and all intents.
 fn read(tables: &Tables) -> Result<(Vec<Vec<u8>>, Vec<Intent>)> {
@@ -204,7 +174,7 @@ fn read(tables: &Tables) -> Result<(Vec<Vec<u8>>, Vec<Intent>)> {
 
 /// A row for each intent.
 fn rows<'a>(intents: impl IntoIterator<Item = &'a Intent>) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
-    intents.into_iter().map(|intent| Ok((intent.row(), encode(intent, intent)?))).collect()
+    intents.into_iter().map(|intent| Ok((row_of(intent), encode(intent, intent)?))).collect()
 }
 
 /// One or more intents as they are written; `first` is named when that fails.

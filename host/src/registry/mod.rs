@@ -3,10 +3,10 @@
 //! One trait, whose comments are the contract; one conformance suite holds every engine to it.
 //! [`open`] chooses the engine by the scheme of a URL.
 
+mod abandoned;
 mod disk;
 mod documents;
 mod etcd;
-mod generation;
 mod http;
 mod intents;
 mod node;
@@ -17,17 +17,17 @@ mod settle;
 mod sweep;
 mod unsettled;
 
+pub use abandoned::settle_abandoned;
 pub use disk::DiskRegistry;
 pub use documents::{Document, Documents, Table};
 pub use etcd::EtcdRegistry;
-pub use generation::Generations;
+pub use framedb_core::{Generations, Intent};
 pub use http::HttpRegistry;
-pub use intents::{Declared, Intent, Intents};
+pub use intents::{Declared, Intents};
 pub use node::NodeRegistry;
 pub use open::{RegistryConfig, connect, open};
 pub use recovery::{Recovered, Recovery};
 pub use redis::RedisRegistry;
-pub(crate) use settle::same_place;
 pub use sweep::sweep;
 
 use crate::{Result, driver::Domain};
@@ -87,6 +87,32 @@ pub trait Registry: Documents {
     /// registered replaces all that was known of its key, there is nothing to do.
     async fn forget_copy(&self, key: &Key, framedb_id: &str) -> Result<()> {
         let _ = (key, framedb_id);
+        Ok(())
+    }
+
+    /// Registers the route of a write if its key still has the one that the write found; whether
+    /// it has.
+    async fn register_unchanged(&self, intent: &Intent) -> Result<bool> {
+        let found = self.lookup(std::slice::from_ref(&intent.key)).await?.pop().flatten();
+        let generation = |route: Option<&Route>| route.map(|route| route.generation);
+        if generation(found.as_ref()) != generation(intent.previous.as_ref()) {
+            return Ok(false);
+        }
+        let route = (intent.key.clone(), intent.route.clone());
+        self.register(&[route]).await.pop().unwrap_or(Ok(()))?;
+        Ok(true)
+    }
+
+    /// Up to `limit` writes that workers without a disk have begun here and given up, the oldest
+    /// first but for `skip` of them.
+    async fn abandoned(&self, skip: usize, limit: usize) -> Result<Vec<Intent>> {
+        let _ = (skip, limit);
+        Ok(Vec::new())
+    }
+
+    /// Forgets a write that was given up, because it is settled.
+    async fn forget_abandoned(&self, intent: &Intent) -> Result<()> {
+        let _ = intent;
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! `NodeRegistry`: the registry as a node sees it: the routes of its own volatile instances
 //! beside their data in memory, everything else in a registry that outlives the process.
 
-use super::{Document, Documents, Query, Registry, Table};
+use super::{Document, Documents, Intent, Query, Registry, Table};
 use crate::{
     Result,
     driver::{Arena, Domain, Space, older, repeat},
@@ -154,6 +154,29 @@ impl Registry for NodeRegistry {
             registered
         };
         routes.iter().zip(answers).map(answer).collect()
+    }
+
+    async fn register_unchanged(&self, intent: &Intent) -> Result<bool> {
+        let held = self.arena.generation(&intent.key);
+        let previous = intent.previous.as_ref().map(|route| route.generation);
+        if held.is_some() && held != previous {
+            return Ok(false);
+        }
+        // What it found in memory has no durable route.
+        if held.is_some() {
+            let route = (intent.key.clone(), intent.route.clone());
+            self.register(&[route]).await.pop().unwrap_or(Ok(()))?;
+            return Ok(true);
+        }
+        self.durable.register_unchanged(intent).await
+    }
+
+    async fn abandoned(&self, skip: usize, limit: usize) -> Result<Vec<Intent>> {
+        self.durable.abandoned(skip, limit).await
+    }
+
+    async fn forget_abandoned(&self, intent: &Intent) -> Result<()> {
+        self.durable.forget_abandoned(intent).await
     }
 
     async fn remove(&self, key: &Key, generation: Option<u64>) -> Result<bool> {

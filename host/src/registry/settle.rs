@@ -2,7 +2,7 @@
 
 use super::{Intent, Intents, Registry};
 use crate::{Error, Result, store::Stores};
-use framedb_core::{Kind, Route};
+use framedb_core::Settlement;
 
 /// What settling needs.
 #[derive(Clone, Copy)]
@@ -35,55 +35,64 @@ pub(super) async fn answers(intent: &Intent, ways: Ways<'_>) -> Result<()> {
 ///
 /// When the engine, the registry or the data directory fails; then nothing is settled.
 pub(super) async fn settle(intent: &Intent, ways: Ways<'_>) -> Result<bool> {
-    let Ways { intents, registry, stores } = ways;
+    let complete = carry_out(intent, ways.registry, ways.stores).await?;
+    ways.intents.clear(intent).await?;
+    Ok(complete)
+}
+
+/// Does what is to be done for a write, but does not forget it; whether its route is registered.
+///
+/// # Errors
+///
+/// When the engine or the registry fails; it can be done again.
+pub(super) async fn carry_out(
+    intent: &Intent,
+    registry: &dyn Registry,
+    stores: &dyn Stores,
+) -> Result<bool> {
     let key = std::slice::from_ref(&intent.key);
-    let registered = registry.lookup(key).await?.pop().flatten();
-    let generation = registered.as_ref().map(|route| route.generation);
-    let complete = if generation == Some(intent.route.generation) {
-        true
-    } else {
+    let complete = loop {
+        let registered = registry.lookup(key).await?.pop().flatten();
+        if intent.is_registered(registered.as_ref()) {
+            break true;
+        }
         let target = stores.objects(&intent.route.framedb_id).await?;
         let stored = match &target {
             Some(store) => first(store.get(key).await)?.flatten(),
             // The instance is not configured any more.
             None => None,
         };
-        let stored = stored.is_some_and(|stored| intent.matches(&stored));
-        let unchanged = generation == intent.previous.as_ref().map(|route| route.generation);
-        if stored && unchanged {
-            let route = (intent.key.clone(), intent.route.clone());
-            first(registry.register(&[route]).await)?;
-            let (key, framedb_id) = (intent.key.as_str(), &*intent.route.framedb_id);
-            tracing::info!(
-                key,
-                framedb_id,
-                "an object whose write was interrupted is found stored, and is readable now"
-            );
-        } else if stored
-            && !registered.as_ref().is_some_and(|route| same_place(route, &intent.route))
-            && let Some(store) = &target
-        {
-            // Nobody will look for these bytes.
-            first(store.delete(key).await)?;
+        match intent.settle(registered.as_ref(), stored.as_deref()) {
+            Settlement::Complete => break true,
+            Settlement::Register => {
+                // Where somebody has written the key meanwhile it is looked at again.
+                if registry.register_unchanged(intent).await? {
+                    let (key, framedb_id) = (intent.key.as_str(), &*intent.route.framedb_id);
+                    tracing::info!(
+                        key,
+                        framedb_id,
+                        "an object whose write was interrupted is found stored, and is readable now"
+                    );
+                    break true;
+                }
+            }
+            Settlement::Orphan => {
+                if let Some(store) = &target {
+                    // Nobody will look for these bytes.
+                    first(store.delete(key).await)?;
+                }
+                break false;
+            }
+            Settlement::Stands => break false,
         }
-        stored && unchanged
     };
     if complete
-        && let Some(previous) = &intent.previous
-        && previous.kind != Kind::Stream
-        && !same_place(previous, &intent.route)
-        && let Some(store) = stores.objects(&previous.framedb_id).await?
+        && let Some(old) = intent.left_behind()
+        && let Some(store) = stores.objects(&old.framedb_id).await?
     {
         first(store.delete(key).await)?;
     }
-    intents.clear(intent).await?;
     Ok(complete)
-}
-
-/// Whether two routes lead to the same bytes.
-pub(crate) fn same_place(one: &Route, other: &Route) -> bool {
-    let is_queue = |route: &Route| route.kind == Kind::Stream;
-    one.framedb_id == other.framedb_id && is_queue(one) == is_queue(other)
 }
 
 fn first<T>(answers: Vec<Result<T>>) -> Result<Option<T>> {

@@ -8,20 +8,24 @@ use super::{
     mysql_chunks::Chunks,
     mysql_groups::Groups,
     mysql_reads::{page, values},
-    mysql_rows::{Row, Rows, Way, marks, repeated, text},
+    mysql_rows::{Row, Rows, Way, repeated, text},
 };
 use crate::{
     Error, ErrorKind, Result,
     driver::{
         mysql::{
-            Answer, DEADLINE, Failure, Params, Said, Server, Session, Table, Value, chunk_tables,
+            Answer, DEADLINE, Failure, Params, Said, Server, Session, Value, chunk_tables,
+            look_at_table, open_table,
         },
         repeat,
     },
 };
 use async_trait::async_trait;
 use bytes::Bytes;
-use framedb_core::Key;
+use framedb_core::{
+    Key,
+    sql::{chunks_of, manifests_of, rows_of},
+};
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
@@ -46,7 +50,7 @@ impl MysqlObjects {
     pub(super) async fn open(url: &str, max_value: u64, options: &Options) -> Result<Self> {
         let Options { max_packet, max_entry, chunks, .. } = *options;
         let server = Server::connect(url, Said { max_packet, max_entry }).await?;
-        let table = Table::open(&server).await?;
+        let table = open_table(&server).await?;
         let chunk_tables = chunk_tables(&server, chunks).await?;
         server.check_rights(chunk_tables).await?;
         let rows = Arc::new(Rows { server, table, chunk_tables, chunks, max_value });
@@ -69,7 +73,7 @@ impl MysqlObjects {
                  its start"
             ));
         }
-        if Table::look(&server).await?.is_none() {
+        if look_at_table(&server).await?.is_none() {
             server.check_creation().await?;
             return Ok(format!(
                 "{described}; it has no table `data_table`: the node creates it at its start"
@@ -115,12 +119,7 @@ impl MysqlObjects {
 
     /// Removes up to [`MAX_KEYS`] values; the keys of those there were.
     async fn remove(&self, keys: &[Key], deadline: Instant) -> Result<HashSet<Vec<u8>>, Failure> {
-        let marks = marks(keys.len());
-        // The second condition keeps a table that ignores case from removing other keys.
-        let rows = format!(
-            "data_table WHERE `key` IN ({marks}) AND \
-            CAST(CONVERT(`key` USING utf8mb4) AS BINARY) IN ({marks})"
-        );
+        let rows = rows_of(keys.len());
         let twice: Vec<Value> = keys.iter().chain(keys).map(text).collect();
         let once: Vec<Value> = keys.iter().map(text).collect();
         let remove = async {
@@ -136,10 +135,10 @@ impl MysqlObjects {
             session.begin().await?;
             let mut found: HashSet<_> = take(&mut session, &rows, twice).await?;
             if self.rows.chunk_tables {
-                let rows = format!("framedb_manifests WHERE `key` IN ({marks})");
-                found.extend(take(&mut session, &rows, once.clone()).await?);
+                let manifests = manifests_of(keys.len());
+                found.extend(take(&mut session, &manifests, once.clone()).await?);
                 // What a crash left of an interrupted write goes along.
-                let sql = format!("DELETE FROM framedb_chunks WHERE `key` IN ({marks})");
+                let sql = format!("DELETE FROM {}", chunks_of(keys.len()));
                 session.execute(&sql, Params::Positional(once)).await?;
             }
             session.commit().await?;

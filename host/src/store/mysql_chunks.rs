@@ -11,7 +11,7 @@ use crate::{
     driver::mysql::{DEADLINE, Failure, Params, Value},
 };
 use bytes::Bytes;
-use framedb_core::Key;
+use framedb_core::{Key, sql::PIECES};
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
@@ -164,11 +164,9 @@ pub(super) async fn pieces(rows: &Rows, key: &Key, manifest: &Manifest) -> Resul
     while next < *chunks {
         let end = (next + together).min(*chunks);
         let read = async {
-            let sql = "SELECT `number`,`data` FROM framedb_chunks WHERE `key` = ? \
-                AND `write_id` = ? AND `number` >= ? AND `number` < ? ORDER BY `number`";
             let bounds = vec![text(key), blob(write_id), Value::UInt(next), Value::UInt(end)];
             let mut session = rows.server.session().await?;
-            session.rows::<(u64, Vec<u8>)>(sql, Params::Positional(bounds)).await
+            session.rows::<(u64, Vec<u8>)>(PIECES, Params::Positional(bounds)).await
         };
         for (number, piece) in
             rows.server.within("read chunks", Instant::now() + DEADLINE, read).await?

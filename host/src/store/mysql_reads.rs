@@ -1,12 +1,8 @@
 //! Reading objects, wherever in the database they are: in a row, or in chunks.
-//!
-//! One statement looks at both places, so that an object which changes from one to the other is
-//! found in either. A row and a manifest for one key at once are the work of an existing client,
-//! which knows rows only: the row is newer.
 
 use super::{
     mysql_chunks::{Manifest, pieces},
-    mysql_rows::{Rows, marks, text},
+    mysql_rows::{Rows, text},
 };
 use crate::{
     Error, ErrorKind, Result,
@@ -16,7 +12,7 @@ use crate::{
     },
 };
 use bytes::Bytes;
-use framedb_core::Key;
+use framedb_core::{Key, sql};
 use std::collections::HashMap;
 use tokio::time::Instant;
 
@@ -82,16 +78,9 @@ async fn whole(rows: &Rows, key: &Key, mut manifest: Manifest) -> Result<Option<
 
 /// Where objects are; what is in rows comes along.
 async fn places(rows: &Rows, keys: &[Key]) -> Result<HashMap<Vec<u8>, Found>> {
-    let marks = marks(keys.len());
-    let mut sql = format!(
-        "SELECT CAST(`key` AS BINARY),`data`,NULL,NULL,NULL FROM data_table WHERE `key` IN ({marks})"
-    );
+    let sql = sql::places(keys.len(), rows.chunk_tables);
     let mut values: Vec<Value> = keys.iter().map(text).collect();
     if rows.chunk_tables {
-        sql += &format!(
-            " UNION ALL SELECT `key`,NULL,`write_id`,`chunks`,`size` FROM framedb_manifests \
-            WHERE `key` IN ({marks})"
-        );
         values.extend(keys.iter().map(text));
     }
     let read = async {

@@ -13,7 +13,10 @@ use crate::{
     retry::Backoff,
 };
 use bytes::Bytes;
-use framedb_core::Key;
+use framedb_core::{
+    Key,
+    sql::{chunks_of, manifests_of, replace},
+};
 use std::{future::Future, ops::Range};
 use tokio::time::Instant;
 
@@ -141,8 +144,7 @@ impl Rows {
     }
 
     async fn replace(&self, rows: &[Row], deadline: Instant) -> Result<(), Failure> {
-        let values = vec!["(?,?)"; rows.len()].join(",");
-        let sql = format!("REPLACE INTO data_table (`key`,`data`) VALUES {values}");
+        let sql = replace(rows.len());
         let parameters = rows.iter().flat_map(|(key, data)| [text(key), blob(data)]);
         let parameters = Params::Positional(parameters.collect());
         const WORK: &str = "write objects";
@@ -151,19 +153,17 @@ impl Rows {
             if !self.chunk_tables {
                 return session.execute(&sql, parameters).await.map(drop);
             }
-            let marks = marks(rows.len());
+            let (chunks, manifests) = (chunks_of(rows.len()), manifests_of(rows.len()));
             let keys = || Params::Positional(rows.iter().map(|(key, _)| text(key)).collect());
             session.begin().await?;
             session.execute(&sql, parameters).await?;
             // A manifest never stands without chunks, so one look is enough; what a crash left
             // of an earlier write goes too.
-            let sql =
-                format!("SELECT `key` FROM framedb_chunks WHERE `key` IN ({marks}) FOR UPDATE");
+            let sql = format!("SELECT `key` FROM {chunks} FOR UPDATE");
             let chunked: Vec<Vec<u8>> = session.rows(&sql, keys()).await?;
             if !chunked.is_empty() {
-                for table in ["framedb_manifests", "framedb_chunks"] {
-                    let sql = format!("DELETE FROM {table} WHERE `key` IN ({marks})");
-                    session.execute(&sql, keys()).await?;
+                for them in [manifests, chunks] {
+                    session.execute(&format!("DELETE FROM {them}"), keys()).await?;
                 }
             }
             session.commit().await
@@ -210,11 +210,6 @@ where
 /// Bytes that a row takes in a statement.
 pub(super) fn size((key, data): &Row) -> u64 {
     (key.as_str().len() + data.len() + ROW_OVERHEAD) as u64
-}
-
-/// A place for each of `count` values.
-pub(super) fn marks(count: usize) -> String {
-    vec!["?"; count].join(",")
 }
 
 /// A key as a value.

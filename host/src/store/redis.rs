@@ -8,15 +8,14 @@ use crate::{
     Error, ErrorKind, Result,
     driver::{
         redis::{
-            Ack, Answer, Cmd, Connection, Fault, ParsingError, Scripts, Value, cmd, failed,
-            from_redis_value,
+            Ack, Answer, Cmd, Connection, Fault, ParsingError, Value, cmd, failed, from_redis_value,
         },
         repeat,
     },
 };
 use async_trait::async_trait;
 use bytes::Bytes;
-use framedb_core::Key;
+use framedb_core::{Key, redis::DELETE_OBJECT};
 use std::{
     collections::BTreeSet,
     sync::Arc,
@@ -152,7 +151,7 @@ impl ObjectStore for RedisObjects {
     async fn delete(&self, keys: &[Key]) -> Vec<Result<bool>> {
         let command = |key: &str| {
             let mut delete = cmd("EVAL");
-            delete.arg(Scripts::DELETE).arg(1).arg(key);
+            delete.arg(DELETE_OBJECT).arg(1).arg(key);
             delete
         };
         self.each("remove", keys, command, from_redis_value).await

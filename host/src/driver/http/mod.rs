@@ -5,20 +5,19 @@
 //! idempotent. Retries have a budget, so that a service in trouble is not asked three times as
 //! often as before.
 
-mod answer;
 mod connector;
 mod fault;
 mod lent;
 mod resolver;
 
-pub(crate) use answer::Answer;
 pub(crate) use connector::BoxError;
 pub(crate) use fault::Fault;
+pub(crate) use framedb_core::routing::Answer;
 pub(crate) use lent::{AnswerBody, Lent, Speaks};
 
 use crate::{Error, ErrorKind, Result, driver::tls};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::{Client, Method, StatusCode, retry};
+use framedb_core::routing::{is_passing, path};
+use reqwest::{Client, Method, retry};
 use serde_json::Value;
 use std::{fmt, time::Duration};
 use url::Url;
@@ -31,10 +30,6 @@ const TO_CONNECT: Duration = Duration::from_secs(2);
 
 /// How much more retries may ask of a service, as a part of what it is asked anyway.
 const EXTRA_LOAD: f32 = 0.2;
-
-/// What is encoded in a segment: everything but what never needs to be, so that services which
-/// compare paths before they decode them find their own names.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// A service at a base URL.
 pub(crate) struct Service {
@@ -104,29 +99,20 @@ impl Service {
         let response = request.send().await.map_err(failed)?;
         let status = response.status();
         let text = response.bytes().await.map_err(failed)?;
-        match serde_json::from_slice(&text) {
-            Ok(Value::Object(body)) => Ok(Answer { status, body }),
-            _ => {
-                let message = format!(
-                    "the service at {self} answered {status} to /{} without a JSON object",
-                    path.join("/")
-                );
-                let error = Error::new(ErrorKind::Unavailable, message);
-                Err(error.with_temporary(is_passing(status)))
-            }
-        }
+        Answer::read(status, &text).ok_or_else(|| {
+            let message = format!(
+                "the service at {self} answered {status} to /{} without a JSON object",
+                path.join("/")
+            );
+            Error::new(ErrorKind::Unavailable, message).with_temporary(is_passing(status))
+        })
     }
 
     /// The base URL's own path, then the segments, each encoded as a whole: a key keeps its
     /// slashes, question marks and dots.
-    fn url(&self, path: &[&str]) -> Url {
+    fn url(&self, segments: &[&str]) -> Url {
         let mut url = self.base.clone();
-        let mut full = url.path().trim_end_matches('/').to_owned();
-        for segment in path {
-            full.push('/');
-            full.extend(utf8_percent_encode(segment, SEGMENT));
-        }
-        url.set_path(&full);
+        url.set_path(&path(self.base.path(), segments));
         url
     }
 }
@@ -158,12 +144,11 @@ impl PartialEq<&str> for Host {
     }
 }
 
-/// Whether a service is likely to be back soon.
-fn is_passing(status: StatusCode) -> bool {
-    matches!(
-        status,
-        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
-    )
+/// The refusal of a service as an error of what was attempted.
+pub(crate) fn refused(answer: &Answer, attempt: &str) -> Error {
+    let message = format!("cannot {attempt}: {} ({})", answer.reason(), answer.status.as_u16());
+    let kind = if answer.is_failure() { ErrorKind::Unavailable } else { ErrorKind::Invalid };
+    Error::new(kind, message).with_temporary(answer.is_temporary())
 }
 
 #[cfg(test)]

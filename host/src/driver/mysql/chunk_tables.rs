@@ -3,6 +3,7 @@
 
 use super::{DEADLINE, Server};
 use crate::{Error, ErrorKind, Result};
+use framedb_core::sql::{CHUNK_TABLES, CHUNK_TABLES_COUNT};
 use tokio::time::Instant;
 
 /// Keys are bytes here: no collation, and no server's default, makes two of them one.
@@ -15,10 +16,6 @@ const TABLES: [&str; 2] = [
     `write_id` BINARY(16) NOT NULL, `chunks` INT UNSIGNED NOT NULL, \
     `size` BIGINT UNSIGNED NOT NULL)",
 ];
-
-/// How many of the tables there are.
-const COUNT: &str = "SELECT COUNT(*) FROM information_schema.TABLES \
-    WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN ('framedb_chunks', 'framedb_manifests')";
 
 /// Those that no transaction includes, among the tables that it should.
 const WITHOUT_TRANSACTIONS: &str = "SELECT t.TABLE_NAME FROM information_schema.TABLES t \
@@ -38,13 +35,13 @@ const WITHOUT_TRANSACTIONS: &str = "SELECT t.TABLE_NAME FROM information_schema.
 pub(crate) async fn chunk_tables(server: &Server, create: bool) -> Result<bool> {
     let found = server.within("look at the tables for chunks", Instant::now() + DEADLINE, async {
         let mut session = server.session().await?;
-        let all = Some(TABLES.len() as u64);
-        let mut there = session.ask(COUNT).await?.first().copied() == all;
+        let all = Some(CHUNK_TABLES_COUNT);
+        let mut there = session.ask(CHUNK_TABLES).await?.first().copied() == all;
         if create && !there {
             for table in TABLES {
                 session.query(table).await?;
             }
-            there = session.ask(COUNT).await?.first().copied() == all;
+            there = session.ask(CHUNK_TABLES).await?.first().copied() == all;
             tracing::info!(place = server.place(), "created the tables for chunks of an instance");
         }
         let without: Vec<String> = session.ask(WITHOUT_TRANSACTIONS).await?;

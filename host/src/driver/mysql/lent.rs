@@ -79,23 +79,39 @@ impl Lent {
     ///
     /// When the URL is wrong; it is not shown.
     pub(crate) fn new(url: &str) -> Result<Self> {
+        Self::open(url, MAX_CONNECTIONS, true)
+    }
+
+    /// One connection to a database, whose session goes on from statement to statement, as the
+    /// server has set it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lent::new`].
+    pub(crate) fn one(url: &str) -> Result<Self> {
+        Self::open(url, 1, false)
+    }
+
+    fn open(url: &str, connections: usize, reset: bool) -> Result<Self> {
         let address = Address::parse(url)?;
-        let constraints = PoolConstraints::new(0, MAX_CONNECTIONS)
+        let constraints = PoolConstraints::new(0, connections)
             .ok_or_else(|| Error::new(ErrorKind::Config, "cannot bound the connections"))?;
         let pool = PoolOpts::default()
             .with_constraints(constraints)
             .with_inactive_connection_ttl(IDLE)
-            .with_reset_connection(true);
-        let options = address
+            .with_reset_connection(reset);
+        let mut options = address
             .options()
             .db_name(Some(address.database.as_str()))
             .pool_opts(pool)
-            .max_allowed_packet(Some(MAX_BYTES))
-            .setup(vec![
+            .max_allowed_packet(Some(MAX_BYTES));
+        if reset {
+            options = options.setup(vec![
                 "SET NAMES utf8mb4",
                 "SET SESSION sql_mode = \
                  'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'",
             ]);
+        }
         Ok(Self { address, pool: Pool::new(options) })
     }
 

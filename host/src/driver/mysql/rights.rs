@@ -4,8 +4,9 @@
 //! server itself decides here: it looks at rights before it explains a statement, or prepares
 //! one, and neither runs it.
 
-use super::{Failure, Server, server::CONNECT_WITHIN, table::TABLE};
+use super::{Failure, Server, server::CONNECT_WITHIN};
 use crate::Result;
+use framedb_core::sql::{best_collation, create};
 use tokio::time::Instant;
 
 /// What a store does with each table, in one statement that changes no row if it were run: it
@@ -45,7 +46,7 @@ impl Server {
     /// Says that the right is missing, or that the server cannot be asked.
     pub(crate) async fn check_creation(&self) -> Result<()> {
         let database = self.quoted_database();
-        let table = TABLE.replace("data_table", &format!("{database}.data_table"));
+        let table = create(&format!("{database}.data_table"), best_collation(&[]));
         let deadline = Instant::now() + CONNECT_WITHIN;
         let prepared = self.within("create `data_table`", deadline, async {
             self.session().await?.prepare(&table).await

@@ -9,9 +9,9 @@ use super::{
     endpoint::{Endpoint, Node},
     line::{Answer, Seek},
     server::{Ack, Server},
-    slot::slot,
     slots::Slots,
 };
+use framedb_core::redis::slot;
 use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
 use parking_lot::Mutex;
 use redis::{Arg, Cmd, Pipeline, ServerErrorKind, Value, cmd};

@@ -8,9 +8,9 @@ use super::{
     scripts::Call,
     sentinel::Sentinels,
     server::{Ack, Server},
-    slot::slot,
 };
 use crate::driver::tls;
+use framedb_core::redis::slot;
 use redis::{Cmd, FromRedisValue, Pipeline, Value, from_redis_value};
 use std::{sync::Arc, time::Duration};
 

@@ -75,7 +75,7 @@ impl Fault {
 
     /// Whether the connection that it happened on is of no more use, or leads to a server that
     /// was made a replica: its name may be another one's by now.
-    pub(super) fn ends_connection(&self) -> bool {
+    pub(crate) fn ends_connection(&self) -> bool {
         let Self::Server { cause, .. } = self else { return false };
         cause.is_io_error() || cause.is_unrecoverable_error() || self.says("READONLY")
     }

@@ -1,8 +1,8 @@
 //! `Scripts`: changes of several keys in one step, run by the server.
 //!
-//! All keys of a script are in one cluster slot and passed to it; the time is the server's.
 //! A server that does not have a script yet is given it.
 
+use framedb_core::redis::queues;
 use redis::{Cmd, ToRedisArgs};
 
 /// The scripts, each hashed once.
@@ -19,20 +19,16 @@ pub(crate) struct Scripts {
 }
 
 impl Scripts {
-    /// The source of the script that deletes an object: small enough to be sent along.
-    pub(crate) const DELETE: &str = include_str!("delete.lua");
-
     pub(crate) fn new() -> Self {
-        let script = |body: &str| Script::new(format!("{}\n{body}", include_str!("queue.lua")));
         Self {
-            push: script(include_str!("push.lua")),
-            lease: script(include_str!("lease.lua")),
-            ack: script(include_str!("ack.lua")),
-            nack: script(include_str!("nack.lua")),
-            extend: script(include_str!("extend.lua")),
-            length: script(include_str!("length.lua")),
-            purge: Script::new(include_str!("purge.lua")),
-            forget: Script::new(include_str!("forget.lua")),
+            push: Script::new(queues::PUSH),
+            lease: Script::new(queues::LEASE),
+            ack: Script::new(queues::ACK),
+            nack: Script::new(queues::NACK),
+            extend: Script::new(queues::EXTEND),
+            length: Script::new(queues::LENGTH),
+            purge: Script::new(queues::PURGE),
+            forget: Script::new(queues::FORGET),
         }
     }
 }

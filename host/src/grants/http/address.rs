@@ -10,6 +10,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub struct Network(IpNet);
 
 impl Network {
+    /// All addresses.
+    pub(in crate::grants) const ALL: [Self; 2] =
+        [Self(IpNet::V4(v4(0, 0, 0, 0, 0))), Self(IpNet::V6(v6(0, 0, 0, 0)))];
+
     /// Whether an address is in it; an address of version 4 written as one of version 6 is one
     /// of version 4.
     #[must_use]

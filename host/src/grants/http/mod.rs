@@ -11,7 +11,9 @@ mod parts;
 #[cfg(test)]
 mod tests;
 
-use super::{HttpGrant, Rate, Refusal, Section, pattern::line, refusal::shown};
+use super::{
+    AllowedHosts, HttpGrant, Rate, RateConfig, Refusal, Section, pattern::line, refusal::shown,
+};
 pub use address::Network;
 pub use parts::{HostPattern, Method, PathPrefix, Scheme};
 use std::{collections::BTreeMap, net::IpAddr, path::Path, sync::Arc};
@@ -22,6 +24,8 @@ use url::{Host, Url};
 pub struct HttpGuard {
     plugin: String,
     rules: Vec<Arc<Rule>>,
+    /// A list of hosts that decides in place of the rules.
+    hosts: Option<AllowedHosts>,
 }
 
 #[derive(Debug)]
@@ -46,7 +50,16 @@ impl HttpGuard {
             let rate = Rate::new(section.clone(), grant.rate);
             Arc::new(Rule { label: label.clone(), section, grant: grant.clone(), rate })
         });
-        Self { plugin: plugin.to_owned(), rules: rules.collect() }
+        Self { plugin: plugin.to_owned(), rules: rules.collect(), hosts: None }
+    }
+
+    /// Allows requests to hosts of a list, inner ones too: they are named.
+    pub(super) fn to_hosts(component: &str, hosts: AllowedHosts) -> Self {
+        let section = Section::new(component, "http", "");
+        let rate = Rate::new(section.clone(), RateConfig::default());
+        let grant = HttpGrant::anywhere();
+        let rule = Arc::new(Rule { label: String::new(), section, grant, rate });
+        Self { plugin: component.to_owned(), rules: vec![rule], hosts: Some(hosts) }
     }
 
     /// Whether a request may go anywhere; without it, the import is refused at load time.
@@ -92,6 +105,10 @@ impl HttpGuard {
         if !url.username().is_empty() || url.password().is_some() {
             // Whoever reads `http://granted@other` by other rules would go elsewhere.
             return Err(Refusal::unreadable("a URL with a user in it is not taken"));
+        }
+        if let (Some(hosts), Some(rule)) = (&self.hosts, self.rules.first()) {
+            hosts.check(url.as_str(), Scheme::Http.name()).map_err(super::not_allowed)?;
+            return Ok(Destination { rule: rule.clone(), url });
         }
         let labelled = self.rules.iter().find(|rule| rule.is_labelled(&url));
         if let Some(rule) = labelled {

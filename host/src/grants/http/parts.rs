@@ -20,7 +20,7 @@ impl Scheme {
         [Self::Https, Self::Http].into_iter().find(|scheme| scheme.name() == url.scheme())
     }
 
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Https => "https",
             Self::Http => "http",

@@ -49,7 +49,7 @@ impl Ingest for Edge {
         let ingress = &self.node.ingress;
         let (arrival, problem) = convert::arrival(put);
         let receipt = match problem {
-            Some(problem) => crate::pipeline::refused(&arrival, Failure::invalid(problem)),
+            Some(problem) => arrival.refused(Failure::invalid(problem)),
             None => ingress.ingest(arrival).await,
         };
         match &receipt.outcome {

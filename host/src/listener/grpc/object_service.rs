@@ -9,18 +9,9 @@ use super::framedb::{
 };
 use crate::{Error, ErrorKind, node::Node, pipeline::Arrival};
 use bytes::Bytes;
-use framedb_core::{FailureClass, Key, Kind, Outcome, Route, Stage};
+use framedb_core::{Key, Kind, instances::NOT_FOUND, object_service as words};
 use std::{str::FromStr, sync::Arc};
 use tonic::{Request, Response, Status};
-
-/// What a default client receives at most: gRPC's own limit of 4 MiB on a message.
-const CLIENT_LIMIT: usize = 4 << 20;
-
-/// What a reply has beside the payload and the metadata: key, ids, message, field headers.
-const REPLY_OVERHEAD: usize = 2 << 10;
-
-/// How an answer about an unknown instance begins.
-const NOT_FOUND: &str = "FrameDB instance not found";
 
 pub(super) struct Objects {
     node: Arc<Node>,
@@ -32,18 +23,18 @@ impl Objects {
     }
 
     async fn find(&self, asked: &str) -> Result<(Object, &'static str), String> {
-        let unknown = || format!("Object/stream '{asked}' not found in routing service");
+        let unknown = || words::not_found(asked);
         let key = Key::new(asked).map_err(|_| unknown())?;
         let reader = &self.node.reader;
         let route = reader.route(&key).await;
-        let route = route.map_err(|error| format!("Routing lookup failed: {}", error.chain()))?;
+        let route = route.map_err(|error| words::lookup_failed(error.chain()))?;
         let route = route.ok_or_else(unknown)?;
-        let room = CLIENT_LIMIT - REPLY_OVERHEAD - route.metadata.len() - asked.len();
+        let room = words::room(&route, asked);
         let failed = |error: Error| match error.kind() {
-            ErrorKind::TooLarge => too_large(&error.to_string(), &key, &route),
+            ErrorKind::TooLarge => words::too_large(&error.to_string(), &key, route.kind),
             // Routes that clients registered may name instances that nobody knows here.
             ErrorKind::Invalid if error.to_string().starts_with(NOT_FOUND) => error.to_string(),
-            _ => format!("Data read failed: {}", error.chain()),
+            _ => words::read_failed(error.chain()),
         };
         let found = if route.kind == Kind::Stream {
             let element = reader.pop(&key, Some(room)).await.map_err(failed)?;
@@ -52,23 +43,19 @@ impl Objects {
             let found = reader.get(&key).await.map_err(failed)?;
             found.map(|found| (found.data, found.framedb_id))
         };
-        let (data, framedb_id) = found.ok_or_else(|| format!("No data found for key '{asked}'"))?;
+        let (data, framedb_id) = found.ok_or_else(|| words::no_data(asked))?;
         if data.len() > room {
             let what = format!("`{key}` has {} bytes", data.len());
-            return Err(too_large(&what, &key, &route));
+            return Err(words::too_large(&what, &key, route.kind));
         }
-        let metadata = match &*route.metadata {
-            "" => "{}".to_owned(),
-            metadata => metadata.to_owned(),
-        };
         let object = Object {
             key: asked.to_owned(),
             framedb_id: (*framedb_id).to_owned(),
             data,
-            metadata,
+            metadata: words::metadata(&route),
             r#type: route.kind.as_str().to_owned(),
         };
-        Ok((object, "Object retrieved successfully"))
+        Ok((object, words::RETRIEVED))
     }
 }
 
@@ -84,11 +71,11 @@ impl ObjectService for Objects {
             key => key.to_owned(),
         };
         let answer = |success: bool, message: &str, key: &str| {
-            let message = format!("{message} (key={key})");
+            let message = words::about(message, key);
             Ok(Response::new(SetObjectResponse { success, message, key: key.to_owned() }))
         };
         let Ok(kind) = Kind::from_str(&object.r#type) else {
-            return answer(false, &format!("Unsupported type: {}", object.r#type), &key);
+            return answer(false, &words::unsupported(&object.r#type), &key);
         };
         let arrival = Arrival {
             key: Bytes::from(key.clone()),
@@ -99,17 +86,7 @@ impl ObjectService for Objects {
             ..Arrival::default()
         };
         let receipt = self.node.ingress.ingest(arrival).await;
-        let message = match &receipt.outcome {
-            Outcome::Failed(failure) => match (failure.class, failure.stage) {
-                (FailureClass::Unknown, _) => failure.told(),
-                (_, Stage::Sink) => format!("Write failed: {}", failure.told()),
-                (_, Stage::Registration) => {
-                    format!("Routing registration failed: {}", failure.told())
-                }
-                _ => failure.told(),
-            },
-            outcome => outcome.message(),
-        };
+        let message = words::set(&receipt.outcome);
         answer(receipt.outcome.is_success(), &message, &receipt.key)
     }
 
@@ -125,17 +102,4 @@ impl ObjectService for Objects {
         };
         Ok(Response::new(response))
     }
-}
-
-/// Says where an object that default clients could not receive can be read.
-fn too_large(what: &str, key: &Key, route: &Route) -> String {
-    let name =
-        percent_encoding::utf8_percent_encode(key.as_str(), percent_encoding::NON_ALPHANUMERIC);
-    let path = match route.kind {
-        Kind::Stream => format!("POST /streams/{name}/pop"),
-        _ => format!("GET /objects/{name}"),
-    };
-    format!(
-        "{what}, more than the 4 MiB that gRPC clients receive by default: use {path} over HTTP"
-    )
 }

@@ -4,7 +4,7 @@
 //! node stops reading, and HTTP/2's flow control makes the sender wait.
 
 use super::{convert, edge_v1 as pb};
-use crate::pipeline::{Answer, Arrival, Ingress, Permit, Reply, refused};
+use crate::pipeline::{Answer, Arrival, Ingress, Permit, Reply};
 use bytes::{Bytes, BytesMut};
 use framedb_core::Failure;
 use std::{
@@ -233,7 +233,7 @@ impl Reader {
     }
 
     fn refuse(&self, arrival: &Arrival, failure: Failure, permit: Permit) {
-        let receipt = refused(arrival, failure);
+        let receipt = arrival.refused(failure);
         // Fails when the receiver of receipts has gone, who then does not miss this one.
         let _ = self.answers.send(Answer { receipt, permit });
     }

@@ -6,7 +6,10 @@ use axum::{
     http::{HeaderMap, header},
 };
 use bytes::{Bytes, BytesMut};
-use framedb_core::Failure;
+use framedb_core::{
+    Failure,
+    http::body::{longer, stalled, truncated},
+};
 use http_body_util::BodyExt;
 use std::time::Duration;
 
@@ -37,14 +40,13 @@ pub(super) async fn read(
                 tracing::debug!(%error, "a body ended early");
                 return Err(truncated(read, length));
             }
-            Err(_) => return Err(stalled(read, length)),
+            Err(_) => return Err(stalled(read, length, LONGEST_PAUSE)),
         };
         let Ok(data) = frame.into_data() else { continue };
         read += data.len() as u64;
         if read > room {
             if let Some(length) = length {
-                let message = format_args!("the body is longer than the {length} bytes declared");
-                return Err(Failure::invalid(message));
+                return Err(longer(length));
             }
             if read > admission.max_object() {
                 return Err(admission.too_large(None));
@@ -73,21 +75,6 @@ fn length(body: &Body, headers: &HeaderMap) -> Option<u64> {
     let declared = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let declared = declared.and_then(|value| value.parse().ok());
     declared.or_else(|| HttpBody::size_hint(body).exact())
-}
-
-fn truncated(read: u64, length: Option<u64>) -> Failure {
-    Failure::invalid(match length {
-        Some(length) => format!("the body ended after {read} of {length} bytes"),
-        None => format!("the body ended after {read} bytes, before its last chunk"),
-    })
-}
-
-fn stalled(read: u64, length: Option<u64>) -> Failure {
-    let of = length.map(|length| format!(" of {length}")).unwrap_or_default();
-    let pause = humantime::format_duration(LONGEST_PAUSE);
-    Failure::invalid(format_args!(
-        "the body stalled after {read}{of} bytes: nothing came for {pause}"
-    ))
 }
 
 #[cfg(test)]

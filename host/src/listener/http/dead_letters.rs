@@ -1,6 +1,6 @@
 //! `/admin/dead-letters`: list, show, payload, evidence, replay, drop.
 
-use super::{listing::time, problem::Problem, query, receipt};
+use super::{answer, problem::Problem, query};
 use crate::{dead_letters::DeadLetter, node::Node};
 use axum::{
     Json,
@@ -10,6 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
+use framedb_core::http::{listing::time, receipt};
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 
@@ -77,7 +78,7 @@ pub(super) async fn replay(
     let replay = async move { replaying.replay(&id, component).await };
     let ended = node.tasks.spawn(replay).await;
     let (_, receipt) = ended.map_err(|_| Problem::refused("the replay ended early"))??;
-    Ok(receipt::respond(&receipt))
+    Ok(answer(receipt::answer(&receipt)))
 }
 
 /// Removes a dead letter with its object.

@@ -1,8 +1,11 @@
 //! For fuzzing: requests as the handlers read them, without a node behind.
 
-use super::{config, filter::Filter, framedb, headers, objects, path, query, range};
+use super::{config, framedb, path, query};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
-use framedb_core::{Key, check_metadata, declared};
+use framedb_core::{
+    Key, check_metadata, declared,
+    http::{filter::Filter, headers, objects, range},
+};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 

@@ -1,22 +1,12 @@
 //! The HTTP door: paths to handlers.
 //!
-//! In reading order: [`path`] finds the key in a raw path, [`query`] what a query says,
-//! [`headers`] carries everything beside the payload, [`body`] and [`json`] read under a permit,
-//! [`filter`] says which documents a listing shows, [`receipt`] and [`problem`] are the answers; then the handlers, one group a file, and the
-//! [`services`] of existing clients, each a folder.
-
-mod path;
-mod query;
+//! What requests say and how answers read is [`framedb_core::http`], which the Spin worker shares.
+//! Here [`body`] and [`json`] read under a permit, and [`problem`] tells the node's errors; then
+//! come the handlers, one group a file, and the [`services`] of existing clients, each a folder.
 
 mod body;
-mod headers;
 mod json;
-mod range;
-
-mod filter;
-
 mod problem;
-mod receipt;
 
 mod listing;
 mod objects;
@@ -46,10 +36,13 @@ pub use services::ServicesConfig;
 use crate::node::Node;
 use axum::{
     Router,
+    body::Body,
     http::{Method, Uri},
     middleware,
+    response::Response,
     routing::{MethodRouter, get, post, put},
 };
+use framedb_core::http::{Answer, path, query};
 use problem::Problem;
 use std::sync::Arc;
 
@@ -123,6 +116,11 @@ fn assemble(
     router.fallback(async |uri: Uri| Problem::no_such_path(uri.path())).method_not_allowed_fallback(
         async |method: Method, uri: Uri| Problem::wrong_method(&method, uri.path()),
     )
+}
+
+/// An answer of the shared rules as the router's.
+fn answer(answer: Answer) -> Response {
+    answer.map(Body::from)
 }
 
 #[cfg(test)]

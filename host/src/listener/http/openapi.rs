@@ -4,9 +4,7 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-
-/// The description.
-pub(super) const OPENAPI: &str = include_str!("openapi.json");
+use framedb_core::http::openapi::OPENAPI;
 
 pub(super) async fn openapi() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], OPENAPI).into_response()

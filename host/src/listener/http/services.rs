@@ -1,6 +1,6 @@
 //! Services: groups of paths that an operator can switch off.
 
-use super::{cluster_stack, config, framedb, problem::Problem};
+use super::{cluster_stack, config, framedb, problem};
 use crate::node::Node;
 use axum::routing::{MethodRouter, any};
 use schemars::JsonSchema;
@@ -47,7 +47,7 @@ pub(super) fn paths(settings: &ServicesConfig) -> Paths {
         ("clusters", settings.clusters, cluster_stack::clusters()),
     ];
     let paths = |(name, on, paths): (&'static str, bool, Paths)| {
-        let off = move |(path, _)| (path, any(async move || Problem::switched_off(name)));
+        let off = move |(path, _)| (path, any(async move || problem::switched_off(name)));
         if on { paths } else { paths.into_iter().map(off).collect() }
     };
     services.into_iter().flat_map(paths).collect()

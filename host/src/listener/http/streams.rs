@@ -1,21 +1,19 @@
 //! `/streams/{queue}`: push, pop, lease, ack, nack, extend, length, delete.
 
 use super::{
-    headers, objects,
+    answer, objects,
     path::{self, Action, rest},
-    problem::Problem,
+    problem::{Problem, of_reading},
     query,
 };
 use crate::{node::Node, reader::Element};
 use axum::{
-    Json,
     body::Body,
     extract::State,
-    http::{HeaderMap, StatusCode, Uri},
-    response::{IntoResponse, Response},
+    http::{HeaderMap, Uri},
+    response::Response,
 };
-use framedb_core::{Key, Kind};
-use serde_json::{Value, json};
+use framedb_core::{Kind, http::streams};
 use std::sync::Arc;
 
 /// Pushes the body, or does what the last segment of the path says.
@@ -27,107 +25,62 @@ pub(super) async fn post(
 ) -> Result<Response, Problem> {
     let (queue, action) = path::action(rest(&uri));
     if action == Action::Push {
-        return push(&node, &uri, queue, &headers, body).await;
+        let arrival = streams::arrival(&uri, queue, &headers)?;
+        return Ok(objects::ingest(&node, arrival, &headers, body).await);
     }
     let key = path::key(queue)?;
     match action {
         Action::Push | Action::Pop => {
             let query::Nothing {} = query::parse(&uri)?;
-            let popped = node.reader.pop(&key, None).await.map_err(of_queue)?;
-            Ok(popped.map_or_else(empty, |element| handed_out(element, false)))
+            let popped = node.reader.pop(&key, None).await.map_err(of_reading)?;
+            Ok(answer(popped.map_or_else(streams::empty, |element| handed_out(element, false))))
         }
         Action::Lease => {
             let period = query::parse::<query::Lease>(&uri)?.without_token()?.period()?;
-            let leased = node.reader.lease(&key, period, None).await.map_err(of_queue)?;
-            Ok(leased.map_or_else(empty, |element| handed_out(element, true)))
+            let leased = node.reader.lease(&key, period, None).await.map_err(of_reading)?;
+            Ok(answer(leased.map_or_else(streams::empty, |element| handed_out(element, true))))
         }
         Action::Ack => {
             let lease = query::parse::<query::Lease>(&uri)?.without_period()?;
-            ended(&key, node.reader.ack(&key, lease.token()?).await.map_err(of_queue)?)
+            let in_time = node.reader.ack(&key, lease.token()?).await.map_err(of_reading)?;
+            streams::ended(&key, in_time).map(answer)
         }
         Action::Nack => {
             let lease = query::parse::<query::Lease>(&uri)?.without_period()?;
-            ended(&key, node.reader.nack(&key, lease.token()?).await.map_err(of_queue)?)
+            let in_time = node.reader.nack(&key, lease.token()?).await.map_err(of_reading)?;
+            streams::ended(&key, in_time).map(answer)
         }
         Action::Extend => {
             let lease = query::parse::<query::Lease>(&uri)?;
             let extended = node.reader.extend(&key, lease.token()?, lease.period()?).await;
-            ended(&key, extended.map_err(of_queue)?)
+            streams::ended(&key, extended.map_err(of_reading)?).map(answer)
         }
     }
-}
-
-async fn push(
-    node: &Node,
-    uri: &Uri,
-    queue: &str,
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    let mut arrival = objects::arrival(uri, queue, headers)?;
-    match arrival.kind {
-        None | Some(Kind::Stream) => arrival.kind = Some(Kind::Stream),
-        Some(other) => {
-            return Err(Problem::invalid(format_args!("type={other} is not for a queue"))
-                .with_hint("store objects with PUT /objects/{key}"));
-        }
-    }
-    objects::ingest(node, arrival, headers, body).await
 }
 
 /// How many elements wait, and how many are leased.
-pub(super) async fn length(
-    State(node): State<Arc<Node>>,
-    uri: Uri,
-) -> Result<Json<Value>, Problem> {
+pub(super) async fn length(State(node): State<Arc<Node>>, uri: Uri) -> Result<Response, Problem> {
     let query::Nothing {} = query::parse(&uri)?;
     let queue = path::key(rest(&uri))?;
-    let length = node.reader.length(&queue).await.map_err(of_queue)?;
-    let (ready, leased) = (length.ready, length.leased);
-    Ok(Json(json!({ "success": true, "queue": queue, "ready": ready, "leased": leased })))
+    let length = node.reader.length(&queue).await.map_err(of_reading)?;
+    Ok(answer(streams::length(&queue, length.ready, length.leased)))
 }
 
 /// Removes a queue with all its elements.
-pub(super) async fn delete(
-    State(node): State<Arc<Node>>,
-    uri: Uri,
-) -> Result<Json<Value>, Problem> {
+pub(super) async fn delete(State(node): State<Arc<Node>>, uri: Uri) -> Result<Response, Problem> {
     let query::Nothing {} = query::parse(&uri)?;
     let queue = path::key(rest(&uri))?;
-    let route = node.reader.route(&queue).await.map_err(of_queue)?;
+    let route = node.reader.route(&queue).await.map_err(of_reading)?;
     if route.is_some_and(|route| route.kind != Kind::Stream) {
-        return Err(Problem::conflict(format_args!("`{queue}` is an object, not a queue"))
-            .with_hint("remove it with DELETE /objects/{key}"));
+        return Err(streams::is_object(&queue));
     }
-    if node.reader.delete(&queue).await.map_err(of_queue)? {
-        return Ok(Json(json!({ "success": true, "queue": queue })));
+    if node.reader.delete(&queue).await.map_err(of_reading)? {
+        return Ok(answer(streams::deleted(&queue)));
     }
-    Err(Problem::not_found(format_args!("there is no queue `{queue}`")))
+    Err(streams::absent(&queue))
 }
 
-fn of_queue(error: crate::Error) -> Problem {
-    Problem::of_reading(error)
-}
-
-/// An element with what is known of it, and with its token where it is on lease.
-fn handed_out(element: Element, leased: bool) -> Response {
-    let mut answer = headers::of_route(&element.route);
-    answer.insert(headers::DELIVERIES, element.deliveries.into());
-    if leased {
-        answer.insert(headers::TOKEN, headers::encode(&element.token));
-    }
-    (answer, element.data).into_response()
-}
-
-fn empty() -> Response {
-    StatusCode::NO_CONTENT.into_response()
-}
-
-/// The answer about a lease that was, or had ended before.
-fn ended(queue: &Key, in_time: bool) -> Result<Response, Problem> {
-    if in_time {
-        return Ok(Json(json!({ "success": true, "queue": queue })).into_response());
-    }
-    Err(Problem::conflict(format_args!("the lease on an element of `{queue}` has ended"))
-        .with_hint("the element went back to the oldest end, or was acknowledged before"))
+fn handed_out(element: Element, leased: bool) -> framedb_core::http::Answer {
+    let Element { data, token, deliveries, route } = element;
+    streams::handed_out(&route, data, deliveries, leased.then_some(&*token))
 }

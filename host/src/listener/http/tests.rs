@@ -43,7 +43,7 @@ async fn json(response: Response<Body>) -> Value {
 #[tokio::test]
 async fn the_description_names_every_route_and_no_other() {
     let (door, worker, _home) = door().await;
-    let described: Value = serde_json::from_str(openapi::OPENAPI).unwrap();
+    let described: Value = serde_json::from_str(framedb_core::http::openapi::OPENAPI).unwrap();
     let described = described["paths"].as_object().unwrap();
     let actions = ["pop", "lease", "ack", "nack", "extend"];
     let actions: Vec<_> = actions

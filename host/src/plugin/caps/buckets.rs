@@ -4,6 +4,7 @@
 use crate::{
     ErrorKind,
     bucket::{self, Bucket, BucketError, Page, Swapped},
+    grants::{Granted, KeyValueGrant},
     plugin::{access::Access, state::State},
 };
 use bytes::Bytes;
@@ -24,6 +25,7 @@ pub struct Opened(Arc<Label>);
 
 struct Label {
     label: String,
+    granted: Arc<Granted<KeyValueGrant, ()>>,
     access: Arc<Access>,
     bucket: OnceCell<Arc<dyn Bucket>>,
 }
@@ -36,11 +38,14 @@ impl Opened {
     /// When the call is one too many: then it ends.
     pub(super) fn open(state: &mut State, label: String) -> wasmtime::Result<Open> {
         state.begin()?;
-        if let Err(refusal) = state.access.grants().key_value(&label) {
-            return Ok(Open::Refused(state.access.refused(CAPABILITY, &refusal)));
-        }
+        let granted = match state.access.grants().key_value(&label) {
+            Ok(granted) => granted,
+            Err(refusal) => {
+                return Ok(Open::Refused(state.access.refused(CAPABILITY, &refusal)));
+            }
+        };
         let access = state.access.clone();
-        let opened = Self(Arc::new(Label { label, access, bucket: OnceCell::new() }));
+        let opened = Self(Arc::new(Label { label, granted, access, bucket: OnceCell::new() }));
         Ok(state.table.push(opened).map_or(Open::TooMany, Open::Handle))
     }
 }
@@ -86,8 +91,7 @@ impl Call {
         bytes: usize,
     ) -> wasmtime::Result<Self> {
         state.begin()?;
-        let granted = state.access.grants().key_value(&opened.0.label);
-        let permitted = granted.and_then(|granted| granted.rate.take(bytes, Instant::now()));
+        let permitted = opened.0.granted.rate.take(bytes, Instant::now());
         let permitted = permitted.map_err(|refusal| state.access.refused(CAPABILITY, &refusal));
         Ok(Self { opened, until: state.wait_until(), permitted })
     }
@@ -167,19 +171,18 @@ impl Call {
     }
 
     fn received(&self, bytes: usize) {
-        let Label { label, access, .. } = &*self.opened.0;
-        if let Ok(granted) = access.grants().key_value(label) {
-            granted.rate.received(bytes, Instant::now());
-        }
+        self.opened.0.granted.rate.received(bytes, Instant::now());
     }
 
     async fn bucket(&self) -> bucket::Result<&dyn Bucket> {
-        let Label { label, access, bucket } = &*self.opened.0;
+        let Label { label, granted, access, bucket } = &*self.opened.0;
         let open = || async {
-            let granted = access.grants().key_value(label);
-            let grant = &granted.map_err(|r| BucketError::Refused(r.for_guest()))?.config;
-            let name = access.grants().bucket_name(label, grant);
-            Ok::<_, BucketError>(access.environment().bucket(&name, grant).await?)
+            let (grants, environment) = (access.grants(), access.environment());
+            let name = grants.bucket_name(label, &granted.config);
+            Ok::<_, BucketError>(match grants.names_addresses() {
+                true => environment.store(&name).await?,
+                false => environment.bucket(&name, &granted.config).await?,
+            })
         };
         Ok(bucket.get_or_try_init(open).await?.as_ref())
     }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     driver::mysql::{Complaint, Held, Lent, Row, Rows, Statement, Value, weight},
-    grants::Refusal,
+    grants::{Granted, MysqlGrant, Refusal, sql::SqlGuard},
     plugin::{access::Access, state::State, tape::Heard},
 };
 use futures::future::{BoxFuture, FutureExt as _};
@@ -34,6 +34,9 @@ use wasmtime::{
 /// The name of the capability in events and metrics.
 const CAPABILITY: &str = "mysql";
 
+/// What a database is called whose name is an address.
+const DATABASE: &str = "database";
+
 /// Rows that a guest is handed at once.
 const ROWS: usize = 64;
 
@@ -41,12 +44,13 @@ const ROWS: usize = 64;
 #[allow(unreachable_pub, reason = "generated code names it in public")]
 pub struct Opened {
     label: Arc<str>,
+    granted: Arc<Granted<MysqlGrant, SqlGuard>>,
     database: Arc<Lent>,
 }
 
 /// A statement that may be sent.
 pub(super) struct Call {
-    access: Arc<Access>,
+    granted: Arc<Granted<MysqlGrant, SqlGuard>>,
     pub(super) label: Arc<str>,
     database: Arc<Lent>,
     /// As the guard rendered it.
@@ -173,9 +177,14 @@ pub(super) fn open(
     };
     let config = &granted.config;
     let environment = state.access.environment();
-    match environment.mysql(config.instance.as_deref(), config.url.as_ref()) {
+    // An address may hold a password, so that what names addresses is told of "the database".
+    let (label, opened) = match (state.access.grants().names_addresses(), &config.url) {
+        (true, Some(url)) => (DATABASE.into(), environment.own_mysql(url)),
+        (_, url) => (label, environment.mysql(config.instance.as_deref(), url.as_ref())),
+    };
+    match opened {
         Ok(database) => {
-            let opened = state.table.push(Opened { label: label.into(), database });
+            let opened = state.table.push(Opened { label: label.into(), granted, database });
             Ok(opened.map_err(|_| "there are too many open handles".to_owned()))
         }
         Err(error) => {
@@ -194,16 +203,18 @@ pub(super) fn begin(
 ) -> wasmtime::Result<Result<Call, String>> {
     state.begin()?;
     let opened = state.table.get(connection)?;
-    let granted = state.access.grants().mysql(&opened.label);
-    let rendered = granted.and_then(|granted| {
-        let rendered = granted.guard.check(statement)?;
+    let decide = || {
+        let rendered = match &opened.granted.guard {
+            Some(guard) => guard.check(statement)?,
+            None => statement.to_owned(),
+        };
         let sent = rendered.len() + parameters.iter().map(size).sum::<usize>();
-        granted.rate.take(sent, Instant::now())?;
+        opened.granted.rate.take(sent, Instant::now())?;
         Ok(rendered)
-    });
-    Ok(match rendered {
+    };
+    Ok(match decide() {
         Ok(sql) => Ok(Call {
-            access: state.access.clone(),
+            granted: opened.granted.clone(),
             label: opened.label.clone(),
             database: opened.database.clone(),
             statement: Statement {
@@ -220,25 +231,19 @@ pub(super) fn begin(
 impl Call {
     /// Runs a statement whose rows nobody reads.
     pub(super) async fn execute(self) -> Result<(), Complaint> {
-        let Self { access, label, database, statement } = self;
-        database.execute(statement, move |bytes| received(&access, &label, bytes)).await
+        let Self { granted, database, statement, .. } = self;
+        let received = move |bytes| granted.rate.received(bytes, Instant::now());
+        database.execute(statement, received).await
     }
 
     /// Runs a statement; its rows as they come.
     pub(super) async fn query<N: Names>(self) -> Result<Rows<Vec<N::Value>>, Complaint> {
-        let Self { access, label, database, statement } = self;
+        let Self { granted, database, statement, .. } = self;
         let convert = move |row: Row| {
-            received(&access, &label, weight(&row));
+            granted.rate.received(weight(&row), Instant::now());
             N::row(row)
         };
         database.query(statement, convert).await
-    }
-}
-
-/// Counts bytes of a row that came.
-fn received(access: &Access, label: &str, bytes: usize) {
-    if let Ok(granted) = access.grants().mysql(label) {
-        granted.rate.received(bytes, Instant::now());
     }
 }
 

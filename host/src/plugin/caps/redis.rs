@@ -12,28 +12,43 @@ use super::{
 };
 use crate::{
     driver::redis::{Ack, Answer, Connection, Fault, Value, cmd},
-    grants::{Refusal, redis::keys_of},
+    grants::{
+        Granted, RedisGrant, Refusal,
+        redis::{RedisGuard, keys_of},
+    },
     plugin::{access::Access, state::State},
 };
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
 use tokio::{sync::Semaphore, time::timeout_at};
 use wasmtime::component::{Accessor, HasSelf, Resource};
 
 /// The name of the capability in events and metrics.
 const CAPABILITY: &str = "redis";
 
+/// What a Redis is called whose name is an address.
+const SERVER: &str = "server";
+
 /// A label that a plugin has opened.
 #[allow(unreachable_pub, reason = "generated code names it in public")]
+#[derive(Clone)]
 pub struct Opened {
     label: Arc<str>,
+    granted: Arc<Granted<RedisGrant, RedisGuard>>,
     connection: Arc<Connection>,
+    /// Whether the connection is this guest's own and has ended: it does not open again by
+    /// itself, as none of Spin's does.
+    ended: Option<Arc<AtomicBool>>,
 }
 
 /// A call that may be made.
 struct Call {
-    access: Arc<Access>,
-    label: Arc<str>,
-    connection: Arc<Connection>,
+    opened: Opened,
     until: tokio::time::Instant,
     asking: Arc<Semaphore>,
     /// Whether it needs a connection of its own.
@@ -56,25 +71,19 @@ impl HostConnection for State {
 
 impl HostConnectionWithStore<State> for HasSelf<State> {
     async fn open(accessor: &Accessor<State, Self>, label: String) -> Told<Resource<Opened>> {
+        let opened = accessor.with(|mut access| open(access.get(), label))?;
+        let (opened, until) = match opened {
+            Ok(opened) => opened,
+            Err(error) => return Ok(Err(error)),
+        };
+        if opened.ended.is_some()
+            && let Err(error) = opened.greet(until).await
+        {
+            return Ok(Err(error));
+        }
         accessor.with(|mut access| {
-            let state = access.get();
-            state.begin()?;
-            let granted = match state.access.grants().redis(&label) {
-                Ok(granted) => granted,
-                Err(refusal) => return Ok(Err(refused(&state.access, &refusal))),
-            };
-            let config = &granted.config;
-            let environment = state.access.environment();
-            match environment.redis(config.instance.as_deref(), config.url.as_ref()) {
-                Ok(connection) => {
-                    let opened = Opened { label: label.into(), connection };
-                    Ok(state.table.push(opened).map_err(|_| Error::TooManyConnections))
-                }
-                Err(error) => {
-                    tracing::error!(label, error = error.chain(), "a grant leads nowhere");
-                    Ok(Err(Error::InvalidAddress))
-                }
-            }
+            let pushed = access.get().table.push(opened);
+            Ok(pushed.map_err(|_| Error::TooManyConnections))
         })
     }
 
@@ -134,7 +143,7 @@ impl HostConnectionWithStore<State> for HasSelf<State> {
             command.arg(key.as_slice());
             command
         });
-        let sent = call.connection.send(commands.collect(), Ack::Primary);
+        let sent = call.opened.connection.send(commands.collect(), Ack::Primary);
         let answers = match timeout_at(call.until, sent).await {
             Ok(Ok(answers)) => answers,
             Ok(Err(fault)) => return Ok(Err(call.failed(&fault))),
@@ -214,26 +223,29 @@ fn begin(
         let state = access.get();
         state.begin()?;
         let opened = state.table.get(connection)?;
-        let granted = state.access.grants().redis(&opened.label);
-        let permitted = granted.and_then(|granted| {
-            let permitted = granted.guard.check(command.as_bytes(), arguments)?;
+        if opened.ended.as_ref().is_some_and(|ended| ended.load(Ordering::Acquire)) {
+            return Ok(Err(Error::Other("the connection has ended: open another one".into())));
+        }
+        let decide = || {
+            let alone = match &opened.granted.guard {
+                Some(guard) => guard.check(command.as_bytes(), arguments)?.own_connection,
+                None => false,
+            };
             let sent = command.len() + arguments.iter().map(Vec::len).sum::<usize>();
-            granted.rate.take(sent, Instant::now())?;
-            Ok(permitted)
-        });
-        let permitted = match permitted {
-            Ok(permitted) => permitted,
+            opened.granted.rate.take(sent, Instant::now())?;
+            Ok(alone)
+        };
+        let alone = match decide() {
+            Ok(alone) => alone,
             Err(refusal) => return Ok(Err(refused(&state.access, &refusal))),
         };
         // A command that only its grant knows goes to any server.
         let keys = keys_of(command.as_bytes(), arguments).unwrap_or_default();
         Ok(Ok(Call {
-            access: state.access.clone(),
-            label: opened.label.clone(),
-            connection: opened.connection.clone(),
+            opened: opened.clone(),
             until: state.wait_until(),
             asking: state.asking.clone(),
-            alone: permitted.own_connection,
+            alone,
             key: keys.first().map(|key| key.to_vec()).unwrap_or_default(),
         }))
     })
@@ -248,36 +260,86 @@ impl Call {
         let asked = async {
             match self.alone {
                 // Of these there are few at once for all plugins.
-                true => self.connection.ask_alone(&self.key, words).await,
+                true => self.opened.connection.ask_alone(&self.key, words).await,
                 false => {
                     // Never closed; were it, the call would go on.
                     let _turn = self.asking.acquire().await.ok();
-                    self.connection.ask_at(&self.key, words).await
+                    self.opened.connection.ask_at(&self.key, words).await
                 }
             }
         };
         let answer: Answer = timeout_at(self.until, asked).await.map_err(|_| self.late())?;
         let value = answer.map_err(|fault| self.failed(&fault))?;
-        if let Ok(granted) = self.access.grants().redis(&self.label) {
-            granted.rate.received(super::redis_values::weight(&value), Instant::now());
-        }
+        let bytes = super::redis_values::weight(&value);
+        self.opened.granted.rate.received(bytes, Instant::now());
         Ok(value)
     }
 
     fn failed(&self, fault: &Fault) -> Error {
+        self.opened.failed(fault)
+    }
+
+    fn late(&self) -> Error {
+        let label = &self.opened.label;
+        Error::Other(format!("cannot use the Redis `{label}`: the server did not answer in time"))
+    }
+}
+
+impl Opened {
+    /// Opens the connection, as Spin does at once.
+    async fn greet(&self, until: tokio::time::Instant) -> Result<(), Error> {
+        let late = || Error::Other("cannot connect: the server did not answer in time".into());
+        let greeted = timeout_at(until, self.connection.ask_at(&[], cmd("PING"))).await;
+        match greeted.map_err(|_| late())? {
+            Err(fault) if fault.ends_connection() => Err(self.failed(&fault)),
+            _ => Ok(()),
+        }
+    }
+
+    fn failed(&self, fault: &Fault) -> Error {
+        if let Some(ended) = &self.ended
+            && fault.ends_connection()
+        {
+            ended.store(true, Ordering::Release);
+        }
         if fault.says("WRONGTYPE") {
             return Error::TypeError;
         }
         Error::Other(format!("cannot use the Redis `{}`: {}", self.label, fault.for_guest()))
     }
+}
 
-    fn late(&self) -> Error {
-        let label = &self.label;
-        Error::Other(format!("cannot use the Redis `{label}`: the server did not answer in time"))
+/// Finds what a label, or an address, leads to, and until when to wait for it.
+fn open(state: &mut State, label: String) -> Told<(Opened, tokio::time::Instant)> {
+    state.begin()?;
+    let grants = state.access.grants();
+    let granted = match grants.redis(&label) {
+        Ok(granted) => granted,
+        Err(refusal) => return Ok(Err(refused(&state.access, &refusal))),
+    };
+    let (config, environment) = (&granted.config, state.access.environment());
+    // An address may hold a password, so that what names addresses is told of "the server".
+    let (label, connection, ended) = match (grants.names_addresses(), &config.url) {
+        (true, Some(url)) => (SERVER.into(), environment.own_redis(url), Some(Arc::default())),
+        (_, url) => (label, environment.redis(config.instance.as_deref(), url.as_ref()), None),
+    };
+    match connection {
+        Ok(connection) => {
+            let opened = Opened { label: label.into(), granted, connection, ended };
+            Ok(Ok((opened, state.wait_until())))
+        }
+        Err(error) => {
+            tracing::error!(label, error = error.chain(), "a grant leads nowhere");
+            Ok(Err(Error::InvalidAddress))
+        }
     }
 }
 
 fn refused(access: &Access, refusal: &Refusal) -> Error {
+    if access.grants().names_addresses() {
+        access.refused(CAPABILITY, refusal);
+        return Error::InvalidAddress;
+    }
     Error::Other(access.refused(CAPABILITY, refusal))
 }
 

@@ -6,15 +6,17 @@
 //! crash between them leaves data that nobody finds until the node is back.
 
 mod records;
-mod route;
 
 use super::{Document, Documents, Query, Registry, Table};
 use crate::{
     Error, ErrorKind, Result,
-    driver::http::{Answer, Service},
+    driver::http::{Service, refused},
 };
 use async_trait::async_trait;
-use framedb_core::{Key, Kind, Route};
+use framedb_core::{
+    Key, Kind, Route,
+    routing::{self, Looked, Registered, table},
+};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use http::{Method, StatusCode};
 use parking_lot::Mutex;
@@ -65,16 +67,14 @@ impl HttpRegistry {
     async fn route(&self, key: &Key, is_stream: bool) -> Result<Option<Route>> {
         let path = ["framedb", table(is_stream), key.as_str()];
         let answer = self.routing.ask(Method::GET, &path, None).await?;
-        match answer {
-            answer if answer.is_success() => route::read(key, is_stream, &answer.data()).map(Some),
-            answer if answer.status == StatusCode::NOT_FOUND => Ok(None),
-            // The reference answers so to every question for a queue, because it has none
-            // (defect D3). Objects of a service in trouble are asked for first, and fail.
-            answer if is_stream && answer.status == StatusCode::INTERNAL_SERVER_ERROR => {
-                self.complain(&answer.refused(&format!("look up the queue {key}")));
+        match answer.looked(is_stream) {
+            Looked::Found => read(key, is_stream, &answer.data()).map(Some),
+            Looked::Absent => Ok(None),
+            Looked::Unable => {
+                self.complain(&refused(&answer, &format!("look up the queue {key}")));
                 Ok(None)
             }
-            answer => Err(answer.refused(&format!("look up {key}"))),
+            Looked::Refused => Err(refused(&answer, &format!("look up {key}"))),
         }
     }
 
@@ -101,30 +101,22 @@ impl HttpRegistry {
 
     async fn put(&self, key: &Key, route: &Route) -> Result<()> {
         let is_stream = route.kind == Kind::Stream;
-        let body = route::body(key, route);
+        let body = routing::body(key, route);
         let path = ["framedb", table(is_stream)];
         let answer = self.routing.ask(Method::POST, &path, Some(&body)).await?;
-        if answer.is_success() {
-            return Ok(());
+        match answer.registered() {
+            Registered::Done => Ok(()),
+            Registered::Exists => self.update(key, is_stream, body).await,
+            Registered::Refused => Err(refused(&answer, &format!("register {key}"))),
         }
-        if answer.status == StatusCode::BAD_REQUEST && answer.reason().starts_with("E11000") {
-            return self.update(key, is_stream, body).await;
-        }
-        Err(answer.refused(&format!("register {key}")))
     }
 
-    /// The reference only inserts; what is there already is changed (defect D4). It answers
-    /// the same when nothing had to be changed.
-    async fn update(&self, key: &Key, is_stream: bool, mut body: Value) -> Result<()> {
-        if let Some(fields) = body.as_object_mut() {
-            fields.retain(|name, _| !matches!(name.as_str(), "_id" | "object_id" | "queue_name"));
-        }
+    async fn update(&self, key: &Key, is_stream: bool, body: Value) -> Result<()> {
         let path = ["framedb", table(is_stream), key.as_str(), "update"];
-        let answer = self.routing.ask(Method::POST, &path, Some(&body)).await?;
-        let unchanged = |answer: &Answer| answer.reason() == "No document found to update";
-        match answer {
-            answer if answer.is_success() || unchanged(&answer) => Ok(()),
-            answer => Err(answer.refused(&format!("register {key}"))),
+        let answer = self.routing.ask(Method::POST, &path, Some(&routing::change(body))).await?;
+        match answer.changed() {
+            true => Ok(()),
+            false => Err(refused(&answer, &format!("register {key}"))),
         }
     }
 
@@ -143,7 +135,7 @@ impl HttpRegistry {
             let path = ["framedb", table(is_stream)];
             let answer = self.routing.ask(Method::GET, &path, Some(&filter)).await?;
             if !answer.is_success() {
-                return Err(answer.refused("list routes"));
+                return Err(refused(&answer, "list routes"));
             }
             for data in answer.data().as_array().into_iter().flatten() {
                 let name = ["_id", "object_id", "queue_name"];
@@ -159,7 +151,7 @@ impl HttpRegistry {
                     ));
                 };
                 let Ok(key) = Key::new(id) else { continue };
-                let route = route::read(&key, is_stream, data)?;
+                let route = read(&key, is_stream, data)?;
                 if query.wants(&key, &route) {
                     routes.push((key, route));
                 }
@@ -170,8 +162,10 @@ impl HttpRegistry {
     }
 }
 
-fn table(is_stream: bool) -> &'static str {
-    if is_stream { "streams" } else { "objects" }
+/// Reads what the service answers for a key.
+fn read(key: &Key, is_stream: bool, data: &Value) -> Result<Route> {
+    routing::read(key, is_stream, data)
+        .map_err(|wrong| Error::new(ErrorKind::Corrupt, wrong.to_string()))
 }
 
 #[async_trait]
@@ -204,7 +198,7 @@ impl Registry for HttpRegistry {
             match answer {
                 answer if answer.is_success() => removed = true,
                 answer if answer.status == StatusCode::NOT_FOUND => {}
-                answer => return Err(answer.refused(&format!("remove the route of {key}"))),
+                answer => return Err(refused(&answer, &format!("remove the route of {key}"))),
             }
         }
         Ok(removed)
@@ -218,7 +212,7 @@ impl Registry for HttpRegistry {
         let answer = self.routing.ask(Method::POST, &path, Some(&body)).await?;
         match answer {
             answer if answer.is_success() || answer.status == StatusCode::NOT_FOUND => Ok(()),
-            answer => Err(answer.refused(&format!("forget a copy of {key}"))),
+            answer => Err(refused(&answer, &format!("forget a copy of {key}"))),
         }
     }
 
@@ -242,7 +236,7 @@ impl Registry for HttpRegistry {
         let path = ["framedb", "objects", PROBE];
         let answer = self.routing.ask(Method::GET, &path, None).await?;
         match answer.status.is_server_error() {
-            true => Err(answer.refused(&format!("use the routing service at {}", self.routing))),
+            true => Err(refused(&answer, &format!("use the routing service at {}", self.routing))),
             false => Ok(()),
         }
     }

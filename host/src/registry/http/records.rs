@@ -1,7 +1,10 @@
 //! Instances as the existing config service knows them (contract 5.1).
 
 use super::super::{Document, Table};
-use crate::{Result, driver::http::Service};
+use crate::{
+    Result,
+    driver::http::{Service, refused},
+};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -17,7 +20,7 @@ pub(super) async fn find(config: &Service, id: &str) -> Result<Option<Document>>
             return Ok(Some(document(id.to_owned(), family, answer.data())));
         }
         if answer.status != StatusCode::NOT_FOUND {
-            return Err(answer.refused(&format!("look up the instance {id:?}")));
+            return Err(refused(&answer, &format!("look up the instance {id:?}")));
         }
     }
     Ok(None)
@@ -30,7 +33,7 @@ pub(super) async fn all(config: &Service) -> Result<Vec<Document>> {
         let path = ["global", "framedb", path, "query"];
         let answer = config.ask(Method::POST, &path, Some(&json!({}))).await?;
         if !answer.is_success() {
-            return Err(answer.refused(&format!("list the {}", Table::Instances.as_str())));
+            return Err(refused(&answer, &format!("list the {}", Table::Instances.as_str())));
         }
         for data in answer.data().as_array().into_iter().flatten() {
             if let Some(id) = data.get("framedb_id").and_then(Value::as_str) {

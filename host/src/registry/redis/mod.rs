@@ -1,30 +1,29 @@
 //! The registry in Redis, for sites that have nothing else: one for any number of nodes.
 //!
-//! Everything is under one hash tag, so that a cluster keeps it in one slot and a script changes
-//! it in one step: a hash of routes, an index of their names in byte order, an index of those
-//! that expire, and a hash of documents for each table. What a server loses when it restarts,
-//! the registry loses: persistence is the server's affair.
+//! The layout and the scripts are `core`'s, because workers on Spin share the registry with nodes.
+//! What a server loses when it restarts, the registry loses: persistence is the server's affair.
 
 mod documents;
-mod keys;
-mod rows;
+mod pending;
 mod scripts;
 mod start;
 
-use super::{Query, Registry};
+use super::{Intent, Query, Registry};
 use crate::{
     Error, ErrorKind, Result,
     driver::{
         older,
         redis::{Ack, Address, Call, Cmd, Connection, Fault, FromRedisValue, cmd, failed},
         repeat,
-        tables::decode_route,
     },
 };
 use async_trait::async_trait;
-use framedb_core::{Key, Route};
-use keys::Keys;
-use rows::{generation_of, read_row, row};
+use framedb_core::{
+    Key, Route,
+    redis::registry::{
+        self as layout, Keys, PrefixError, generation_text, route_of_row, route_row,
+    },
+};
 use scripts::Scripts;
 use std::time::SystemTime;
 
@@ -46,7 +45,7 @@ impl RedisRegistry {
     ///
     /// Says what is wrong with it.
     pub(super) fn check(url: &str) -> Result<()> {
-        let (url, _) = keys::split(url)?;
+        let (url, _) = split(url)?;
         Address::parse(&url).map(|_| ())
     }
 
@@ -56,7 +55,7 @@ impl RedisRegistry {
     ///
     /// When the URL is wrong, and when the server cannot be used.
     pub(super) async fn open(url: &str) -> Result<Self> {
-        let (url, keys) = keys::split(url)?;
+        let (url, keys) = split(url)?;
         let (address, info) = Address::parse(&url)?;
         let connection = Connection::new(address, info, 0);
         let registry = Self { connection, keys, scripts: Scripts::new() };
@@ -91,7 +90,7 @@ impl RedisRegistry {
 
         let mut answers: Vec<Result<()>> = Vec::with_capacity(routes.len());
         for (key, route) in routes {
-            match row(key, route) {
+            match route_row(route).map_err(|cause| unwritable(key, cause)) {
                 Ok(row) => {
                     call.arg(key.as_str()).arg(row);
                     answers.push(Ok(()));
@@ -119,7 +118,7 @@ impl RedisRegistry {
         let mut routes = Vec::with_capacity(pairs.len());
         for (name, row) in pairs {
             let Ok(key) = Key::from_bytes(&name) else { continue };
-            let route = decode_route(&key, read_row(&row))?;
+            let route = read_route(&key, &row)?;
             routes.push((key, route));
         }
         Ok(routes)
@@ -138,7 +137,7 @@ impl Registry for RedisRegistry {
             }
             let rows: Vec<Option<Vec<u8>>> = self.ask("look up routes", command).await?;
             for (key, row) in step.iter().zip(rows) {
-                routes.push(row.map(|row| decode_route(key, read_row(&row))).transpose()?);
+                routes.push(row.map(|row| read_route(key, &row)).transpose()?);
             }
         }
         Ok(routes)
@@ -155,7 +154,7 @@ impl Registry for RedisRegistry {
     async fn remove(&self, key: &Key, generation: Option<u64>) -> Result<bool> {
         let mut call = self.scripts.remove.call(self.keys.of_routes());
         call.arg(key.as_str());
-        call.arg(generation.map(generation_of).unwrap_or_default());
+        call.arg(generation.map(generation_text).unwrap_or_default());
         self.run(&format!("remove the route of {key}"), &call).await
     }
 
@@ -194,6 +193,18 @@ impl Registry for RedisRegistry {
         self.read_pairs(pairs)
     }
 
+    async fn abandoned(&self, skip: usize, limit: usize) -> Result<Vec<Intent>> {
+        self.given_up(skip, limit).await
+    }
+
+    async fn forget_abandoned(&self, intent: &Intent) -> Result<()> {
+        self.end(intent).await
+    }
+
+    async fn register_unchanged(&self, intent: &Intent) -> Result<bool> {
+        Self::register_unchanged(self, intent).await
+    }
+
     async fn count(&self) -> Result<u64> {
         let mut command = cmd("HLEN");
         command.arg(self.keys.routes());
@@ -210,6 +221,25 @@ impl Registry for RedisRegistry {
         let database = address.database();
         format!("in Redis at {address}, database {database}, below {}", self.keys.prefix())
     }
+}
+
+/// The URL of a server, and the registry's keys on it.
+fn split(url: &str) -> Result<(String, Keys)> {
+    layout::split(url).map_err(|wrong| {
+        Error::new(ErrorKind::Config, wrong.to_string()).with_hint(PrefixError::HINT)
+    })
+}
+
+/// The route of a row.
+fn read_route(key: &Key, row: &[u8]) -> Result<Route> {
+    route_of_row(row).map_err(|cause| {
+        Error::new(ErrorKind::Corrupt, format!("cannot read the route of {key}")).with_source(cause)
+    })
+}
+
+/// The error of a route that is no row.
+fn unwritable(key: &Key, cause: serde_json::Error) -> Error {
+    Error::new(ErrorKind::Invalid, format!("cannot write the route of {key}")).with_source(cause)
 }
 
 /// The error of a server that takes no writes.

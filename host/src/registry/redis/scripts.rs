@@ -1,6 +1,9 @@
 //! `Scripts`: changes of routes with their indexes, and of documents, in one step each.
 
 use crate::driver::redis::Script;
+use framedb_core::redis::registry::{
+    ABANDONED, COMMIT, DELETE_DOCUMENT, EXPIRED, INFO, LIST, REGISTER, REMOVE, WRITE_DOCUMENT,
+};
 
 /// The scripts, each hashed once.
 #[derive(Debug)]
@@ -9,6 +12,8 @@ pub(super) struct Scripts {
     pub(super) remove: Script,
     pub(super) list: Script,
     pub(super) expired: Script,
+    pub(super) abandoned: Script,
+    pub(super) commit: Script,
     pub(super) write: Script,
     pub(super) delete: Script,
     pub(super) info: Script,
@@ -17,13 +22,15 @@ pub(super) struct Scripts {
 impl Scripts {
     pub(super) fn new() -> Self {
         Self {
-            register: Script::new(include_str!("register.lua")),
-            remove: Script::new(include_str!("remove.lua")),
-            list: Script::new(include_str!("list.lua")),
-            expired: Script::new(include_str!("expired.lua")),
-            write: Script::new(include_str!("write.lua")),
-            delete: Script::new(include_str!("delete.lua")),
-            info: Script::new(include_str!("info.lua")),
+            register: Script::new(REGISTER),
+            remove: Script::new(REMOVE),
+            list: Script::new(LIST),
+            expired: Script::new(EXPIRED),
+            abandoned: Script::new(ABANDONED),
+            commit: Script::new(COMMIT),
+            write: Script::new(WRITE_DOCUMENT),
+            delete: Script::new(DELETE_DOCUMENT),
+            info: Script::new(INFO),
         }
     }
 }

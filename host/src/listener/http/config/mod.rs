@@ -11,7 +11,7 @@ mod global;
 mod local;
 mod registration;
 
-use super::{filter::Filter, json, problem::Problem};
+use super::{json, problem::Problem};
 use crate::{Error, ErrorKind, Family, InstanceRecord, node::Node, registry::Query};
 use axum::{
     body::Body,
@@ -19,6 +19,7 @@ use axum::{
     response::Response,
     routing::{MethodRouter, get, post},
 };
+use framedb_core::http::filter::Filter;
 use futures::future::join_all;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};

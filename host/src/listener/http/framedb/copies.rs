@@ -1,15 +1,13 @@
 //! The copies of an object: more places that hold its bytes.
 
 use super::{Collection, done, entry::route, fields::Fields, name};
-use crate::{listener::http::problem::Problem, node::Node};
-use axum::{
-    Json,
-    body::Body,
-    http::StatusCode,
-    response::{IntoResponse, Response},
+use crate::{
+    listener::http::{answer, problem::Problem},
+    node::Node,
 };
-use framedb_core::Place;
-use serde_json::{Value, json};
+use axum::{Json, body::Body, response::Response};
+use framedb_core::{Place, http::framedb::copy_exists};
+use serde_json::Value;
 
 /// Records a copy that a client made.
 pub(super) async fn add(node: &Node, raw: &str, body: Body) -> Result<Json<Value>, Problem> {
@@ -42,8 +40,7 @@ pub(super) async fn remove(node: &Node, raw: &str, body: Body) -> Result<Json<Va
     Ok(done("Copy removed"))
 }
 
-/// Whether an object has a copy in an instance. The answer has its text as `message` either
-/// way, and as `error` too where every other path has it.
+/// Whether an object has a copy in an instance.
 pub(super) async fn exists(node: &Node, raw: &str, framedb_id: &str) -> Result<Response, Problem> {
     let found = match name::key(raw) {
         Some(key) => route(node, Collection::Objects, &key).await?,
@@ -51,10 +48,5 @@ pub(super) async fn exists(node: &Node, raw: &str, framedb_id: &str) -> Result<R
     };
     let copied =
         found.is_some_and(|route| route.copies.iter().any(|copy| &*copy.framedb_id == framedb_id));
-    if copied {
-        return Ok(done("Copy exists").into_response());
-    }
-    let text = "Copy does not exist";
-    let answer = json!({ "success": false, "message": text, "error": text });
-    Ok((StatusCode::NOT_FOUND, Json(answer)).into_response())
+    Ok(answer(copy_exists(copied)))
 }

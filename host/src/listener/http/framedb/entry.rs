@@ -1,12 +1,6 @@
 //! One object or one queue: where it is, changes to that, and its end.
 
-use super::{
-    Collection, copies,
-    document::{Found, document},
-    done,
-    fields::Fields,
-    name,
-};
+use super::{Collection, copies, document, done, fields::Fields, name};
 use crate::{Error, ErrorKind, listener::http::problem::Problem, node::Node, registrar::Change};
 use axum::{
     Json,
@@ -15,7 +9,10 @@ use axum::{
     http::{Method, Uri},
     response::{IntoResponse, Response},
 };
-use framedb_core::{Key, Route};
+use framedb_core::{
+    Key, Route,
+    http::framedb::{absent, document::Found},
+};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -27,7 +24,6 @@ pub(super) async fn read(State(node): State<Arc<Node>>, uri: Uri) -> Result<Resp
     {
         return copies::exists(&node, key, &framedb_id).await;
     }
-    let absent = || Problem::not_found("No document found");
     let key = name::key(&raw).ok_or_else(absent)?;
     let route = route(&node, collection, &key).await?.ok_or_else(absent)?;
     let data = document(&node, key, &route).await?;

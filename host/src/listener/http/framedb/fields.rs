@@ -10,7 +10,7 @@ use crate::{
     registrar::{MAX_COPIES, Metadata},
 };
 use axum::body::Body;
-use framedb_core::{Kind, Place, check_metadata};
+use framedb_core::{Kind, Place, check_metadata, http::framedb::modern};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use std::{collections::BTreeMap, sync::Arc};
@@ -159,14 +159,5 @@ fn kind(text: &str) -> Result<Kind, Problem> {
                 "`framedb_type` {other:?} is neither in-memory nor storage"
             )))
         }
-    }
-}
-
-/// The name of a kind for one of documentation's names (contract section 4, field notes).
-pub(super) fn modern(kind: &str) -> &str {
-    match kind {
-        "memory" => "in-memory",
-        "persistent" => "storage",
-        other => other,
     }
 }

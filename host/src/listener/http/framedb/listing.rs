@@ -4,14 +4,10 @@
 //! the answer leaves as it is read, so that no more than a page is ever held. A registry that
 //! fails on the way ends the connection early, which no client takes for a whole list.
 
-use super::{
-    Collection,
-    document::{Document, document},
-    fields::modern,
-};
+use super::{Collection, document};
 use crate::{
     Error, ErrorKind, Result,
-    listener::http::{filter::Filter, json, problem::Problem},
+    listener::http::{json, problem::Problem},
     node::Node,
     registry::Query,
 };
@@ -20,7 +16,13 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use framedb_core::{Key, Kind};
+use framedb_core::{
+    Key, Kind,
+    http::{
+        filter::Filter,
+        framedb::{self, document::Document},
+    },
+};
 use futures::stream;
 use serde_json::{Map, Value};
 use std::{str::FromStr, sync::Arc};
@@ -47,9 +49,8 @@ pub(super) async fn list(
     body: Body,
 ) -> Result<Response, Problem> {
     let filter = json::read(&node, body).await?;
-    let mut filter: Map<String, Value> = filter.map(|(filter, _)| filter).unwrap_or_default();
-    rename_kinds(&mut filter);
-    let filter = Filter::parse(filter).map_err(Problem::refused)?;
+    let filter: Map<String, Value> = filter.map(|(filter, _)| filter).unwrap_or_default();
+    let filter = framedb::filter(filter).map_err(Problem::refused)?;
     let query = Query {
         limit: PAGE,
         kind: match collection {
@@ -133,25 +134,5 @@ impl Listing {
             }
         }
         Ok(documents)
-    }
-}
-
-/// Documentation's names of kinds, wherever a filter has one.
-fn rename_kinds(filter: &mut Map<String, Value>) {
-    for (name, value) in filter {
-        rename_in(value, name.ends_with("framedb_type"));
-    }
-}
-
-fn rename_in(value: &mut Value, is_kind: bool) {
-    match value {
-        Value::String(text) if is_kind => *value = Value::String(modern(text).to_owned()),
-        Value::Array(values) => values.iter_mut().for_each(|value| rename_in(value, is_kind)),
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                rename_in(value, is_kind || name.ends_with("framedb_type"));
-            }
-        }
-        _ => {}
     }
 }

@@ -1,14 +1,10 @@
 //! `/framedb/objects` and `/framedb/streams`: the routing service of existing clients.
 //!
 //! Follows section 4 of the wire contract: clients that write data themselves register where it
-//! is, ask where it is, and record copies. In reading order: [`name`] finds keys in URLs,
-//! [`fields`] reads bodies, [`document`] says how a route looks; then the handlers.
-
-mod name;
+//! is, ask where it is, and record copies. How keys are named in URLs and how a route looks is
+//! [`framedb_core::http::framedb`]; [`fields`] reads bodies; then the handlers.
 
 mod fields;
-
-mod document;
 
 mod collection;
 mod copies;
@@ -21,7 +17,14 @@ use axum::{
     http::Uri,
     routing::{MethodRouter, get},
 };
-use framedb_core::Kind;
+use framedb_core::{
+    Key, Route,
+    http::framedb::{
+        Collection,
+        document::{self, Document},
+        name,
+    },
+};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -46,47 +49,19 @@ pub(super) fn routes() -> Vec<(&'static str, MethodRouter<Arc<Node>>)> {
     ]
 }
 
-/// What a path is about. A key is in one of the two: asked for in the other one, it is absent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Collection {
-    Objects,
-    Streams,
-}
-
-impl Collection {
-    fn of(uri: &Uri) -> Self {
-        let second = uri.path().trim_start_matches('/').split('/').nth(1);
-        if second == Some("streams") { Self::Streams } else { Self::Objects }
+/// How a route looks to clients, with the cluster of each copy by which they choose one (defect
+/// D7); empty where it has none, or nobody knows the instance.
+///
+/// # Errors
+///
+/// When the registry cannot be asked about the instances of copies.
+async fn document(node: &Node, key: Key, route: &Route) -> crate::Result<Document> {
+    let mut clusters = Vec::with_capacity(route.copies.len());
+    for copy in route.copies.iter() {
+        let record = node.instances.record(&copy.framedb_id).await?;
+        clusters.push(record.map(|record| record.cluster_id.clone()).unwrap_or_default());
     }
-
-    /// Whether routes of a kind are in it.
-    fn has(self, kind: Kind) -> bool {
-        (self == Self::Streams) == (kind == Kind::Stream)
-    }
-
-    /// The same as a function, for changes that wait.
-    fn wanted(self) -> fn(Kind) -> bool {
-        match self {
-            Self::Objects => |kind| Self::Objects.has(kind),
-            Self::Streams => |kind| Self::Streams.has(kind),
-        }
-    }
-
-    /// What clients call an entry's id, and what the reference does.
-    fn id_names(self) -> &'static [&'static str] {
-        match self {
-            Self::Objects => &["object_id", "_id"],
-            Self::Streams => &["queue_name", "_id"],
-        }
-    }
-
-    /// What an entry is called in answers.
-    fn entry(self) -> &'static str {
-        match self {
-            Self::Objects => "Object",
-            Self::Streams => "Stream",
-        }
-    }
+    Ok(document::document(key, route, clusters))
 }
 
 /// An answer that says what was done.

@@ -59,8 +59,13 @@ pub(super) fn named(name: &str) -> Option<Error> {
     })
 }
 
-/// The one code with room for words says what is not granted, and the lines that would.
+/// The one code with room for words says what is not granted, and the lines that would; a list of
+/// hosts answers as Spin's does.
 pub(super) fn refused(access: &Access, refusal: &Refusal) -> Error {
+    if access.grants().names_addresses() {
+        access.refused(CAPABILITY, refusal);
+        return Error::HttpRequestDenied;
+    }
     Error::InternalError(Some(access.refused(CAPABILITY, refusal)))
 }
 

@@ -1,0 +1,136 @@
+//! Instances and the registry: URLs, and the hosts in them.
+
+use super::draft::Draft;
+use crate::Config;
+use framedb_core::{
+    Kind,
+    spin::{
+        DEFAULT_IN_MEMORY, DEFAULT_KIND, DEFAULT_STORAGE, DEFAULT_STORE, DEFAULT_STREAM, INSTANCES,
+        REGISTRY, instance_variable,
+    },
+};
+use url::Url;
+
+/// What Spin keeps objects and routes in that needs no server.
+const KEY_VALUE: &str = "kv:";
+
+/// Where something is, for Spin.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In Spin's key-value store.
+    KeyValue,
+    /// At a server: what has to be allowed, and the URL, where it holds no login.
+    Server { host: String, open: Option<String> },
+    /// Nowhere that Spin could reach, and why.
+    Nowhere(String),
+}
+
+/// Adds the instances, the registry, and the instances for each kind.
+pub(super) fn add(draft: &mut Draft, config: &Config) {
+    let defaults = &config.defaults;
+    let needed = [Kind::InMemory, Kind::Storage, Kind::Stream].map(|kind| defaults.instance(kind));
+    let mut ids = Vec::new();
+    for (id, instance) in &config.instances {
+        let what = format!("the instance `{id}`");
+        match of_url(&instance.url) {
+            Place::Nowhere(why) if needed.contains(&id.as_str()) => {
+                draft.refuse(format!("{what}: {why}"));
+                continue;
+            }
+            Place::Nowhere(why) => {
+                draft.warn(format!("{what} is left out: {why}"));
+                continue;
+            }
+            place => add_place(draft, &instance_variable(id), &what, place),
+        }
+        ids.push(id.as_str());
+    }
+    draft.variable(INSTANCES, &ids.join(","));
+    match of_url(&config.registry.url) {
+        Place::Nowhere(why) => draft.refuse(format!("the registry: {why}")),
+        place => add_place(draft, REGISTRY, "the registry", place),
+    }
+    draft.variable(DEFAULT_KIND, defaults.kind.as_str());
+    for (name, kind) in [
+        (DEFAULT_IN_MEMORY, Kind::InMemory),
+        (DEFAULT_STORAGE, Kind::Storage),
+        (DEFAULT_STREAM, Kind::Stream),
+    ] {
+        draft.variable(name, defaults.instance(kind));
+    }
+    let queue = config.instances.get(defaults.instance(Kind::Stream));
+    if queue.is_none_or(|instance| of_url(&instance.url) == Place::KeyValue) {
+        draft.warn("queues need a Redis: without one they are answered with 501");
+    }
+}
+
+fn add_place(draft: &mut Draft, variable: &str, what: &str, place: Place) {
+    match place {
+        Place::KeyValue => {
+            draft.variable(variable, KEY_VALUE);
+            draft.store(DEFAULT_STORE, false);
+            draft.warn(format!(
+                "{what} is kept in Spin's key-value store: what the node has of it stays there, \
+                 and the hosts of an application share it only where the runtime configuration \
+                 names a server for the store `{DEFAULT_STORE}`"
+            ));
+        }
+        Place::Server { host, open } => {
+            draft.host(host);
+            match open {
+                Some(url) => draft.variable(variable, &url),
+                None => draft.secret(variable, &format!("The URL of {what}, with its login")),
+            }
+        }
+        // Told before.
+        Place::Nowhere(_) => {}
+    }
+}
+
+/// What a URL of a configuration is to Spin.
+pub(super) fn of_url(url: &str) -> Place {
+    let nowhere = |why: &str| Place::Nowhere(why.to_owned());
+    let scheme = url.split(':').next().unwrap_or_default();
+    let (spin, port) = match scheme {
+        "memory" | "file" | "embedded" => return Place::KeyValue,
+        "redis" => ("redis", 6379),
+        "rediss" => ("rediss", 6379),
+        "mysql" | "mysql+pymysql" => ("mysql", 4000),
+        "http" => ("http", 80),
+        "https" => ("https", 443),
+        "etcd" | "etcds" => {
+            return nowhere("Spin reaches no etcd: keep routes in Redis, or at a routing service");
+        }
+        "" => return nowhere("it leads nowhere"),
+        _ => return nowhere("Spin connects to one Redis server, by `redis://` or `rediss://`"),
+    };
+    let Ok(parsed) = Url::parse(url) else { return nowhere("its URL cannot be read") };
+    let Some(host) = parsed.host_str().filter(|host| !host.is_empty()) else {
+        return nowhere("its URL names no host");
+    };
+    if parsed.query_pairs().any(|(name, _)| name == "ssl-ca") {
+        return nowhere("Spin takes no file of certificates with a URL");
+    }
+    let host = format!("{spin}://{host}:{}", parsed.port().unwrap_or(port));
+    let login = !parsed.username().is_empty() || parsed.password().is_some();
+    Place::Server { host, open: (!login).then(|| url.to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_with_a_login_are_secret_and_their_hosts_are_not() {
+        let place = of_url("redis://:s3cret@cache/2");
+        assert_eq!(place, Place::Server { host: "redis://cache:6379".into(), open: None });
+        let open = Some("mysql://db/x".to_owned());
+        assert_eq!(of_url("mysql://db/x"), Place::Server { host: "mysql://db:4000".into(), open });
+        for url in ["memory:", "file:", "file:/elsewhere", "embedded:"] {
+            assert_eq!(of_url(url), Place::KeyValue, "{url}");
+        }
+        for url in ["etcd://a", "redis-cluster://a", "unix:///s", "", "rediss://h?ssl-ca=/f"] {
+            assert!(matches!(of_url(url), Place::Nowhere(_)), "{url}");
+        }
+    }
+}
