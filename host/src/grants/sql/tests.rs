@@ -404,7 +404,7 @@ fn functions_that_do_more_than_compute_are_refused_unless_named() {
     }
     let text = "[mysql.db]\nurl = 'mysql://h'\nfunctions = ['last_insert_id', 'other.f']";
     let grants = Grants::new("p", &toml::from_str::<GrantsConfig>(text).unwrap());
-    let named = grants.mysql("db").unwrap().guard.as_ref().unwrap();
+    let named = &grants.mysql("db").unwrap().guard.clone().unwrap();
     assert_eq!(named.check("SELECT LAST_INSERT_ID()").unwrap(), "SELECT LAST_INSERT_ID()");
     assert!(may(named, "SELECT other.f(1)") && !may(named, "SELECT f(1)"));
     let refusal = named.check("SELECT SLEEP(1)").unwrap_err();
