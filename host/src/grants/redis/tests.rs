@@ -6,7 +6,7 @@ use crate::grants::{Grants, GrantsConfig, RefusalKind};
 fn guard(grant: &str) -> RedisGuard {
     let text = format!("[redis.hot]\ninstance = 'hot'\n{grant}");
     let config: GrantsConfig = toml::from_str(&text).unwrap();
-    Grants::new("p", &config).redis("hot").unwrap().guard.clone()
+    Grants::new("p", &config).redis("hot").unwrap().guard.clone().unwrap()
 }
 
 /// Reads and writes below `a:`.

@@ -6,7 +6,7 @@ use crate::grants::{Grants, GrantsConfig, RefusalKind};
 fn guard(tables: &str) -> SqlGuard {
     let text = format!("[mysql.db]\nurl = 'mysql://h'\ntables = {tables}");
     let config: GrantsConfig = toml::from_str(&text).unwrap();
-    Grants::new("p", &config).mysql("db").unwrap().guard.clone()
+    Grants::new("p", &config).mysql("db").unwrap().guard.clone().unwrap()
 }
 
 fn wide() -> SqlGuard {
@@ -404,7 +404,7 @@ fn functions_that_do_more_than_compute_are_refused_unless_named() {
     }
     let text = "[mysql.db]\nurl = 'mysql://h'\nfunctions = ['last_insert_id', 'other.f']";
     let grants = Grants::new("p", &toml::from_str::<GrantsConfig>(text).unwrap());
-    let named = &grants.mysql("db").unwrap().guard;
+    let named = &grants.mysql("db").unwrap().guard.clone().unwrap();
     assert_eq!(named.check("SELECT LAST_INSERT_ID()").unwrap(), "SELECT LAST_INSERT_ID()");
     assert!(may(named, "SELECT other.f(1)") && !may(named, "SELECT f(1)"));
     let refusal = named.check("SELECT SLEEP(1)").unwrap_err();
