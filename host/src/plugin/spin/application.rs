@@ -123,7 +123,7 @@ impl Application {
         match self.handler.handle((), request).await {
             Ok(response) => response.map(|body| body.map_err(Into::into).boxed_unsync()),
             Err(error) => {
-                let broken = Broken::classify(&error, 0, None);
+                let broken = Broken::classify(error, 0, None);
                 let component = &*self.name;
                 tracing::error!(component, error = %broken, "a request has no answer");
                 let empty = http_body_util::Empty::new().map_err(|never| match never {});

@@ -110,7 +110,7 @@ impl WorkerState for Life {
         store.data().abandon();
         if let Err(error) = result {
             let line = store.data().take_last_line();
-            let broken = Broken::classify(&error, BUDGET.output, line);
+            let broken = Broken::classify(error, BUDGET.output, line);
             let component = &*self.name;
             tracing::error!(component, error = %broken, "an instance failed");
         }
