@@ -37,6 +37,7 @@ mod object;
 pub mod object_service;
 mod outcome;
 mod parts;
+mod query;
 pub mod redis;
 mod route;
 #[cfg(feature = "http")]
@@ -67,6 +68,7 @@ pub use matching::{Facts, Pattern, Rule};
 pub use object::{Envelope, Kind, MetadataError, Object, UnknownKind, check_metadata, declared};
 pub use outcome::{Failure, FailureClass, Outcome, Receipt, Stage, StageTimes};
 pub use parts::Parts;
+pub use query::Query;
 pub use route::{Place, Placement, Route, Writer};
 pub use stored::{Stored, framed};
 pub use verdict::{Child, Decoded, Encoded, Ingested, Resolved, Retry};

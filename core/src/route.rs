@@ -130,6 +130,18 @@ impl Route {
         old.framedb_id != self.framedb_id || old.kind != self.kind
     }
 
+    /// Whether the registered route of a queue says all that this one would: a push then registers
+    /// nothing.
+    #[must_use]
+    pub fn says_no_more_than(&self, old: &Self) -> bool {
+        !self.moves_from(old)
+            && old.metadata == self.metadata
+            && old.content_type == self.content_type
+            && old.attributes == self.attributes
+            && old.unframed == self.unframed
+            && self.expires_at.is_none()
+    }
+
     /// Who wrote `stored`, the bytes found under this route.
     #[must_use]
     pub fn writer_of(&self, stored: &[u8]) -> Writer<'_> {

@@ -114,14 +114,14 @@ async fn failures_of_a_decoder_name_the_object_and_the_codec() {
     let node = misbehaving()
         .configure("misbehave", |plugin| {
             plugin.limits.cpu = std::time::Duration::from_millis(50);
-            plugin.limits.time = std::time::Duration::from_millis(250);
+            plugin.limits.time = std::time::Duration::from_secs(1);
         })
         .start()
         .await;
     for (behaviour, cause) in [
         ("trap", "panicked"),
         ("spin", "50ms of cpu"),
-        ("wait", "250ms of time"),
+        ("wait", "1s of time"),
         ("short", "it answered 0 verdicts for 1 objects"),
         ("reject", "told to reject"),
         ("retry", "told to retry"),

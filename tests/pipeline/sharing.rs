@@ -86,6 +86,19 @@ async fn fails_alone_in(build: Build, order: &str, class: FailureClass, says: &[
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn calls_that_wait_often_use_no_cpu_time() {
+    let brief = shared().configure("misbehave", |plugin| {
+        plugin.limits.cpu = Duration::from_millis(50);
+    });
+    let node = brief.start().await;
+    let dozing = (0..AT_ONCE).map(|n| arrival(&format!("a/{n}")).order("ingest", "doze"));
+    for receipt in within("the calls end", node.ingest_all(dozing)).await {
+        let _ = stored(receipt);
+    }
+    assert_eq!(node.counted("framedb_plugin_failures_total", ""), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_traps_is_blamed_and_those_beside_it_are_made_again() {
     fails_alone("trap", FailureClass::Trap, &["panicked", "told to trap"]).await;
 }

@@ -14,7 +14,6 @@ pub mod pipeline;
 pub mod reader;
 pub mod stage;
 
-pub mod address;
 pub mod keeper;
 pub mod limits;
 pub mod settings;

@@ -1,11 +1,10 @@
 //! `Settings`: what Spin's variables say of this worker.
 
-use crate::address::Address;
 use framedb_core::{
     AllowedHost, AllowedHosts, Failure, FailureClass, Kind, Stage,
     spin::{
-        ALLOWED_HOSTS, DEFAULT_IN_MEMORY, DEFAULT_KIND, DEFAULT_STORAGE, DEFAULT_STREAM, INSTANCES,
-        KEY_VALUE, REGISTRY, instance_variable,
+        ALLOWED_HOSTS, Address, DEFAULT_IN_MEMORY, DEFAULT_KIND, DEFAULT_STORAGE, DEFAULT_STREAM,
+        INSTANCES, KEY_VALUE, REGISTRY, instance_variable,
     },
 };
 use spin_sdk::variables;

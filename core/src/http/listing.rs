@@ -1,7 +1,7 @@
 //! `GET /objects`: a page of routes.
 
 use super::{Answer, Problem, json, query, receipt::attributes};
-use crate::{Key, Kind, Route};
+use crate::{Key, Query, Route};
 use http::{StatusCode, Uri};
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime};
@@ -12,27 +12,12 @@ const PAGE: usize = 100;
 /// Routes on the longest page.
 const LONGEST_PAGE: usize = 10_000;
 
-/// Which routes a page shows, in byte order of their keys.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Asked {
-    /// What keys begin with.
-    pub prefix: String,
-    /// The key after which the page begins.
-    pub after: Option<String>,
-    /// Routes on the page, at most.
-    pub limit: usize,
-    /// How what is shown is kept.
-    pub kind: Option<Kind>,
-    /// Where what is shown is.
-    pub framedb_id: Option<String>,
-}
-
 /// The page that a request asks for.
 ///
 /// # Errors
 ///
 /// When the query is wrong, or asks for a page without objects.
-pub fn asked(uri: &Uri) -> Result<Asked, Problem> {
+pub fn asked(uri: &Uri) -> Result<Query, Problem> {
     let query: query::List = query::parse(uri)?;
     let limit = match query.limit {
         Some(0) => return Err(Problem::invalid("limit=0 would be a page without objects")),
@@ -41,7 +26,7 @@ pub fn asked(uri: &Uri) -> Result<Asked, Problem> {
     };
     let kind = query::kind(&query.kind)?;
     let query::List { prefix, after, framedb_id, .. } = query;
-    Ok(Asked { prefix, after, limit, kind, framedb_id })
+    Ok(Query { prefix, after, limit, kind, framedb_id })
 }
 
 /// A page as the registry has it. `next`, where there is more, is the `after` of the next page.

@@ -305,14 +305,7 @@ impl Sink {
             self.delete_copy(&first.key, old).await?;
         }
         let moved_away = moved && in_the_way.is_none();
-        let same = previous.as_ref().is_some_and(|old| {
-            !moved
-                && old.metadata == route.metadata
-                && old.content_type == route.content_type
-                && old.attributes == route.attributes
-                && old.unframed == route.unframed
-                && route.expires_at.is_none()
-        });
+        let same = previous.as_ref().is_some_and(|old| route.says_no_more_than(old));
         if !same {
             let mut registered = self.registry.register(&[(first.key.clone(), route)]).await;
             registered.pop().unwrap_or(Ok(()))?;

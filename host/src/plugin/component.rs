@@ -6,7 +6,7 @@ use super::{
     budget::Budget,
     caps::{self, OFFERS, Offer},
     config::{Isolation, Limits, PluginConfig},
-    engine::Engine,
+    engine::{Engine, Epochs},
     environment::Environment,
     inspect::{Inspection, STAGES},
     instance::{Exports, IngestExports, Instance, ResolveExports, SerializeExports},
@@ -30,6 +30,7 @@ pub struct Plugin {
     secrets: Arc<Secrets>,
     access: Arc<Access>,
     linked: InstancePre<State>,
+    epochs: Epochs,
     interfaces: Interfaces,
     descriptions: Vec<(Stage, wit::Description)>,
     writes: Vec<Format>,
@@ -122,6 +123,7 @@ impl Plugin {
             settings: Arc::new(settings),
             access: Arc::new(access),
             linked,
+            epochs: engine.epochs(),
             interfaces,
             descriptions: Vec::new(),
             writes: Vec::new(),
@@ -207,6 +209,10 @@ impl Plugin {
 
     pub(crate) fn linked(&self) -> &InstancePre<State> {
         &self.linked
+    }
+
+    pub(super) fn epochs(&self) -> Epochs {
+        self.epochs.clone()
     }
 
     pub(crate) fn engine(&self) -> &wasmtime::Engine {

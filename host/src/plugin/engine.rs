@@ -4,7 +4,11 @@ use crate::{Error, ErrorKind, Result};
 use std::{
     fmt,
     path::Path,
-    sync::mpsc::{self, RecvTimeoutError},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{self, RecvTimeoutError},
+    },
     thread,
     time::Duration,
 };
@@ -31,7 +35,22 @@ const KEEP_RESIDENT: usize = 1 << 20;
 #[derive(Clone)]
 pub struct Engine {
     inner: wasmtime::Engine,
-    _ticker: std::sync::Arc<mpsc::Sender<()>>,
+    epochs: Epochs,
+    _ticker: Arc<mpsc::Sender<()>>,
+}
+
+/// The number of the present epoch: wasmtime counts them, too, and does not show its count.
+#[derive(Clone, Default)]
+pub(super) struct Epochs(Arc<AtomicU64>);
+
+impl Epochs {
+    pub(super) fn now(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn advance(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 impl Engine {
@@ -75,8 +94,13 @@ impl Engine {
             config.cache(Some(Cache::new(settings).map_err(failed)?));
         }
         let inner = wasmtime::Engine::new(&config).map_err(failed)?;
-        let ticker = start_ticker(&inner)?;
-        Ok(Self { inner, _ticker: std::sync::Arc::new(ticker) })
+        let epochs = Epochs::default();
+        let ticker = start_ticker(&inner, epochs.clone())?;
+        Ok(Self { inner, epochs, _ticker: Arc::new(ticker) })
+    }
+
+    pub(super) fn epochs(&self) -> Epochs {
+        self.epochs.clone()
     }
 
     pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
@@ -92,7 +116,7 @@ impl fmt::Debug for Engine {
 
 /// Advances the epoch every [`TICK`] until the sender is dropped. The thread holds the engine
 /// weakly, or the engine would never end.
-fn start_ticker(engine: &wasmtime::Engine) -> Result<mpsc::Sender<()>> {
+fn start_ticker(engine: &wasmtime::Engine, epochs: Epochs) -> Result<mpsc::Sender<()>> {
     let (alive, ended) = mpsc::channel::<()>();
     let engine = engine.weak();
     thread::Builder::new()
@@ -100,6 +124,7 @@ fn start_ticker(engine: &wasmtime::Engine) -> Result<mpsc::Sender<()>> {
         .spawn(move || {
             while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(TICK) {
                 let Some(engine) = engine.upgrade() else { return };
+                epochs.advance();
                 engine.increment_epoch();
             }
         })

@@ -8,6 +8,7 @@ use super::{
     live::Live,
     state::State,
     tape::Tape,
+    turn::Turn,
 };
 use framedb_core::Key;
 use std::{
@@ -78,11 +79,12 @@ impl Instance {
         store.limiter(State::limiter);
         store.epoch_deadline_callback(|mut cx| cx.data_mut().tick());
         Self::arm(&mut store, budget);
-        let started = tokio::time::timeout(budget.time, async {
+        let turn = store.data().turn();
+        let started = turn.each(async {
             let instance = plugin.linked().instantiate_async(&mut store).await?;
             plugin.exports(&mut store, &instance)
-        })
-        .await;
+        });
+        let started = tokio::time::timeout(budget.time, started).await;
         match started {
             Ok(Ok(exports)) => Ok(Self { store, exports, calls: 0, born }),
             Ok(Err(error)) => Err(broken(&mut store, error, budget)),
@@ -93,11 +95,17 @@ impl Instance {
     /// Hands out its parts, to make many calls in it at once; epochs are counted for the call
     /// that computes, and `cpu` bounds what is left of calls that have ended.
     pub(super) fn share(&mut self, live: Live, cpu: Duration) -> (&mut Store<State>, &Exports) {
+        let turn = self.turn();
         self.store.epoch_deadline_callback(move |mut cx| {
             let call = cx.async_call_stack()?.last();
-            live.tick(call, cpu)
+            turn.tick(|| live.tick(call, cpu))
         });
         (&mut self.store, &self.exports)
+    }
+
+    /// When the guest computes.
+    pub(super) fn turn(&self) -> Turn {
+        self.store.data().turn()
     }
 
     /// Says which keys are written after the next call.
@@ -133,6 +141,7 @@ impl Instance {
         };
         self.calls = self.calls.saturating_add(1);
         Self::arm(&mut self.store, budget);
+        let turn = self.turn();
         let call = self.store.run_concurrent(async |accessor| {
             let result = function.call_concurrent(accessor, params).await?;
             // Work that the guest left behind would stand still until the next call and then
@@ -140,7 +149,7 @@ impl Instance {
             let idle = poll_fn(|cx| Poll::Ready(accessor.poll_no_interesting_tasks(cx))).await;
             wasmtime::Result::Ok((result, idle.is_ready()))
         });
-        match tokio::time::timeout(budget.time, call).await {
+        match tokio::time::timeout(budget.time, turn.each(call)).await {
             Ok(Ok(Ok((result, idle)))) => {
                 if let Some(exceeded) = self.store.data().logged_too_much() {
                     return Err(Broken::limit(exceeded));

@@ -31,6 +31,7 @@ mod shared;
 mod sharing;
 mod state;
 mod tape;
+mod turn;
 mod usage;
 
 mod breaker;

@@ -174,10 +174,12 @@ async fn serve(
             return;
         }
     };
+    let turn = instance.turn();
     let (store, exports) = instance.share(live.clone(), whole.cpu);
     let take =
         Take { exports, live: &live, limits: plugin.limits(), retired: AtomicBool::new(false) };
     let calls = store.run_concurrent(async |accessor| take.all(accessor, &mut jobs).await);
+    let calls = turn.each(calls);
     let failed = tokio::select! {
         ended = calls => match ended {
             Ok(()) => return metrics.retired("shared"),

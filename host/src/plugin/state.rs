@@ -11,9 +11,11 @@ use super::{
     clocks::{MonotonicClock, WallClock},
     component::Plugin,
     config::Limits,
+    engine::Epochs,
     failure::Exceeded,
     secrets::Secrets,
     tape::Tape,
+    turn::Turn,
     usage::{CpuLimit, HostCallLimit, MemoryLimit},
 };
 use framedb_core::Key;
@@ -39,6 +41,7 @@ pub(super) struct Guest {
     pub(super) limits: Limits,
     /// Bytes of the headers of one request or answer.
     pub(super) headers: usize,
+    pub(super) epochs: Epochs,
 }
 
 /// What a store holds beside the guest.
@@ -58,6 +61,7 @@ pub(crate) struct State {
     lines: Lines,
     memory: MemoryLimit,
     cpu: CpuLimit,
+    turn: Turn,
     host_calls: HostCallLimit,
     /// Bytes of values that handles of the guest may keep.
     pub(crate) kept: Arc<Semaphore>,
@@ -78,13 +82,14 @@ impl State {
             access: plugin.access().clone(),
             limits: plugin.limits().clone(),
             headers: HEADER_BYTES,
+            epochs: plugin.epochs(),
         };
         Self::of(&guest, tape)
     }
 
     /// The state of any guest.
     pub(super) fn of(guest: &Guest, tape: Option<Arc<Tape>>) -> Self {
-        let Guest { name, secrets, settings, access, limits, headers } = guest;
+        let Guest { name, secrets, settings, access, limits, headers, epochs } = guest;
         let lines = Lines::new(name.clone(), secrets.clone());
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
@@ -103,6 +108,7 @@ impl State {
             lines,
             memory: MemoryLimit::new(limits.memory.as_u64(), limits.table_elements),
             cpu: CpuLimit::default(),
+            turn: Turn::new(epochs.clone()),
             host_calls: HostCallLimit::default(),
             kept: Arc::new(Semaphore::new(crate::bucket::bounds::BATCH_BYTES)),
             rows: Arc::new(Semaphore::new(crate::driver::mysql::MAX_BYTES)),
@@ -153,8 +159,18 @@ impl State {
         self.hooks.abandon();
     }
 
+    /// Counts an epoch that ended while the guest computed.
+    ///
+    /// # Errors
+    ///
+    /// When that was the last one of the present call.
     pub(super) fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
-        self.cpu.tick()
+        self.turn.tick(|| self.cpu.tick())
+    }
+
+    /// When the guest computes.
+    pub(super) fn turn(&self) -> Turn {
+        self.turn.clone()
     }
 
     pub(super) fn limiter(&mut self) -> &mut dyn ResourceLimiter {

@@ -32,34 +32,9 @@ pub use sweep::sweep;
 
 use crate::{Result, driver::Domain};
 use async_trait::async_trait;
-use framedb_core::{Key, Kind, Route};
+pub use framedb_core::Query;
+use framedb_core::{Key, Route};
 use std::time::SystemTime;
-
-/// Which routes a listing shows.
-#[derive(Debug, Clone, Default)]
-pub struct Query {
-    /// What keys start with.
-    pub prefix: String,
-    /// The key after which to begin; `None` begins at the first.
-    pub after: Option<String>,
-    /// How many at most.
-    pub limit: usize,
-    /// One kind only.
-    pub kind: Option<Kind>,
-    /// One instance only.
-    pub framedb_id: Option<String>,
-}
-
-impl Query {
-    /// Whether a route is to be shown, but for the limit.
-    #[must_use]
-    pub fn wants(&self, key: &Key, route: &Route) -> bool {
-        key.as_str().starts_with(&self.prefix)
-            && self.after.as_deref().is_none_or(|after| key.as_str() > after)
-            && self.kind.is_none_or(|kind| route.kind == kind)
-            && self.framedb_id.as_deref().is_none_or(|id| &*route.framedb_id == id)
-    }
-}
 
 /// Routes by key.
 ///

@@ -48,19 +48,17 @@ impl Variables {
     /// When there is no such variable, or a template does not end.
     pub fn fill(&self, template: &str) -> Result<String> {
         let refuse = |what: String| Error::new(ErrorKind::Config, what);
-        let mut text = String::new();
-        let mut rest = template;
-        while let Some((before, after)) = rest.split_once("{{") {
-            let (name, behind) = after
-                .split_once("}}")
-                .ok_or_else(|| refuse(format!("the template `{template}` does not end")))?;
-            let name = name.trim();
+        let (mut text, mut names) = (String::new(), names(template));
+        for (before, name) in names.by_ref() {
             let value = self.0.get(name).ok_or_else(|| {
                 refuse(format!("`{template}` names the variable `{name}`, which is not there"))
             })?;
             text.push_str(before);
             text.push_str(value);
-            rest = behind;
+        }
+        let rest = names.rest;
+        if rest.contains("{{") {
+            return Err(refuse(format!("the template `{template}` does not end")));
         }
         text.push_str(rest);
         Ok(text)
@@ -76,20 +74,34 @@ impl Variables {
         manifest: &Manifest,
         component: &ComponentConfig,
     ) -> Result<(BTreeMap<String, String>, Vec<String>)> {
-        let secret = |template: &str| {
-            let is_in = |name: &str| {
-                template
-                    .split("{{")
-                    .skip(1)
-                    .any(|part| part.split_once("}}").is_some_and(|(own, _)| own.trim() == name))
-            };
-            manifest.variables.iter().any(|(name, config)| config.secret && is_in(name))
-        };
+        let is_secret = |name: &str| manifest.variables.get(name).is_some_and(|v| v.secret);
+        let secret = |template: &str| names(template).any(|(_, name)| is_secret(name));
         let templates = component.variables.iter();
         let secrets = templates.clone().filter(|(_, template)| secret(template));
         let secrets = secrets.map(|(name, _)| name.clone()).collect();
         let filled = templates.map(|(name, template)| Ok((name.clone(), self.fill(template)?)));
         Ok((filled.collect::<Result<_>>()?, secrets))
+    }
+}
+
+/// The variables that a template names, each with the text before it.
+fn names(template: &str) -> Names<'_> {
+    Names { rest: template }
+}
+
+struct Names<'a> {
+    /// The text behind what was named so far.
+    rest: &'a str,
+}
+
+impl<'a> Iterator for Names<'a> {
+    type Item = (&'a str, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (before, after) = self.rest.split_once("{{")?;
+        let (name, behind) = after.split_once("}}")?;
+        self.rest = behind;
+        Some((before, name.trim()))
     }
 }
 

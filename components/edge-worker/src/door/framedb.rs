@@ -1,10 +1,10 @@
 //! The routing lookups of existing clients: `GET /framedb/objects…` and `/framedb/streams…`.
 
 use super::{Asked, body};
-use crate::{keeper::Query, worker::Worker};
+use crate::worker::Worker;
 use ::http::{StatusCode, Uri};
 use framedb_core::{
-    Key, Kind, MaxObject, Route,
+    Key, Kind, MaxObject, Query, Route,
     http::{
         Answer, Problem,
         filter::Filter,

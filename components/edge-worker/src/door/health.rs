@@ -1,9 +1,9 @@
 //! `/healthz`, `/readyz`, `/health/ping`, `/version`: what operators and their tools ask.
 
-use crate::{keeper::Query, stage::Plugin, worker::Worker};
+use crate::{stage::Plugin, worker::Worker};
 use ::http::StatusCode;
 use framedb_core::{
-    Failure, Stage,
+    Failure, Query, Stage,
     http::{Answer, json},
 };
 use serde_json::{Map, Value, json};

@@ -1,14 +1,12 @@
 //! `/objects`: list, put, get, head, delete.
 
 use super::{Asked, body};
-use crate::{keeper::Query, pipeline, worker::Worker};
+use crate::{pipeline, worker::Worker};
 use ::http::{HeaderMap, Method, Uri};
 use framedb_core::{
     Arrival, Kind,
     http::{
-        Answer, Problem,
-        listing::{self, Asked as Page},
-        objects,
+        Answer, Problem, listing, objects,
         path::{self, rest},
         query, receipt,
     },
@@ -17,10 +15,9 @@ use std::time::SystemTime;
 
 /// A page of routes.
 pub(super) async fn list(worker: &Worker, uri: &Uri) -> Result<Answer, Problem> {
-    let Page { prefix, after, limit, kind, framedb_id } = listing::asked(uri)?;
-    let query = Query { prefix, after, limit, kind, framedb_id };
+    let query = listing::asked(uri)?;
     let page = worker.keeper.list(&query).await.map_err(Problem::of_reading)?;
-    Ok(listing::page(&page, limit, SystemTime::now()))
+    Ok(listing::page(&page, query.limit, SystemTime::now()))
 }
 
 /// What is done with one object.

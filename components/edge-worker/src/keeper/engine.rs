@@ -1,9 +1,9 @@
 //! `Engine`: what keeps an instance's bytes.
 
 use super::{fault::Fault, key_value::KeyValue, link::Link, mysql::Mysql, redis::Redis};
-use crate::{address::Address, settings};
+use crate::settings;
 use bytes::Bytes;
-use framedb_core::{Failure, FailureClass, Key, Route, Stage};
+use framedb_core::{Failure, FailureClass, Key, Route, Stage, spin::Address};
 use std::{sync::Arc, time::Duration};
 
 /// Bytes that a value may have: what Spin answers a component is bounded by 128 MiB, with what

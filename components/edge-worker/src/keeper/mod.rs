@@ -72,21 +72,6 @@ pub struct Found {
     pub data: Bytes,
 }
 
-/// Which routes a listing shows.
-#[derive(Debug, Clone, Default)]
-pub struct Query {
-    /// What keys start with.
-    pub prefix: String,
-    /// The key after which to begin; `None` begins at the first.
-    pub after: Option<String>,
-    /// How many at most.
-    pub limit: usize,
-    /// One kind only.
-    pub kind: Option<Kind>,
-    /// One instance only.
-    pub framedb_id: Option<String>,
-}
-
 /// An element of a queue that was leased.
 #[derive(Debug, Clone)]
 pub struct Leased {
@@ -105,16 +90,6 @@ pub struct Length {
     pub ready: u64,
     /// Elements that are leased.
     pub leased: u64,
-}
-
-impl Query {
-    /// Whether a route is to be shown, but for the limit.
-    fn wants(&self, key: &Key, route: &Route) -> bool {
-        key.as_str().starts_with(&self.prefix)
-            && self.after.as_deref().is_none_or(|after| key.as_str() > after)
-            && self.kind.is_none_or(|kind| route.kind == kind)
-            && self.framedb_id.as_deref().is_none_or(|id| &*route.framedb_id == id)
-    }
 }
 
 impl Keeper {

@@ -33,14 +33,7 @@ impl Keeper {
         if in_the_way.is_some() {
             instance.delete(key).await?;
         }
-        let same = previous.as_ref().is_some_and(|old| {
-            !moved
-                && old.metadata == route.metadata
-                && old.content_type == route.content_type
-                && old.attributes == route.attributes
-                && old.unframed == route.unframed
-                && route.expires_at.is_none()
-        });
+        let same = previous.as_ref().is_some_and(|old| route.says_no_more_than(old));
         if !same && let Committed::Overtaken(_) = self.routes.register(key, &route).await? {
             let what = format!("cannot register the queue {key}: others write the same name");
             return Err(Failure::new(FailureClass::Unavailable, Stage::Registration, what));

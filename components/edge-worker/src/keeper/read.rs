@@ -1,12 +1,12 @@
 //! Reading, listing and deleting.
 
 use super::{
-    Found, Keeper, Query,
+    Found, Keeper,
     engine::Engine,
     routes::{Known, Routes},
 };
 use bytes::Bytes;
-use framedb_core::{Failure, Key, Kind, Route, Writer};
+use framedb_core::{Failure, Key, Kind, Query, Route, Writer};
 use std::time::SystemTime;
 
 impl Keeper {

@@ -1,16 +1,18 @@
 //! `Routes`: the registry, wherever it is.
 
 use super::{
-    Query,
     fault::Fault,
     key_value::KeyValue,
     link::Link,
     redis_routes::{Committed, RedisRoutes},
     routing::Routing,
 };
-use crate::{address::Address, settings::Server};
+use crate::settings::Server;
 use bytes::Bytes;
-use framedb_core::{Failure, FailureClass, Intent, Key, Kind, Route, Stage, redis::registry::Keys};
+use framedb_core::{
+    Failure, FailureClass, Intent, Key, Kind, Query, Route, Stage, redis::registry::Keys,
+    spin::Address,
+};
 
 /// The name that messages have for it.
 const PLACE: &str = "the registry";

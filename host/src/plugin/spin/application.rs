@@ -99,6 +99,7 @@ impl Application {
             access: Arc::new(access),
             limits: Limits { memory: MEMORY, table_elements: 10_000_000, ..Limits::default() },
             headers: HEADER_BYTES,
+            epochs: engine.epochs(),
         };
         let instances = Instances::new(guest, linked).map_err(failed)?;
         Ok(Self {

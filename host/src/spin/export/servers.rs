@@ -5,11 +5,10 @@ use crate::Config;
 use framedb_core::{
     Kind,
     spin::{
-        DEFAULT_IN_MEMORY, DEFAULT_KIND, DEFAULT_STORAGE, DEFAULT_STORE, DEFAULT_STREAM, INSTANCES,
-        REGISTRY, instance_variable,
+        Address, DEFAULT_IN_MEMORY, DEFAULT_KIND, DEFAULT_STORAGE, DEFAULT_STORE, DEFAULT_STREAM,
+        INSTANCES, REGISTRY, instance_variable,
     },
 };
-use url::Url;
 
 /// What Spin keeps objects and routes in that needs no server.
 const KEY_VALUE: &str = "kv:";
@@ -87,33 +86,16 @@ fn add_place(draft: &mut Draft, variable: &str, what: &str, place: Place) {
     }
 }
 
-/// What a URL of a configuration is to Spin.
+/// What a URL of a configuration is to Spin: what needs no server on the node needs none there.
 pub(super) fn of_url(url: &str) -> Place {
-    let nowhere = |why: &str| Place::Nowhere(why.to_owned());
-    let scheme = url.split(':').next().unwrap_or_default();
-    let (spin, port) = match scheme {
-        "memory" | "file" | "embedded" => return Place::KeyValue,
-        "redis" => ("redis", 6379),
-        "rediss" => ("rediss", 6379),
-        "mysql" | "mysql+pymysql" => ("mysql", 4000),
-        "http" => ("http", 80),
-        "https" => ("https", 443),
-        "etcd" | "etcds" => {
-            return nowhere("Spin reaches no etcd: keep routes in Redis, or at a routing service");
-        }
-        "" => return nowhere("it leads nowhere"),
-        _ => return nowhere("Spin connects to one Redis server, by `redis://` or `rediss://`"),
-    };
-    let Ok(parsed) = Url::parse(url) else { return nowhere("its URL cannot be read") };
-    let Some(host) = parsed.host_str().filter(|host| !host.is_empty()) else {
-        return nowhere("its URL names no host");
-    };
-    if parsed.query_pairs().any(|(name, _)| name == "ssl-ca") {
-        return nowhere("Spin takes no file of certificates with a URL");
+    if let Some(("memory" | "file" | "embedded", _)) = url.split_once(':') {
+        return Place::KeyValue;
     }
-    let host = format!("{spin}://{host}:{}", parsed.port().unwrap_or(port));
-    let login = !parsed.username().is_empty() || parsed.password().is_some();
-    Place::Server { host, open: (!login).then(|| url.to_owned()) }
+    match Address::parse(url).map(|address| address.server()) {
+        Ok(Some((host, login))) => Place::Server { host, open: (!login).then(|| url.to_owned()) },
+        Ok(None) => Place::KeyValue,
+        Err(why) => Place::Nowhere(why),
+    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! `Address`: a URL of an instance or of the registry, as Spin is asked for it.
 
-use framedb_core::{
-    redis::registry::{self, Keys},
-    spin::{DEFAULT_STORE, KEY_VALUE},
-};
+use super::{DEFAULT_STORE, KEY_VALUE};
+use crate::redis::registry::{self, Keys};
 use url::Url;
+
+/// The port of a Redis whose URL names none.
+const REDIS_PORT: u16 = 6379;
 
 /// TiDB's port, which existing clients take as the default.
 const MYSQL_PORT: u16 = 4000;
@@ -19,7 +20,7 @@ pub enum Address {
     /// In one of Spin's key-value stores, by its label.
     KeyValue(String),
     /// In a Redis server.
-    Redis(Redis),
+    Redis(RedisAddress),
     /// In a database of TiDB, MariaDB or MySQL, by its URL.
     Mysql(String),
     /// At services that speak HTTP, by the URL of the routing service.
@@ -28,7 +29,7 @@ pub enum Address {
 
 /// A Redis server, and where a registry is in it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Redis {
+pub struct RedisAddress {
     /// Its URL.
     pub url: String,
     /// What a registry's keys begin with.
@@ -56,6 +57,9 @@ impl Address {
             }
             "mysql" | "mysql+pymysql" => mysql(url),
             "http" | "https" => http(url),
+            "etcd" | "etcds" => Err("Spin reaches no etcd: keep routes in Redis, or at a routing \
+                                     service"
+                .to_owned()),
             "memory" | "file" => {
                 Err("Spin has neither memory nor a disk to keep objects in: write `kv:`".to_owned())
             }
@@ -65,6 +69,18 @@ impl Address {
                     .to_owned())
             }
         }
+    }
+
+    /// The server as `allowed_outbound_hosts` names it, and whether the URL holds a login other than
+    /// the usual user without a password; nothing where no server is needed.
+    #[must_use]
+    pub fn server(&self) -> Option<(String, bool)> {
+        let (_, url) = self.asked()?;
+        let url = Url::parse(url).ok()?;
+        let port = url.port_or_known_default().unwrap_or(REDIS_PORT);
+        let host = format!("{}://{}:{port}", url.scheme(), url.host_str()?);
+        let login = !["", MYSQL_USER].contains(&url.username()) || url.password().is_some();
+        Some((host, login))
     }
 
     /// What Spin is asked to connect to, with the scheme that it has for that.
@@ -94,7 +110,7 @@ fn redis(url: &str) -> Result<Address, String> {
         return Err("Spin takes no parameters in the URL of a Redis".to_owned());
     }
     let prefix = Keys::prefix(&keys).to_owned();
-    Ok(Address::Redis(Redis { url, prefix }))
+    Ok(Address::Redis(RedisAddress { url, prefix }))
 }
 
 fn mysql(url: &str) -> Result<Address, String> {

@@ -1,4 +1,11 @@
-//! The worker on Spin as manifests describe it: what its variables are called.
+//! The worker on Spin as manifests describe it: what its variables are called, and which URLs
+//! they may hold.
+
+#[cfg(feature = "hosts")]
+mod address;
+
+#[cfg(feature = "hosts")]
+pub use address::{Address, RedisAddress};
 
 /// The ids of the instances, with commas between.
 pub const INSTANCES: &str = "instances";
