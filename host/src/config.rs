@@ -12,7 +12,7 @@ use crate::{
     instances::InstanceConfig,
     listener::ServicesConfig,
     pipeline::{Defaults, PipelineConfig},
-    plugin::PluginConfig,
+    plugin::{Engine, Isolation, PluginConfig},
     registry::RegistryConfig,
     sources::{Channel, Cluster, ClusterConfig, SourcesConfig},
     store::kinds_of,
@@ -317,6 +317,7 @@ impl Config {
         self.check_sources(&mut problems);
         self.check_instances(&mut problems);
         self.check_pipelines(at_hand, &mut problems);
+        self.check_room(&mut problems);
         self.check_grants(&mut problems);
         problems
     }
@@ -417,11 +418,7 @@ impl Config {
             }
         }
         for (name, pipeline) in &self.pipelines {
-            let stages = pipeline.ingest.iter().map(|plugin| ("ingest", plugin));
-            let stages = stages
-                .chain(pipeline.resolve.iter().map(|plugin| ("resolve", plugin)))
-                .chain(pipeline.serialize.iter().map(|plugin| ("serialize", plugin)));
-            for (stage, plugin) in stages {
+            for (stage, plugin) in pipeline.plugins() {
                 if !self.plugins.contains_key(plugin) && builtin::component(plugin).is_none() {
                     let known = self.plugins.keys().map(String::as_str);
                     let known = known.chain(builtin::names().map(|name| -> &str { name }));
@@ -456,13 +453,34 @@ impl Config {
     pub(crate) fn used_plugins(&self) -> BTreeMap<String, PluginConfig> {
         let mut used = BTreeMap::new();
         for pipeline in self.pipelines.values() {
-            let names = pipeline.ingest.iter().chain(&pipeline.resolve).chain(&pipeline.serialize);
-            for name in names {
+            for (_, name) in pipeline.plugins() {
                 let config = self.plugins.get(name).cloned().unwrap_or_default();
                 used.insert(name.clone(), config);
             }
         }
         used
+    }
+
+    /// All instances of all plugins have to fit into the engine, with some room for those that
+    /// replay dead letters.
+    fn check_room(&self, problems: &mut Vec<String>) {
+        let most = (Engine::MAX_INSTANCES / 10 * 9) as usize;
+        let reads = self.pipelines.values().filter_map(|pipeline| pipeline.serialize.as_ref());
+        let pools = self.pipelines.values().flat_map(PipelineConfig::plugins);
+        let pools = pools.map(|(_, name)| name).chain(reads);
+        let all: usize = pools
+            .map(|name| self.plugins.get(name).cloned().unwrap_or_default())
+            .map(|plugin| match plugin.isolation {
+                Isolation::Shared => 1,
+                Isolation::Pipeline | Isolation::Object => plugin.limits.instances(),
+            })
+            .sum();
+        if all > most {
+            problems.push(format!(
+                "the plugins of all pipelines may have {all} instances together, and a node has \
+                 room for {most}: set plugins.*.limits.instances"
+            ));
+        }
     }
 
     /// Where compiled plugins are cached.
@@ -565,6 +583,17 @@ mod tests {
             all.contains("`pipelines.default.batch.objetcs`; did you mean `objects`?"),
             "{all}"
         );
+    }
+
+    #[test]
+    fn the_instances_of_all_plugins_fit_into_a_node() {
+        let config = |instances: usize| {
+            let text = format!("[plugins.serialize-raw.limits]\ninstances = {instances}\n");
+            Config::parse(&text).unwrap().check()
+        };
+        config(300).unwrap();
+        let error = config(600).unwrap_err().to_string();
+        assert!(error.contains("room for 900: set plugins.*.limits.instances"), "{error}");
     }
 
     #[test]

@@ -404,11 +404,7 @@ async fn load(
         }
     }
     for (pipeline, chain) in &config.pipelines {
-        let stages = chain.ingest.iter().map(|plugin| (Stage::Ingest, plugin));
-        let stages = stages
-            .chain(chain.resolve.iter().map(|plugin| (Stage::Resolve, plugin)))
-            .chain(chain.serialize.iter().map(|plugin| (Stage::Serialize, plugin)));
-        for (stage, name) in stages {
+        for (stage, name) in chain.plugins() {
             if let Some(plugin) = plugins.get(name)
                 && !plugin.exports_stage(stage)
             {

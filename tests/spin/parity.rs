@@ -27,6 +27,19 @@ const CBOR: Plugin = ("cbor", "serialize-cbor");
 const PASS: Plugin = ("pass-through", "pass-through");
 const MISBEHAVE: Plugin = ("misbehave", "fixture-misbehave");
 const REVERSE: Plugin = ("reverse", "fixture-reverse-v1");
+const DEDUP: Plugin = ("dedup", "ingest-dedup");
+const AUDIT: Plugin = ("audit", "ingest-audit-sql");
+const TABLE: Plugin = ("table", "resolve-redis-table");
+
+/// What a plugin needs beside its component.
+struct Needs {
+    plugin: Plugin,
+    /// What a node grants it, with the label `there` for a server.
+    grants: Value,
+    /// The setting that says where the server is, and its URL, which the worker is given.
+    server: Option<(&'static str, String)>,
+    settings: &'static [(&'static str, &'static str)],
+}
 
 /// Where one of the two keeps things.
 struct Kept {
@@ -122,12 +135,18 @@ impl Kept {
     }
 }
 
+/// The page of a plugin that comes with the node.
+fn component_page(name: &str) -> String {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../components");
+    std::fs::read_to_string(format!("{folder}/{name}/README.md")).unwrap()
+}
+
 fn file((_, component): Plugin) -> PathBuf {
     component_path(component)
 }
 
 /// A node with a plugin in each stage.
-async fn node(plugins: [Plugin; 3], kept: &Kept) -> TestNode {
+async fn node(plugins: [Plugin; 3], needs: Option<&Needs>, kept: &Kept) -> TestNode {
     let [ingest, resolve, serialize] = plugins;
     let disk = kept.disk().await;
     let mut build = TestNode::build()
@@ -140,6 +159,15 @@ async fn node(plugins: [Plugin; 3], kept: &Kept) -> TestNode {
     for plugin in plugins {
         build = build.plugin(plugin.0, std::fs::read(file(plugin)).unwrap(), |_| {});
     }
+    if let Some(needs) = needs {
+        build = build.configure(needs.plugin.0, |plugin| {
+            plugin.grants = serde_json::from_value(needs.grants.clone()).unwrap();
+            let server = needs.server.as_ref().map(|(name, _)| (*name, "there"));
+            for (name, value) in needs.settings.iter().copied().chain(server) {
+                plugin.settings.insert(name.into(), value.into());
+            }
+        });
+    }
     build = build.pipeline("default", |pipeline| {
         pipeline.ingest = vec![ingest.0.into()];
         pipeline.resolve = Some(resolve.0.into());
@@ -151,12 +179,21 @@ async fn node(plugins: [Plugin; 3], kept: &Kept) -> TestNode {
 }
 
 /// The worker with the same plugins.
-async fn worker(plugins: [Plugin; 3], kept: &Kept) -> TestSpin {
+async fn worker(plugins: [Plugin; 3], needs: Option<&Needs>, kept: &Kept) -> TestSpin {
     let [ingest, resolve, serialize] = plugins;
     let (redis, disk) = (kept.redis.url(), kept.disk().await);
     let host = format!("mysql://127.0.0.1:{}", mariadb::shared().await.port());
     let bytes = std::fs::read(file(serialize)).unwrap();
-    bare()
+    let mut build = bare();
+    if let Some(Needs { server, settings, .. }) = needs {
+        for (name, value) in *settings {
+            build = build.variable(name, value);
+        }
+        if let Some((name, url)) = server {
+            build = build.variable(name, url).host(&origin(url));
+        }
+    }
+    build
         .stage_file(Stage::Ingest, &file(ingest))
         .stage_file(Stage::Resolve, &file(resolve))
         .stage_file(Stage::Serialize, &file(serialize))
@@ -172,6 +209,14 @@ async fn worker(plugins: [Plugin; 3], kept: &Kept) -> TestSpin {
         .await
 }
 
+/// A URL without its login and its path.
+fn origin(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap();
+    let authority = rest.split('/').next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}")
+}
+
 /// What a receipt says beside the time that was spent.
 fn said(answer: &Answer) -> Value {
     let mut said = answer.json();
@@ -179,10 +224,16 @@ fn said(answer: &Answer) -> Value {
     said
 }
 
-/// Sends everything to both, and compares what they say, what they leave and what they read.
 async fn compare(plugins: [Plugin; 3], objects: Vec<Sent>) {
+    compare_with(plugins, [None, None], objects).await;
+}
+
+/// Sends everything to both, and compares what they say, what they leave and what they read. What
+/// plugins need, the node and the worker may have each for itself.
+async fn compare_with(plugins: [Plugin; 3], needs: [Option<Needs>; 2], objects: Vec<Sent>) {
     let (ours, theirs) = (Kept::somewhere().await, Kept::somewhere().await);
-    let (node, spin) = (node(plugins, &ours).await, worker(plugins, &theirs).await);
+    let node = node(plugins, needs[0].as_ref(), &ours).await;
+    let spin = worker(plugins, needs[1].as_ref(), &theirs).await;
     let (here, there) = (node.http(), spin.http());
     for object in &objects {
         let (one, other) = (object.to(&here).await, object.to(&there).await);
@@ -255,6 +306,88 @@ async fn a_serializer_that_changes_every_object() {
 }
 
 #[tokio::test]
+async fn a_plugin_that_remembers_what_it_has_seen() {
+    let needs = || {
+        let grants = json!({ "key-value": { "default": {} } });
+        Some(Needs { plugin: DEDUP, grants, server: None, settings: &[] })
+    };
+    let objects = vec![
+        sent("PUT /objects/first", "the same"),
+        sent("PUT /objects/second", "the same"),
+        sent("PUT /objects/third?type=in-memory", "another"),
+        // An object that comes again is no repetition of itself.
+        sent("PUT /objects/first", "the same"),
+        sent("POST /streams/queue", "the same"),
+    ];
+    compare_with([DEDUP, RULES, RAW], [needs(), needs()], objects).await;
+}
+
+#[tokio::test]
+async fn a_plugin_that_asks_a_redis() {
+    let table = RedisServer::start();
+    table.command(&["HSET", "framedb:routes", "a/*", "memory in-memory", "b", "disk storage"]);
+    table.command(&["HSET", "framedb:routes", "c", "memory stream", "d", "no such kind"]);
+    table.command(&["SET", "no-hash", "x"]);
+    let needs = |settings| {
+        let grant = json!({ "url": table.url(), "keys": ["*"], "commands": ["read"] });
+        let server = Some(("redis_table_address", table.url()));
+        let grants = json!({ "redis": { "there": grant } });
+        Some(Needs { plugin: TABLE, grants, server, settings })
+    };
+    let objects = || {
+        vec![
+            sent("PUT /objects/a%2Fb", "in memory"),
+            sent("PUT /objects/b", "on disk"),
+            sent("PUT /objects/c", "an element"),
+            sent("PUT /objects/d", "refused"),
+            sent("PUT /objects/e", "refused"),
+            sent("PUT /objects/named?framedb_id=memory", "in memory"),
+        ]
+    };
+    compare_with([INSPECT, TABLE, RAW], [needs(&[]), needs(&[])], objects()).await;
+    // What the server refuses, and what then counts.
+    let settings = &[
+        ("redis_table_hash", "no-hash"),
+        ("redis_table_on_error", "fallback"),
+        ("redis_table_fallback", "disk storage"),
+    ];
+    compare_with([INSPECT, TABLE, RAW], [needs(settings), needs(settings)], objects()).await;
+}
+
+#[tokio::test]
+async fn a_plugin_that_writes_into_a_database() {
+    let page = component_page("ingest-audit-sql");
+    let (_, rest) = page.split_once("```sql\n").unwrap();
+    let table = rest.split_once("```").unwrap().0;
+    let mut client = mariadb::shared().await.client().await;
+    let mut logs = Vec::new();
+    for _ in 0..2 {
+        let name = mariadb::fresh_name();
+        client.query_drop(format!("CREATE DATABASE {name}")).await.unwrap();
+        client.query_drop(format!("USE {name}")).await.unwrap();
+        client.query_drop(table).await.unwrap();
+        logs.push((mariadb::shared().await.url(&name), name));
+    }
+    let needs = |url: &String| {
+        let grant = json!({ "url": url, "tables": { "audit": ["insert", "update"] } });
+        let grants = json!({ "mysql": { "there": grant } });
+        let server = Some(("audit_sql_address", url.clone()));
+        Some(Needs { plugin: AUDIT, grants, server, settings: &[] })
+    };
+    let needs = [needs(&logs[0].0), needs(&logs[1].0)];
+    compare_with([AUDIT, RULES, LZ4], needs, ordinary()).await;
+    let mut rows = Vec::new();
+    for (_, name) in &logs {
+        let columns = "id, object_key, source, kind, framedb_id, content_type, size, attempt";
+        let sql = format!("SELECT CONCAT_WS('|', {columns}) FROM {name}.audit ORDER BY id");
+        let found: Vec<String> = client.query(sql).await.unwrap();
+        rows.push(found);
+    }
+    assert!(rows[0].len() >= 10, "{rows:?}");
+    assert_eq!(rows[0], rows[1]);
+}
+
+#[tokio::test]
 async fn every_verdict_of_every_stage() {
     let mut objects = Vec::new();
     for (stage, orders) in [
@@ -307,7 +440,7 @@ async fn every_verdict_of_every_stage() {
 async fn each_reads_what_the_other_stored() {
     let kept = Kept::somewhere().await;
     let plugins = [INSPECT, RULES, LZ4];
-    let (node, spin) = (node(plugins, &kept).await, worker(plugins, &kept).await);
+    let (node, spin) = (node(plugins, None, &kept).await, worker(plugins, None, &kept).await);
     let (here, there) = (node.http(), spin.http());
     let body = "compressible ".repeat(200);
     for (writer, reader, name) in [(&here, &there, "node"), (&there, &here, "worker")] {

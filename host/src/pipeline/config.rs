@@ -3,7 +3,7 @@
 use super::policy::PolicyConfig;
 use crate::cpus::cpus;
 use bytesize::ByteSize;
-use framedb_core::{Kind, Pattern, Rule};
+use framedb_core::{Kind, Pattern, Rule, Stage};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -80,6 +80,16 @@ pub struct PipelineConfig {
     pub batch: BatchConfig,
     /// What becomes of objects that failed.
     pub policy: PolicyConfig,
+}
+
+impl PipelineConfig {
+    /// Its plugins, in the order in which objects pass them, each with its stage.
+    pub(crate) fn plugins(&self) -> impl Iterator<Item = (Stage, &String)> {
+        let ingest = self.ingest.iter().map(|plugin| (Stage::Ingest, plugin));
+        ingest
+            .chain(self.resolve.iter().map(|plugin| (Stage::Resolve, plugin)))
+            .chain(self.serialize.iter().map(|plugin| (Stage::Serialize, plugin)))
+    }
 }
 
 impl Default for BatchConfig {

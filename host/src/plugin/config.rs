@@ -7,6 +7,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
+/// Instances that a plugin may have in a pipeline unless the operator says how many: on large
+/// machines a few pipelines would fill the engine.
+const MOST_BY_DEFAULT: usize = 64;
+
 /// How instances of a plugin are used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -93,7 +97,7 @@ pub struct Limits {
     /// Handles that an instance may hold at once: connections, buckets, streams, requests.
     pub handles: usize,
     /// Instances for each pipeline, or calls at once in one that is shared; `0` allows twice the
-    /// number of CPUs.
+    /// number of CPUs, and at most 64.
     pub instances: usize,
     /// Calls after which an instance is replaced.
     pub max_calls: u32,
@@ -163,7 +167,7 @@ impl Limits {
     #[must_use]
     pub fn instances(&self) -> usize {
         match self.instances {
-            0 => 2 * cpus(),
+            0 => (2 * cpus()).min(MOST_BY_DEFAULT),
             number => number,
         }
     }

@@ -22,9 +22,6 @@ use wasmtime::{
 /// limit.
 pub(super) const TICK: Duration = Duration::from_millis(5);
 
-/// Plugin instances a node can hold at once; each reserves address space, not memory.
-const MAX_INSTANCES: u32 = 1000;
-
 /// Bytes of a finished instance's memory that stay resident for the next one. Together with the
 /// page-map scan this makes a fresh instance cost about 10 µs; without the scan it would be
 /// slower than keeping nothing.
@@ -54,6 +51,9 @@ impl Epochs {
 }
 
 impl Engine {
+    /// Plugin instances that it can hold at once; each reserves address space, not memory.
+    pub const MAX_INSTANCES: u32 = 1000;
+
     /// An engine that keeps compiled plugins in `cache`, a folder that only this user may
     /// write, because its files run as native code.
     ///
@@ -67,11 +67,11 @@ impl Engine {
         };
         let mut pooling = PoolingAllocationConfig::new();
         pooling
-            .total_component_instances(MAX_INSTANCES)
-            .total_core_instances(MAX_INSTANCES * 4)
-            .total_memories(MAX_INSTANCES)
-            .total_tables(MAX_INSTANCES * 4)
-            .total_stacks(MAX_INSTANCES)
+            .total_component_instances(Self::MAX_INSTANCES)
+            .total_core_instances(Self::MAX_INSTANCES * 4)
+            .total_memories(Self::MAX_INSTANCES)
+            .total_tables(Self::MAX_INSTANCES * 4)
+            .total_stacks(Self::MAX_INSTANCES)
             // A component may be several that were composed: a chain of plugins, a worker with
             // a plugin for each stage.
             .max_core_instances_per_component(256)

@@ -75,8 +75,7 @@ pub(super) async fn plugins(State(node): State<Arc<Node>>) -> Json<Value> {
             json!({ "stage": stage.as_str(), "name": name, "version": version })
         });
         let pipelines = node.config.pipelines.iter().filter(|(_, pipeline)| {
-            let chain = pipeline.ingest.iter().chain(&pipeline.resolve).chain(&pipeline.serialize);
-            chain.into_iter().any(|name| name == plugin.name())
+            pipeline.plugins().any(|(_, name)| name == plugin.name())
         });
         json!({
             "name": plugin.name(),

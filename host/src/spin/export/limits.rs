@@ -39,8 +39,7 @@ pub(super) fn warn(draft: &mut Draft, config: &Config, name: &str, pipeline: &Pi
         draft.warn("the pipeline's match rule has no effect: an application takes all objects");
     }
     policies(draft, pipeline);
-    let named = pipeline.ingest.iter().chain(&pipeline.resolve).chain(&pipeline.serialize);
-    for plugin in named {
+    for (_, plugin) in pipeline.plugins() {
         let Some(settings) = config.plugins.get(plugin) else { continue };
         if differs(&settings.limits) {
             draft.warn(format!(
