@@ -3,9 +3,12 @@
 use crate::worker::{bare, call, misbehaving, send, worker};
 use framedb_core::Stage;
 use framedb_tests::{
-    TestNode, fixture_path, proto::framedb as pb, servers::redis::RedisServer, within,
+    TestNode, TestSpin, fixture_path, proto::framedb as pb, servers::redis::RedisServer, within,
 };
+use http::uri::PathAndQuery;
 use serde_json::{Value, json};
+use tonic::transport::Channel;
+use tonic_prost::ProstCodec;
 
 /// Metadata as the header carries it.
 fn orders(json: &str) -> [(&'static str, String); 1] {
@@ -172,9 +175,7 @@ async fn a_queue_without_a_redis_is_not_offered_and_names_the_variable() {
 #[tokio::test]
 async fn existing_clients_speak_grpc_on_the_same_port() {
     let spin = worker().start().await;
-    let channel = tonic::transport::Channel::from_shared(format!("http://{}", spin.address()));
-    let channel = channel.unwrap().connect().await.unwrap();
-    let mut client = pb::object_service_client::ObjectServiceClient::new(channel);
+    let mut client = pb::object_service_client::ObjectServiceClient::new(channel(&spin).await);
     let object = pb::Object {
         key: " k ".into(),
         framedb_id: "memory".into(),
@@ -200,6 +201,59 @@ async fn existing_clients_speak_grpc_on_the_same_port() {
     let request = pb::SetObjectRequest { object: Some(odd) };
     let refused = client.set_object(request).await.unwrap().into_inner();
     assert_eq!(refused.message, "Unsupported type: queue (key=k)");
+}
+
+/// A channel to a worker.
+async fn channel(spin: &TestSpin) -> Channel {
+    let channel = Channel::from_shared(format!("http://{}", spin.address())).unwrap();
+    channel.connect().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_failed_call_has_the_status_that_a_node_gives_it() {
+    let spin = worker().start().await;
+    let node = TestNode::build().open().await;
+    for channel in [channel(&spin).await, node.channel().await] {
+        let mut grpc = tonic::client::Grpc::new(channel);
+        grpc.ready().await.unwrap();
+        let codec: ProstCodec<pb::GetObjectRequest, pb::GetObjectResponse> = ProstCodec::default();
+        let path = PathAndQuery::from_static("/framedb.ObjectService/Nothing");
+        let request = tonic::Request::new(pb::GetObjectRequest::default());
+        let status = grpc.unary(request, path, codec).await.unwrap_err();
+        assert_eq!(status.code(), tonic::Code::Unimplemented, "{status:?}");
+    }
+}
+
+#[tokio::test]
+async fn existing_clients_read_what_failed_in_a_message() {
+    let request = |size| {
+        let kind = "in-memory".to_owned();
+        let object =
+            pb::Object { data: vec![1; size].into(), r#type: kind, ..pb::Object::default() };
+        pb::SetObjectRequest { object: Some(object) }
+    };
+    let spin = worker().variable("max_object", "1000000").start().await;
+    let mut client = pb::object_service_client::ObjectServiceClient::new(channel(&spin).await);
+    let large = within("a set", client.set_object(request(5_000_000))).await.unwrap().into_inner();
+    assert!(!large.success && large.message.contains("max_object"), "{}", large.message);
+    let next = within("a set", client.set_object(request(1000))).await.unwrap().into_inner();
+    assert!(next.success, "{}", next.message);
+    // A worker that cannot be used at all says so as well.
+    let spin = worker().variable("max_object", "many").start().await;
+    let mut client = pb::object_service_client::ObjectServiceClient::new(channel(&spin).await);
+    let refused = within("a set", client.set_object(request(1))).await.unwrap().into_inner();
+    assert!(!refused.success && refused.message.contains("`max_object`"), "{}", refused.message);
+    let get = pb::GetObjectRequest { key: "k".into() };
+    let refused = within("a get", client.get_object(get)).await.unwrap().into_inner();
+    assert!(!refused.found && refused.message.contains("`max_object`"), "{}", refused.message);
+}
+
+#[tokio::test]
+async fn paths_say_which_methods_they_take() {
+    let spin = worker().start().await;
+    assert_eq!(call(&spin, "HEAD /objects").await.status, 200);
+    let refused = call(&spin, "PATCH /objects/a").await;
+    assert_eq!((refused.status.as_u16(), refused.header("allow")), (405, "GET,HEAD,PUT,DELETE"));
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use framedb_tests::{
     Http, SpinBuild, TestNode, TestSpin, component_path, eventually,
     servers::{mariadb, redis::RedisServer},
 };
+use mysql_async::prelude::Queryable as _;
 use serde_json::{Value, json};
 
 const SECRET: &str = "s3cret-word";
@@ -100,6 +101,89 @@ async fn without_any_server_objects_are_kept_in_spins_own_store() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_store_took_it_gives_back_whatever_its_size() {
+    let spin = plain(&[], None).start().await;
+    let http = spin.http();
+    let large: String =
+        (0..20 << 17).map(|n: u32| format!("{:08x}", n.wrapping_mul(0x9e37_79b9))).collect();
+    put(&http, "large?framedb_id=memory", &large).await;
+    assert!(get(&http, "large").await == ok(&large), "the large object is not what was stored");
+    let listed = http.call("GET /objects").await.json();
+    assert_eq!(listed["objects"][0]["size"], json!(large.len()), "{listed}");
+    put(&http, "large?framedb_id=memory", "small").await;
+    assert_eq!(get(&http, "large").await, ok("small"));
+    assert_eq!(http.call("DELETE /objects/large").await.status.as_u16(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_node_has_put_into_chunks_is_read_and_replaced() {
+    let (redis, name) = (RedisServer::start(), mariadb::fresh_name());
+    create_database(&name).await;
+    let (registry, disk) = (redis.url(), mariadb::shared().await.url(&name));
+    let node = TestNode::build()
+        .instance("disk", &disk)
+        .config(|config| {
+            config.registry.url = registry.clone();
+            let instance = config.instances.get_mut("disk").unwrap();
+            (instance.chunks, instance.max_packet) =
+                (Some(true), Some(bytesize::ByteSize::kib(64)));
+        })
+        .open()
+        .await;
+    let spin = plain(&[("disk", &disk)], Some(&registry)).start().await;
+    let large = "a chunk, and another one ".repeat(20_000);
+    put(&node.http(), "large?framedb_id=disk&type=storage", &large).await;
+    assert!(get(&spin.http(), "large").await == ok(&large), "the object is not what was stored");
+    put(&spin.http(), "large?framedb_id=disk&type=storage", "small").await;
+    for http in [node.http(), spin.http()] {
+        assert_eq!(get(&http, "large").await, ok("small"));
+    }
+    assert_eq!(spin.http().call("DELETE /objects/large").await.status.as_u16(), 200);
+    assert_eq!(get(&node.http(), "large").await.0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_the_database_does_not_take_is_refused_as_too_large() {
+    let name = mariadb::fresh_name();
+    create_database(&name).await;
+    let disk = mariadb::shared().await.url(&name);
+    let spin = plain(&[("disk", &disk)], None).start().await;
+    let http = spin.http();
+    let sql = "SELECT @@max_allowed_packet";
+    let mut client = mariadb::shared().await.client().await;
+    let most: Option<usize> = client.query_first(sql).await.unwrap();
+    let body = "x".repeat(most.unwrap());
+    let answer = http.send("PUT /objects/large?framedb_id=disk", &[], body).await;
+    let error = answer.json()["error"].as_str().unwrap_or_default().to_owned();
+    assert_eq!(answer.status.as_u16(), 413, "{error}");
+    assert!(error.contains("takes no value of that size"), "{error}");
+    put(&http, "next?framedb_id=disk", "taken").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_that_is_lost_is_named_and_the_others_are_used() {
+    let (kept, mut lost) = (RedisServer::start(), RedisServer::start());
+    let places = [("memory", kept.url()), ("disk", lost.url())];
+    let places = places.each_ref().map(|(id, url)| (*id, url.as_str()));
+    let spin = plain(&places, Some(&kept.url())).start().await;
+    let http = spin.http();
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(http.call(&format!("GET {path}")).await.status.as_u16(), 200, "{path}");
+    }
+    lost.stop();
+    let health = http.call("GET /healthz").await;
+    assert_eq!(health.status.as_u16(), 503, "{health:?}");
+    let health = health.json();
+    assert_eq!(health["registry"], json!({ "healthy": true }), "{health}");
+    assert_eq!(health["instances"]["memory"], json!({ "healthy": true }), "{health}");
+    assert_eq!(health["instances"]["disk"]["healthy"], json!(false), "{health}");
+    let ready = http.call("GET /readyz").await;
+    assert_eq!(ready.status.as_u16(), 200, "{ready:?}");
+    assert!(ready.json()["degraded"]["disk"].is_string(), "{ready:?}");
+    put(&http, "a?framedb_id=memory", "taken").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn queues_need_a_redis_and_the_answer_names_the_variable() {
     let spin = plain(&[], None).start().await;
     let (status, error) = problem(&spin.http(), "POST /streams/q?framedb_id=memory").await;
@@ -139,7 +223,7 @@ async fn objects_go_to_redis_and_to_a_database_as_existing_clients_find_them() {
 async fn create_database(name: &str) {
     let mut client = mariadb::shared().await.client().await;
     let sql = format!("CREATE DATABASE {name}");
-    mysql_async::prelude::Queryable::query_drop(&mut client, sql).await.unwrap();
+    client.query_drop(sql).await.unwrap();
 }
 
 /// A node whose registry is the worker's, with the same instances.

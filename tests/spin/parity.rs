@@ -29,7 +29,7 @@ const MISBEHAVE: Plugin = ("misbehave", "fixture-misbehave");
 const REVERSE: Plugin = ("reverse", "fixture-reverse-v1");
 const DEDUP: Plugin = ("dedup", "ingest-dedup");
 const AUDIT: Plugin = ("audit", "ingest-audit-sql");
-const TABLE: Plugin = ("table", "resolve-redis-table");
+const TABLE: Plugin = ("redis-table", "resolve-redis-table");
 
 /// What a plugin needs beside its component.
 struct Needs {

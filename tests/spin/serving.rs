@@ -4,7 +4,7 @@ use framedb_host::spin::Inherited;
 use framedb_tests::{
     SpinBuild, TestSpin, component_path, eventually, fixture_path,
     servers::{mariadb, redis::RedisServer},
-    within,
+    spin, within,
 };
 use futures::future::join_all;
 use http::StatusCode;
@@ -38,7 +38,7 @@ async fn bodies_come_and_go_whole_over_both_versions_of_http() {
 }
 
 #[tokio::test]
-async fn an_instance_answers_many_requests_and_sixteen_at_once() {
+async fn an_instance_answers_many_requests_and_several_at_once() {
     let redis = RedisServer::start();
     let spin = answers().host(&redis.url()).start().await;
     assert_eq!(ask(&spin, "asked", "").await.1, "1 1");
@@ -64,9 +64,12 @@ async fn an_instance_answers_many_requests_and_sixteen_at_once() {
     let answers: Vec<_> = answers.collect();
     let most = answers.iter().map(|(status, text)| {
         assert_eq!(*status, 200, "{text}");
-        text.rsplit(' ').next().unwrap().parse::<u32>().unwrap()
+        text.rsplit(' ').next().unwrap().parse::<usize>().unwrap()
     });
-    assert_eq!(most.max(), Some(16), "{answers:?}");
+    // The node's runtime divides them among instances, so that every CPU has one.
+    let cpus = std::thread::available_parallelism().unwrap().get();
+    let expected = if spin().is_some() { 16 } else { 16_usize.div_ceil(cpus) };
+    assert_eq!(most.max(), Some(expected), "{answers:?}");
 }
 
 #[tokio::test]

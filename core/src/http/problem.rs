@@ -20,6 +20,8 @@ pub struct Problem {
     hint: Option<String>,
     #[serde(skip)]
     retry_after: Option<Duration>,
+    #[serde(skip)]
+    allowed: Option<String>,
 }
 
 impl Problem {
@@ -33,6 +35,7 @@ impl Problem {
             stage: None,
             hint: None,
             retry_after: None,
+            allowed: None,
         }
     }
 
@@ -73,6 +76,14 @@ impl Problem {
             .with_hint("/openapi.json describes every path")
     }
 
+    /// Says which methods the path takes.
+    #[must_use]
+    pub fn with_allowed(mut self, methods: &[Method]) -> Self {
+        let names: Vec<_> = methods.iter().map(Method::as_str).collect();
+        self.allowed = Some(names.join(","));
+        self
+    }
+
     /// Answers with another status.
     #[must_use]
     pub fn with_status(mut self, status: StatusCode) -> Self {
@@ -109,6 +120,9 @@ impl Problem {
         if let Some(delay) = self.retry_after {
             answer.headers_mut().insert(header::RETRY_AFTER, retry_after(delay));
         }
+        if let Some(methods) = self.allowed.and_then(|methods| methods.try_into().ok()) {
+            answer.headers_mut().insert(header::ALLOW, methods);
+        }
         answer
     }
 }
@@ -124,6 +138,7 @@ impl From<Failure> for Problem {
             stage: Some(failure.stage),
             hint: None,
             retry_after: failure.retry_after,
+            allowed: None,
         }
     }
 }

@@ -31,19 +31,21 @@ pub fn replace(rows: usize) -> String {
 ///
 /// One statement looks at both places, so that an object which changes from one to the other is
 /// found in either. A row and a manifest for one key at once are the work of an existing client,
-/// which knows rows only: the row is newer.
+/// which knows rows only: the row is newer. Numbers are cast, because MariaDB makes decimals of
+/// those that meet `NULL` in a union.
 #[must_use]
 pub fn places(keys: usize, chunk_tables: bool) -> String {
     let marks = marks(keys);
     let rows = format!(
-        "SELECT CAST(`key` AS BINARY),`data`,NULL,NULL,NULL FROM data_table WHERE `key` IN ({marks})"
+        "SELECT CAST(`key` AS BINARY),`data`,NULL,CAST(NULL AS UNSIGNED),CAST(NULL AS UNSIGNED) \
+        FROM data_table WHERE `key` IN ({marks})"
     );
     if !chunk_tables {
         return rows;
     }
     format!(
-        "{rows} UNION ALL SELECT `key`,NULL,`write_id`,`chunks`,`size` FROM framedb_manifests \
-        WHERE `key` IN ({marks})"
+        "{rows} UNION ALL SELECT `key`,NULL,`write_id`,CAST(`chunks` AS UNSIGNED),\
+        CAST(`size` AS UNSIGNED) FROM framedb_manifests WHERE `key` IN ({marks})"
     )
 }
 

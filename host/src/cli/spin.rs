@@ -28,6 +28,10 @@ pub(crate) struct Up {
     /// Where to listen.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
+    /// Lets other machines in, where `--listen` names an address that they reach. There is no
+    /// authentication.
+    #[arg(long)]
+    public: bool,
     /// The value of a variable; without it, that of `SPIN_VARIABLE_<NAME>` counts.
     #[arg(long = "variable", value_name = "NAME=VALUE")]
     variables: Vec<String>,
@@ -47,6 +51,13 @@ impl Spin {
 impl Up {
     async fn run(self) -> Result<()> {
         logs::install("info", framedb_host::LogFormat::Text)?;
+        if !self.listen.ip().is_loopback() && !self.public {
+            let message =
+                format!("other machines may reach {}, and there is no authentication", self.listen);
+            return Err(Error::new(ErrorKind::Config, message)
+                .with_hint("listen on 127.0.0.1, or say --public")
+                .into());
+        }
         let mut signals = Signals::new()?;
         let given = self.variables.iter().map(|pair| named(pair)).collect::<Result<_>>()?;
         let state = self.state_dir.clone().unwrap_or_else(|| self.from.with_file_name(".spin"));

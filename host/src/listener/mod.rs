@@ -34,9 +34,9 @@ impl Doors {
     /// port, and begins to serve.
     pub(crate) async fn open(node: &Arc<Node>) -> Result<Self> {
         let config = &node.config;
-        let grpc = bind("grpc", config.grpc.0).await?;
-        let http = bind("http", config.http.0).await?;
-        let admin = bind("admin", Some(SocketAddr::from(([127, 0, 0, 1], 0)))).await?;
+        let grpc = bind("grpc", "grpc", config.grpc.0).await?;
+        let http = bind("http", "http", config.http.0).await?;
+        let admin = bind("admin", "admin", Some(SocketAddr::from(([127, 0, 0, 1], 0)))).await?;
         let (closing, mut serving) = (CancellationToken::new(), Vec::new());
         let address = |door: &Option<TcpListener>| door.as_ref().and_then(|l| l.local_addr().ok());
         let (grpc_address, http_address) = (address(&grpc), address(&http));
@@ -73,7 +73,12 @@ impl Doors {
     }
 }
 
-async fn bind(door: &str, address: Option<SocketAddr>) -> Result<Option<TcpListener>> {
+/// `option` of the command line says where; the door is called `door`.
+async fn bind(
+    door: &str,
+    option: &str,
+    address: Option<SocketAddr>,
+) -> Result<Option<TcpListener>> {
     let Some(address) = address else { return Ok(None) };
     match TcpListener::bind(address).await {
         Ok(listener) => Ok(Some(listener)),
@@ -83,12 +88,12 @@ async fn bind(door: &str, address: Option<SocketAddr>) -> Result<Option<TcpListe
                     ErrorKind::Conflict,
                     format!("cannot open the {door} door: the address {address} is in use"),
                 )
-                .with_hint(format!("stop what listens there, or choose another with --{door}")),
+                .with_hint(format!("stop what listens there, or choose another with --{option}")),
                 _ => Error::new(
                     ErrorKind::Config,
                     format!("cannot open the {door} door on {address}"),
                 )
-                .with_hint(format!("choose another address with --{door}")),
+                .with_hint(format!("choose another address with --{option}")),
             };
             Err(error.with_source(source))
         }

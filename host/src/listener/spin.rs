@@ -20,7 +20,7 @@ impl SpinDoor {
     ///
     /// When it is in use, or may not be used.
     pub async fn open(address: SocketAddr, application: Arc<Application>) -> Result<Self> {
-        let listener = bind("http", Some(address)).await?;
+        let listener = bind("http", "listen", Some(address)).await?;
         let listener = listener.ok_or_else(|| {
             crate::Error::new(crate::ErrorKind::Config, "the door has no address")
         })?;

@@ -208,8 +208,11 @@ impl Manifest {
         let mut names: Vec<_> = self.trigger.http.iter().map(|http| &http.component).collect();
         names.dedup();
         let [name] = names.as_slice() else {
-            let what =
-                format!("{} components have an HTTP trigger, and one is served", names.len());
+            let what = format!(
+                "the manifest has HTTP triggers for {} components, and exactly one is served here; \
+                 other triggers are not",
+                names.len()
+            );
             return Err(refuse(what));
         };
         let component = self.component.get(name.as_str());

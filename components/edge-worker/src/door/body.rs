@@ -27,9 +27,9 @@ impl<B> IntoBody for ::http::Request<B> {
 }
 
 /// Reads a body. Whether it is too large is known before anything is read where the sender says
-/// how long it is.
+/// how long it is; the rest is then left where it is.
 pub(super) async fn read(
-    mut body: Incoming,
+    body: &mut Incoming,
     headers: &HeaderMap,
     most: MaxObject,
 ) -> Result<Bytes, Failure> {
@@ -70,6 +70,13 @@ pub(super) async fn read(
     }
     // A body that came in one piece is not copied.
     Ok(if rest.is_empty() { first } else { rest.freeze() })
+}
+
+/// Takes what is left of a body from its sender, who would hear no answer while it sends.
+pub(super) async fn discard(body: &mut Incoming) {
+    while let Either::Left((Some(Ok(_)), _)) =
+        select(body.frame(), pin!(sleep(LONGEST_PAUSE))).await
+    {}
 }
 
 fn length(headers: &HeaderMap) -> Option<u64> {

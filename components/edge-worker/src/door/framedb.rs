@@ -52,9 +52,9 @@ pub(super) async fn read(worker: &Worker, uri: &Uri) -> Result<Answer, Problem> 
 }
 
 /// Every document of a collection that fits the filter in the body; all without one.
-pub(super) async fn list(worker: &Worker, asked: Asked) -> Result<Answer, Problem> {
+pub(super) async fn list(worker: &Worker, mut asked: Asked) -> Result<Answer, Problem> {
     let collection = Collection::of(&asked.uri);
-    let body = body::read(asked.body, &asked.headers, MAX_BODY).await?;
+    let body = body::read(&mut asked.body, &asked.headers, MAX_BODY).await?;
     let filter = match body.iter().all(u8::is_ascii_whitespace) {
         true => Map::new(),
         false => serde_json::from_slice::<Map<String, Value>>(&body).map_err(|error| {

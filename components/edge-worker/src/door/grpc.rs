@@ -6,15 +6,15 @@
 
 use super::{Asked, body};
 use crate::{pipeline, worker::Worker};
-use ::http::{HeaderMap, Request as HttpRequest, Response as HttpResponse, header};
+use ::http::{HeaderMap, HeaderName, Request as HttpRequest, Response as HttpResponse, header};
 use bytes::Bytes;
 use framedb_core::{
-    Arrival, Failure, Key, Kind, MAX_KEY, MAX_METADATA, MaxObject, http::Problem,
-    object_service as words,
+    Arrival, DEFAULT_MAX_OBJECT, Failure, FailureClass, Key, Kind, MAX_KEY, MAX_METADATA,
+    MaxObject, http::Problem, object_service as words, spin::MAX_OBJECT,
 };
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full};
 use messages::{GetObjectRequest, GetObjectResponse, Object, SetObjectRequest, SetObjectResponse};
-use std::{pin::Pin, rc::Rc};
+use std::{future::ready, pin::Pin, rc::Rc};
 use tonic::{
     Code, Request, Response, Status,
     body::Body,
@@ -34,6 +34,9 @@ const GET: &str = "/framedb.ObjectService/GetObject";
 /// What a message has beside the payload and the metadata: key, id, type, field headers.
 const OVERHEAD: u64 = 8 * MAX_KEY as u64 + MAX_METADATA as u64;
 
+/// A message without fields, as it is sent: what stands for one that is too large to be read.
+const EMPTY: Bytes = Bytes::from_static(&[0; 5]);
+
 /// Whether a request is a gRPC call.
 pub(super) fn is_call(asked: &Asked) -> bool {
     let kind = asked.headers.get(header::CONTENT_TYPE).map(|kind| kind.as_bytes());
@@ -42,22 +45,45 @@ pub(super) fn is_call(asked: &Asked) -> bool {
 
 /// Answers a call.
 pub(super) async fn serve(asked: Asked) -> HttpResponse<Body> {
+    trailing(answer(asked).await)
+}
+
+/// Moves a status that is in the headers behind the body. Clients look for one in the headers
+/// only where no body follows, and a runtime sends them before it knows that it is empty.
+fn trailing(mut response: HttpResponse<Body>) -> HttpResponse<Body> {
+    let headers = response.headers_mut();
+    let names = ["grpc-status", "grpc-message", "grpc-status-details-bin"];
+    let names = names.map(HeaderName::from_static).into_iter();
+    let moved = names.filter_map(|name| headers.remove(&name).map(|value| (name, value)));
+    let trailers: HeaderMap = moved.collect();
+    if trailers.is_empty() {
+        return response;
+    }
+    response.map(|body| Body::new(body.with_trailers(ready(Some(Ok(trailers))))))
+}
+
+async fn answer(asked: Asked) -> HttpResponse<Body> {
     let path = asked.uri.path().to_owned();
     if path != SET && path != GET {
         let message = format!("there is no method {path}");
         return Status::new(Code::Unimplemented, message).into_http();
     }
-    let worker = match Worker::shared().await {
-        Ok(worker) => worker,
-        Err(failure) => return Status::new(Code::Internal, failure.message).into_http(),
-    };
-    let most = worker.limits.max_object;
+    let mut opened = Worker::shared().await;
+    let unknown = MaxObject { bytes: DEFAULT_MAX_OBJECT, setting: MAX_OBJECT };
+    let most = opened.as_ref().map_or(unknown, |worker| worker.limits.max_object);
     let bytes = most.bytes.saturating_add(OVERHEAD);
-    let Asked { uri, headers, body, .. } = asked;
-    let read = body::read(body, &HeaderMap::new(), MaxObject { bytes, ..most }).await;
+    let Asked { uri, headers, mut body, .. } = asked;
+    let read = body::read(&mut body, &HeaderMap::new(), MaxObject { bytes, ..most }).await;
     let message = match read {
         Ok(message) => message,
-        Err(failure) => return Status::new(code(&failure), failure.message).into_http(),
+        Err(failure) if failure.class == FailureClass::TooLarge => {
+            body::discard(&mut body).await;
+            opened = Err(failure);
+            EMPTY
+        }
+        Err(failure) => {
+            return Status::new(Code::InvalidArgument, failure.message).into_http();
+        }
     };
     let mut request = HttpRequest::post(uri).body(Full::new(message)).unwrap_or_default();
     *request.headers_mut() = headers;
@@ -66,48 +92,45 @@ pub(super) async fn serve(asked: Asked) -> HttpResponse<Body> {
         SET => {
             let codec: ProstCodec<SetObjectResponse, SetObjectRequest> = ProstCodec::default();
             let mut grpc = Grpc::new(codec).apply_max_message_size_config(size, None);
-            grpc.unary(Set(worker), request).await
+            grpc.unary(Set(opened), request).await
         }
         _ => {
             let codec: ProstCodec<GetObjectResponse, GetObjectRequest> = ProstCodec::default();
             let mut grpc = Grpc::new(codec).apply_max_message_size_config(size, None);
-            grpc.unary(Get(worker), request).await
+            grpc.unary(Get(opened), request).await
         }
-    }
-}
-
-fn code(failure: &Failure) -> Code {
-    match failure.class {
-        framedb_core::FailureClass::TooLarge => Code::ResourceExhausted,
-        _ => Code::InvalidArgument,
     }
 }
 
 /// What a method waits for; a component's futures stay on its one thread.
 type Answered<T> = Pin<Box<dyn Future<Output = Result<Response<T>, Status>>>>;
 
-struct Set(Rc<Worker>);
+/// The worker, or why nothing can be done: existing clients read that in a message, and expect
+/// no failed call.
+type Opened = Result<Rc<Worker>, Failure>;
+
+struct Set(Opened);
 
 impl UnaryService<SetObjectRequest> for Set {
     type Response = SetObjectResponse;
     type Future = Answered<SetObjectResponse>;
 
     fn call(&mut self, request: Request<SetObjectRequest>) -> Self::Future {
-        let worker = self.0.clone();
-        Box::pin(async move { Ok(Response::new(set(&worker, request.into_inner()).await)) })
+        let opened = self.0.clone();
+        Box::pin(async move { Ok(Response::new(set(opened, request.into_inner()).await)) })
     }
 }
 
-struct Get(Rc<Worker>);
+struct Get(Opened);
 
 impl UnaryService<GetObjectRequest> for Get {
     type Response = GetObjectResponse;
     type Future = Answered<GetObjectResponse>;
 
     fn call(&mut self, request: Request<GetObjectRequest>) -> Self::Future {
-        let worker = self.0.clone();
+        let opened = self.0.clone();
         Box::pin(async move {
-            let answer = match find(&worker, &request.into_inner().key).await {
+            let answer = match find(opened, &request.into_inner().key).await {
                 Ok(object) => GetObjectResponse {
                     found: true,
                     object: Some(object),
@@ -120,8 +143,14 @@ impl UnaryService<GetObjectRequest> for Get {
     }
 }
 
-async fn set(worker: &Worker, request: SetObjectRequest) -> SetObjectResponse {
+async fn set(opened: Opened, request: SetObjectRequest) -> SetObjectResponse {
     let object = request.object.unwrap_or_default();
+    let worker = match opened {
+        Ok(worker) => worker,
+        Err(Failure { message, .. }) => {
+            return SetObjectResponse { success: false, message, key: object.key };
+        }
+    };
     let key = match object.key.trim() {
         "" => uuid::Uuid::new_v4().to_string(),
         key => key.to_owned(),
@@ -141,11 +170,12 @@ async fn set(worker: &Worker, request: SetObjectRequest) -> SetObjectResponse {
         data: object.data,
         ..Arrival::default()
     };
-    let receipt = pipeline::ingest(worker, arrival).await;
+    let receipt = pipeline::ingest(&worker, arrival).await;
     answer(receipt.outcome.is_success(), &words::set(&receipt.outcome), &receipt.key)
 }
 
-async fn find(worker: &Worker, asked: &str) -> Result<Object, String> {
+async fn find(opened: Opened, asked: &str) -> Result<Object, String> {
+    let worker = opened.map_err(|failure| failure.message)?;
     let unknown = || words::not_found(asked);
     let key = Key::new(asked).map_err(|_| unknown())?;
     let route = worker.route(&key).await.map_err(words::lookup_failed)?.ok_or_else(unknown)?;

@@ -59,18 +59,21 @@ async fn handle(asked: Asked) -> Result<Answer, Problem> {
     let path = asked.uri.path();
     let Some(found) = Path::of(path) else { return Err(Problem::no_such_path(path)) };
     if !found.takes(&asked.method) {
-        return Err(Problem::wrong_method(&asked.method, path));
+        return Err(Problem::wrong_method(&asked.method, path).with_allowed(&found.methods()));
     }
     match found {
         Path::OpenApi => return Ok(paths::described()),
         Path::Version => return Ok(health::version()),
         Path::Ping => return Ok(health::ping()),
-        Path::Healthz | Path::Readyz => return Ok(health::answer().await),
+        Path::Healthz => return Ok(health::healthz().await),
+        Path::Readyz => return Ok(health::readyz().await),
         Path::Listing | Path::Object | Path::Stream | Path::Collection | Path::Entry => {}
     }
     let worker = Worker::shared().await.map_err(unopened)?;
     match found {
-        Path::Listing if asked.method == Method::GET => objects::list(&worker, &asked.uri).await,
+        Path::Listing if [Method::GET, Method::HEAD].contains(&asked.method) => {
+            objects::list(&worker, &asked.uri).await
+        }
         Path::Listing | Path::Object => objects::handle(&worker, asked).await,
         Path::Stream => streams::handle(&worker, asked).await,
         Path::Collection => framedb::list(&worker, asked).await,

@@ -36,7 +36,8 @@ pub(super) async fn handle(worker: &Worker, asked: Asked) -> Result<Answer, Prob
 
 /// Reads the payload and takes the object in.
 pub(super) async fn ingest(worker: &Worker, arrival: Arrival, asked: Asked) -> Answer {
-    let read = body::read(asked.body, &asked.headers, worker.limits.max_object).await;
+    let mut sent = asked.body;
+    let read = body::read(&mut sent, &asked.headers, worker.limits.max_object).await;
     let receipt = match read {
         Ok(data) => pipeline::ingest(worker, Arrival { data, ..arrival }).await,
         Err(failure) => arrival.refused(failure),

@@ -66,6 +66,12 @@ impl Path {
         };
         reads || writes
     }
+
+    /// The methods of the requests that it takes.
+    pub(super) fn methods(self) -> Vec<Method> {
+        let all = [Method::GET, Method::HEAD, Method::PUT, Method::POST, Method::DELETE];
+        all.into_iter().filter(|method| self.takes(method)).collect()
+    }
 }
 
 /// The node's description, of what the worker has.

@@ -1,6 +1,12 @@
 //! `Engine`: what keeps an instance's bytes.
 
-use super::{fault::Fault, key_value::KeyValue, link::Link, mysql::Mysql, redis::Redis};
+use super::{
+    fault::Fault,
+    key_value::KeyValue,
+    link::{Link, Repeat},
+    mysql::Mysql,
+    redis::Redis,
+};
 use crate::settings;
 use bytes::Bytes;
 use framedb_core::{Failure, FailureClass, Key, Route, Stage, spin::Address};
@@ -68,6 +74,20 @@ impl Instance {
             Engine::Mysql(mysql) => mysql.get(key).await,
         };
         found.map_err(|fault| self.unread(fault, &format!("read {key} from")))
+    }
+
+    /// Whether it can be used.
+    ///
+    /// # Errors
+    ///
+    /// Says why not.
+    pub(super) async fn check(&self) -> Result<(), Failure> {
+        let answered = match &self.engine {
+            Engine::KeyValue(store) => store.ping().await,
+            Engine::Redis(redis) => redis.link.ask("PING", &[], Repeat::Safe).await.map(drop),
+            Engine::Mysql(mysql) => mysql.ping().await,
+        };
+        answered.map_err(|fault| self.unread(fault, "use"))
     }
 
     /// Deletes an object.

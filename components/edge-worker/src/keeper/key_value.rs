@@ -51,6 +51,12 @@ impl KeyValue {
         self.answered(within(store.delete(Entry::name(key))).await)
     }
 
+    /// Whether it can be used.
+    pub(super) async fn ping(&self) -> Result<(), Fault> {
+        let store = self.store().await?;
+        self.answered(within(store.exists("framedb")).await).map(drop)
+    }
+
     /// The keys that start with a prefix and are behind another one, in byte order. The store
     /// knows no order and no prefixes: it names all of them.
     pub(super) async fn keys(&self, prefix: &str, after: Option<&str>) -> Result<Vec<Key>, Fault> {

@@ -24,8 +24,9 @@ use crate::settings::Settings;
 use bytes::Bytes;
 use engine::{Engine, Instance};
 use framedb_core::{
-    Attribute, Codec, Failure, FailureClass, Generations, Key, Kind, Placement, Route, Stage,
+    Attribute, Codec, Failure, FailureClass, Generations, Key, Kind, Placement, Query, Route, Stage,
 };
+use futures::future::{join, join_all};
 use routes::Routes;
 use std::sync::Arc;
 
@@ -117,6 +118,16 @@ impl Keeper {
     pub fn synced(&self, framedb_id: &str) -> bool {
         let engine = self.known(framedb_id).map(|instance| &instance.engine);
         matches!(engine, Some(Engine::Mysql(_)))
+    }
+
+    /// Whether the registry, and each instance by its id, can be used.
+    pub async fn health(&self) -> (Result<(), Failure>, Vec<(Arc<str>, Result<(), Failure>)>) {
+        let instances = self.instances.iter();
+        let instances =
+            instances.map(async |instance| (instance.id.clone(), instance.check().await));
+        let any = Query { limit: 1, ..Query::default() };
+        let registry = async { self.list(&any).await.map(drop) };
+        join(registry, join_all(instances)).await
     }
 
     /// Stores an object, or pushes it where its kind is `stream`, and registers it.

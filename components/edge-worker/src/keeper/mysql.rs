@@ -25,18 +25,30 @@ const MAX_TRIES: u32 = 6;
 /// Chunks that are read at once.
 const CHUNKS_AT_ONCE: u64 = 2;
 
+/// What a statement has beside the object, at most.
+const PACKET_OVERHEAD: u64 = 4 << 10;
+
+/// What is known of a database.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    /// Whether it has tables for chunks.
+    chunk_tables: bool,
+    /// Bytes of the largest object that fits into a statement.
+    most: u64,
+}
+
 /// A database's objects.
 pub(super) struct Mysql {
     url: String,
     /// Held for a look, never across an await.
     connection: RefCell<Option<Rc<Connection>>>,
-    /// Whether the database has tables for chunks; unknown until the table was looked at.
-    chunk_tables: Cell<Option<bool>>,
+    /// Nothing until it was looked at.
+    known: Cell<Option<Known>>,
 }
 
 impl Mysql {
     pub(super) fn new(url: String) -> Self {
-        Self { url, connection: RefCell::default(), chunk_tables: Cell::default() }
+        Self { url, connection: RefCell::default(), known: Cell::default() }
     }
 
     /// Whether both are the same database.
@@ -46,14 +58,17 @@ impl Mysql {
 
     /// Stores an object. A row that replaces chunks counts, as that of an existing client does.
     pub(super) async fn set(&self, key: &Key, data: &[u8]) -> Result<(), Fault> {
-        self.open().await?;
+        // A server closes the connection of a statement that is too large, and says nothing.
+        if data.len() as u64 > self.open().await?.most {
+            return Err(Fault::Large);
+        }
         let values = || vec![text(key), ParameterValue::Binary(data.to_vec())];
         self.execute(&replace(1), values).await
     }
 
     /// An object's bytes.
     pub(super) async fn get(&self, key: &Key) -> Result<Option<Bytes>, Fault> {
-        let chunk_tables = self.open().await?;
+        let Known { chunk_tables, .. } = self.open().await?;
         let values = || (0..=usize::from(chunk_tables)).map(|_| text(key)).collect();
         let rows = self.query(&places(1, chunk_tables), values).await?;
         let mut manifest = None;
@@ -79,7 +94,7 @@ impl Mysql {
 
     /// Deletes an object.
     pub(super) async fn delete(&self, key: &Key) -> Result<(), Fault> {
-        let chunk_tables = self.open().await?;
+        let Known { chunk_tables, .. } = self.open().await?;
         self.execute(&format!("DELETE FROM {}", rows_of(1)), || vec![text(key), text(key)]).await?;
         if chunk_tables {
             // The manifest first: chunks without one are nobody's.
@@ -120,14 +135,18 @@ impl Mysql {
         Ok((data.len() as u64 == size).then(|| data.into()))
     }
 
-    /// Looks at the table once, and creates it where there is none; whether objects may be in
-    /// chunks.
-    async fn open(&self) -> Result<bool, Fault> {
-        if let Some(known) = self.chunk_tables.get() {
+    /// Whether the server answers.
+    pub(super) async fn ping(&self) -> Result<(), Fault> {
+        self.query("SELECT 1", Vec::new).await.map(drop)
+    }
+
+    /// Looks at the server and the table once, and creates the table where there is none.
+    async fn open(&self) -> Result<Known, Fault> {
+        if let Some(known) = self.known.get() {
             return Ok(known);
         }
-        let known = self.words(KNOWN_COLLATIONS).await?;
-        let best = best_collation(&known);
+        let collations = self.words(KNOWN_COLLATIONS).await?;
+        let best = best_collation(&collations);
         let mut columns = self.columns().await?;
         if columns.is_empty() {
             self.execute(&create("data_table", best), Vec::new).await?;
@@ -135,11 +154,19 @@ impl Mysql {
         }
         let unique = self.words(UNIQUE).await?;
         check(&columns, &unique, best).map_err(|_| Fault::Shape)?;
-        let count = self.query(CHUNK_TABLES, Vec::new).await?;
-        let count = count.first().and_then(|row| row.first()).map(number).transpose()?;
-        let there = count == Some(CHUNK_TABLES_COUNT);
-        self.chunk_tables.set(Some(there));
-        Ok(there)
+        let packet = self.number("SELECT @@max_allowed_packet").await?.unwrap_or(u64::MAX);
+        let known = Known {
+            chunk_tables: self.number(CHUNK_TABLES).await? == Some(CHUNK_TABLES_COUNT),
+            most: packet.saturating_sub(PACKET_OVERHEAD),
+        };
+        self.known.set(Some(known));
+        Ok(known)
+    }
+
+    /// The number that a statement answers with.
+    async fn number(&self, sql: &str) -> Result<Option<u64>, Fault> {
+        let rows = self.query(sql, Vec::new).await?;
+        rows.first().and_then(|row| row.first()).map(number).transpose()
     }
 
     async fn columns(&self) -> Result<Vec<Column>, Fault> {

@@ -1,7 +1,10 @@
-//! How long instances live, and what each may be asked: what Spin 4 does unless it is told
+//! How long instances live, and what each may be asked: much as Spin 4 does unless it is told
 //! otherwise.
 
-use crate::plugin::{budget::Budget, failure::Broken, state::Guest, state::State};
+use crate::{
+    cpus::cpus,
+    plugin::{budget::Budget, failure::Broken, state::Guest, state::State},
+};
 use std::{
     pin::Pin,
     sync::Arc,
@@ -24,7 +27,9 @@ use wasmtime_wasi_http::{
 /// Requests that an instance answers before another one takes its place.
 const REQUESTS: usize = 128;
 
-/// Requests that an instance answers at once.
+/// Requests that an instance answers at once on a machine with one CPU. An instance computes on
+/// one, and another one starts only when no request can go to those there are: so that all CPUs
+/// have something to do, they share this number.
 const AT_ONCE: usize = 16;
 
 /// How long an instance waits for another request.
@@ -89,7 +94,7 @@ impl WorkerState for Life {
     fn should_accept_request(&self, concurrent_count: usize, total_count: usize) -> ShouldAccept {
         if total_count >= REQUESTS {
             ShouldAccept::Never
-        } else if concurrent_count >= AT_ONCE {
+        } else if concurrent_count >= AT_ONCE.div_ceil(cpus()) {
             ShouldAccept::No
         } else {
             ShouldAccept::Yes

@@ -23,7 +23,7 @@ pub(super) struct Draft {
     own: BTreeMap<String, String>,
     hosts: BTreeSet<String>,
     stores: BTreeSet<String>,
-    runtime_stores: BTreeSet<String>,
+    runtime_stores: BTreeMap<String, Option<String>>,
     dependencies: BTreeMap<String, Dependency>,
     components: Vec<(String, Bytes)>,
     warnings: Vec<String>,
@@ -38,7 +38,7 @@ impl Draft {
             own: BTreeMap::new(),
             hosts: BTreeSet::new(),
             stores: BTreeSet::new(),
-            runtime_stores: BTreeSet::new(),
+            runtime_stores: BTreeMap::new(),
             dependencies: BTreeMap::new(),
             components: Vec::new(),
             warnings: Vec::new(),
@@ -93,12 +93,16 @@ impl Draft {
         self.hosts.insert(host.into());
     }
 
-    /// Gives the component a key-value store; one that a server keeps is said to Spin apart.
-    pub(super) fn store(&mut self, name: &str, on_a_server: bool) {
+    /// Gives the component a key-value store.
+    pub(super) fn store(&mut self, name: &str) {
         self.stores.insert(name.to_owned());
-        if on_a_server {
-            self.runtime_stores.insert(name.to_owned());
-        }
+    }
+
+    /// Says to Spin that a store is not its own: a Redis keeps it, at this URL where that is no
+    /// secret.
+    pub(super) fn runtime_store(&mut self, name: &str, url: Option<String>) {
+        self.store(name);
+        self.runtime_stores.insert(name.to_owned(), url);
     }
 
     /// Composes a component into an import.
@@ -176,14 +180,16 @@ impl Draft {
     }
 }
 
-/// What Spin is told of stores that a server keeps. Where it is may be a secret.
-fn runtime_config(stores: &BTreeSet<String>) -> Option<String> {
-    let store = |name: &String| {
+/// What Spin is told of stores that a server keeps. Where that is may be a secret, which is left
+/// to the operator.
+fn runtime_config(stores: &BTreeMap<String, Option<String>>) -> Option<String> {
+    let store = |(name, url): (&String, &Option<String>)| {
         let key = toml::Value::String(name.clone());
-        format!(
-            "# Where the Redis is that keeps this store; the URL may hold a password.\n\
-             [key_value_store.{key}]\ntype = \"redis\"\nurl = \"redis://127.0.0.1:6379\"\n"
-        )
+        let said = match url {
+            Some(url) => format!("url = {}", toml::Value::String(url.clone())),
+            None => "# The URL of the Redis, with its login.\nurl = \"\"".to_owned(),
+        };
+        format!("[key_value_store.{key}]\ntype = \"redis\"\n{said}\n")
     };
     (!stores.is_empty()).then(|| stores.iter().map(store).collect::<Vec<_>>().join("\n"))
 }

@@ -3,8 +3,8 @@
 use super::draft::Draft;
 use crate::{
     Config,
-    pipeline::{Action, PipelineConfig},
-    plugin::{Isolation, Limits},
+    pipeline::{Action, Framing, PipelineConfig},
+    plugin::Isolation,
 };
 use framedb_core::spin::{DEADLINE, MAX_OBJECT};
 
@@ -38,14 +38,16 @@ pub(super) fn warn(draft: &mut Draft, config: &Config, name: &str, pipeline: &Pi
     {
         draft.warn("the pipeline's match rule has no effect: an application takes all objects");
     }
+    if pipeline.framing == Framing::None && pipeline.serialize.is_some() {
+        draft.refuse(
+            "the pipeline's `framing` is `none`, and an application writes elements of queues that \
+             a serializer changed with a header: clients that read them directly would see it",
+        );
+    }
     policies(draft, pipeline);
+    draft.warn("Spin ends no plugin by time, CPU or memory: the limits of plugins have no effect");
     for (_, plugin) in pipeline.plugins() {
         let Some(settings) = config.plugins.get(plugin) else { continue };
-        if differs(&settings.limits) {
-            draft.warn(format!(
-                "Spin ends no plugin by time, CPU or memory: plugins.{plugin}.limits have no effect"
-            ));
-        }
         if settings.isolation != Isolation::Pipeline {
             draft.warn(format!(
                 "plugins.{plugin}.isolation has no effect: an instance of a worker has one of each \
@@ -74,10 +76,4 @@ fn policies(draft: &mut Draft, pipeline: &PipelineConfig) {
         draft.warn("the policies `pass` and `halt` have no effect: senders are told what failed");
     }
     draft.warn("a plugin that fails ends the worker's instance, and with it up to 16 requests");
-}
-
-/// Whether an operator has set some limit.
-fn differs(limits: &Limits) -> bool {
-    let text = |limits: &Limits| serde_json::to_string(limits).unwrap_or_default();
-    text(limits) != text(&Limits::default())
 }

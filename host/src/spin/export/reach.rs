@@ -13,6 +13,7 @@ use crate::{
     grants::{GrantsConfig, ServerUrl, http::Scheme},
     plugin::{Inspection, PluginConfig},
 };
+use framedb_core::spin::DEFAULT_STORE;
 
 /// Adds a plugin's settings and grants.
 pub(super) fn add(
@@ -29,7 +30,15 @@ pub(super) fn add(
     }
     let Some(settings) = settings else { return };
     let mut texts = settings.setting_texts();
-    let labels = labels(draft, config, plugin, &settings.grants);
+    let grants = &settings.grants;
+    if !(grants.redis.is_empty() && grants.mysql.is_empty() && grants.http.is_empty()) {
+        draft.warn(format!(
+            "Spin knows hosts, and not what is done there: keys, commands, tables, paths and rates \
+             of plugins.{plugin}.grants have no effect, and its logins should have no more rights \
+             than it needs"
+        ));
+    }
+    let labels = labels(draft, config, plugin, grants);
     for (label, url) in labels {
         let mut named = texts.iter_mut().filter(|(_, value)| **value == label);
         let Some((setting, value)) = named.next() else {
@@ -86,12 +95,30 @@ fn labels(
         }
     }
     for (label, grant) in &grants.key_value {
-        draft.store(label, grant.instance.is_some());
-        if label != "default" || grant.instance.is_some() {
-            draft.warn(format!(
-                "the key-value store `{label}` of plugin `{plugin}` has to be in Spin's runtime \
-                 configuration"
-            ));
+        let instance = grant.instance.as_ref().and_then(|id| config.instances.get(id));
+        match instance.map(|instance| of_url(&instance.url)) {
+            None if label == DEFAULT_STORE => draft.store(label),
+            // A label that Spin does not know is a store that its runtime configuration describes.
+            None => {
+                draft.store(label);
+                draft.warn(format!(
+                    "the key-value store `{label}` of plugin `{plugin}` has to be described in \
+                     Spin's runtime configuration"
+                ));
+            }
+            Some(Place::Server { open, .. }) => {
+                if open.is_none() {
+                    draft.warn(format!(
+                        "write the URL of the Redis that keeps the store `{label}` of plugin \
+                         `{plugin}` into the runtime configuration: it has a login"
+                    ));
+                }
+                draft.runtime_store(label, open);
+            }
+            Some(Place::KeyValue) => draft.store(label),
+            Some(Place::Nowhere(why)) => {
+                draft.refuse(format!("the store `{label}` of plugin `{plugin}`: {why}"));
+            }
         }
     }
     for (label, grant) in &grants.http {

@@ -1,7 +1,7 @@
 //! Instances and the registry: URLs, and the hosts in them.
 
 use super::draft::Draft;
-use crate::Config;
+use crate::{Config, InstanceConfig, driver::Eviction};
 use framedb_core::{
     Kind,
     spin::{
@@ -42,6 +42,9 @@ pub(super) fn add(draft: &mut Draft, config: &Config) {
             }
             place => add_place(draft, &instance_variable(id), &what, place),
         }
+        for does in without(instance) {
+            draft.warn(format!("{what}: {does}"));
+        }
         ids.push(id.as_str());
     }
     draft.variable(INSTANCES, &ids.join(","));
@@ -63,11 +66,36 @@ pub(super) fn add(draft: &mut Draft, config: &Config) {
     }
 }
 
+/// What an instance is not told of the settings that it has on a node.
+fn without(instance: &InstanceConfig) -> impl Iterator<Item = &'static str> {
+    [
+        (
+            instance.chunks == Some(true),
+            "an application reads objects that are kept in chunks, and stores none that need them",
+        ),
+        (
+            instance.wait_replicas > 0,
+            "an application waits for no replicas: a failover may lose what it has acknowledged",
+        ),
+        (
+            instance.max_bytes.is_some() || instance.eviction != Eviction::default(),
+            "Spin's store has bounds of its own: `max-bytes` and `eviction` have no effect",
+        ),
+        (
+            instance.max_packet.is_some() || instance.max_entry.is_some(),
+            "an application goes by what the server says it takes: `max-packet` and `max-entry` \
+             have no effect",
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(said, does)| said.then_some(does))
+}
+
 fn add_place(draft: &mut Draft, variable: &str, what: &str, place: Place) {
     match place {
         Place::KeyValue => {
             draft.variable(variable, KEY_VALUE);
-            draft.store(DEFAULT_STORE, false);
+            draft.store(DEFAULT_STORE);
             draft.warn(format!(
                 "{what} is kept in Spin's key-value store: what the node has of it stays there, \
                  and the hosts of an application share it only where the runtime configuration \
