@@ -74,9 +74,11 @@ pub(super) async fn plugins(State(node): State<Arc<Node>>) -> Json<Value> {
         let stages = plugin.stages().map(|(stage, name, version)| {
             json!({ "stage": stage.as_str(), "name": name, "version": version })
         });
-        let pipelines = node.config.pipelines.iter().filter(|(_, pipeline)| {
-            pipeline.plugins().any(|(_, name)| name == plugin.name())
-        });
+        let pipelines = node
+            .config
+            .pipelines
+            .iter()
+            .filter(|(_, pipeline)| pipeline.plugins().any(|(_, name)| name == plugin.name()));
         json!({
             "name": plugin.name(),
             "digest": plugin.digest(),
