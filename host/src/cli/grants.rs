@@ -62,11 +62,13 @@ impl Grants {
         }
     }
 
-    /// The name under which a configuration has this file, else the file's own.
+    /// The name under which a configuration has this plugin or file, else the file's own.
     fn found(&self, config: Option<&Config>) -> String {
         let plugins = config.map(|config| config.plugins.iter()).into_iter().flatten();
         let same = |path: &PathBuf| same_file(path, Path::new(&self.plugin));
-        let mut found = plugins.filter(|(_, plugin)| plugin.component.as_ref().is_some_and(same));
+        let mut found = plugins.filter(|(name, plugin)| {
+            **name == self.plugin || plugin.component.as_ref().is_some_and(same)
+        });
         found.next().map_or_else(|| name_of(&self.plugin).to_owned(), |(name, _)| name.clone())
     }
 }
