@@ -7,7 +7,10 @@
 use crate::{
     Error, ErrorKind, Result, builtin,
     dead_letters::DeadLettersConfig,
-    driver::redis::is_redis,
+    driver::{
+        mysql,
+        redis::{self, is_redis},
+    },
     grants,
     instances::InstanceConfig,
     listener::ServicesConfig,
@@ -440,6 +443,13 @@ impl Config {
         let instances = grants::Instances {
             scheme: &|id| self.instances.get(id).map(InstanceConfig::scheme),
             is_redis: &is_redis,
+            wrong_url: &|url| {
+                let read = match is_redis(url.scheme()) {
+                    true => redis::Address::parse(url.expose()).map(drop),
+                    false => mysql::Address::parse(url.expose()).map(drop),
+                };
+                read.err().map(|error| error.to_string())
+            },
         };
         for (name, plugin) in &self.plugins {
             let wrong = plugin.grants.problems(&instances).into_iter();
@@ -543,7 +553,7 @@ fn remove(table: &mut toml::Table, path: &[String]) -> bool {
 }
 
 /// The known name that is nearest to a wrong one, as the end of a sentence.
-fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> String {
+pub(crate) fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> String {
     let best = known
         .map(|name| (strsim::jaro_winkler(wrong, name), name))
         .max_by(|a, b| a.0.total_cmp(&b.0));
@@ -624,6 +634,38 @@ mod tests {
                 .unwrap_err();
         let all = problems.join("\n");
         assert!(all.contains("did you mean `keys`?") && all.contains("neither a class"), "{all}");
+    }
+
+    #[test]
+    fn urls_of_grants_are_read_and_not_shown() {
+        let check = |kind: &str, url: &str, allows: &str| {
+            let grant = format!("[plugins.serialize-raw.grants.{kind}.a]\nurl = \"{url}\"\n");
+            Config::parse(&format!("{grant}{allows}\n")).unwrap().check()
+        };
+        let (commands, tables) = ("commands = [\"read\"]", "tables = { t = [\"select\"] }");
+        check("redis", "redis://:hunter2@h/0", commands).unwrap();
+        check("mysql", "mysql://u:hunter2@h/d", tables).unwrap();
+        for (kind, url, allows) in [
+            ("mysql", "mysql:/u:hunter2@h/d", tables),
+            ("mysql", "mysql://u:hunter2@h:port/d", tables),
+            ("redis", "redis://:hunter2@h:port", commands),
+        ] {
+            let error = check(kind, url, allows).unwrap_err().to_string();
+            assert!(error.contains(&format!("grants.{kind}.a.url: ")), "{url}: {error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn limits_of_zero_are_refused_together() {
+        let limits = "time = \"0s\"\nbatch-cpu = \"0s\"\nhost-calls = 0\nhandles = 0\noutput = 0\n";
+        let text = format!("[plugins.serialize-raw.limits]\n{limits}");
+        let error = Config::parse(&text).unwrap().check().unwrap_err().to_string();
+        for name in ["time", "batch-cpu", "host-calls", "handles"] {
+            let problem = format!("plugins.serialize-raw.limits.{name} is 0");
+            assert!(error.contains(&problem), "{name}: {error}");
+        }
+        assert!(!error.contains("output"), "{error}");
     }
 
     #[test]

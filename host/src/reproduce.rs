@@ -78,7 +78,10 @@ pub async fn reproduce(
         ..PluginConfig::default()
     };
     let name = &culprit.name;
-    let plugin = Plugin::load_offline(engine, name, component, &config).await?;
+    // Its first call begins as the recorded one does.
+    let begin = Tape::of(record.clone());
+    let plugin =
+        Plugin::load_offline(engine, name, component, &config, letter.stage, begin).await?;
     if !plugin.exports_stage(letter.stage) {
         let message =
             format!("the component has no {} stage, in which `{name}` failed", letter.stage);

@@ -260,6 +260,8 @@ impl Builder {
         config.check_with(&|name| components.contains_key(name))?;
         let telemetry = Telemetry::new();
         let disks = Arc::new(Disks::new(&config.data_dir));
+        // The cache of compiled plugins is in it, and would make it for everybody.
+        disks.make_home()?;
         let disk = tokio::task::spawn_blocking({
             let disks = disks.clone();
             move || disks.home()

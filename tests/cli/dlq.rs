@@ -3,6 +3,7 @@
 
 use framedb_tests::{Operator, component_path, fixture_path};
 use serde_json::Value;
+use std::os::unix::fs::PermissionsExt as _;
 
 /// A node whose only plugin does what objects tell it.
 fn operator(policy: &str) -> Operator {
@@ -52,6 +53,10 @@ fn dead_letters_are_listed_shown_and_exported() {
     let exported = operator.run(&format!("dlq export {first}"));
     assert_eq!((exported.code, &*exported.stdout), (Some(0), ""), "{exported:?}");
     assert_eq!(operator.read(&format!("{first}.bin")), "hello");
+    for end in ["bin", "json"] {
+        let file = operator.path(&format!("{first}.{end}")).metadata().unwrap();
+        assert_eq!(file.permissions().mode() & 0o777, 0o600, "{end}");
+    }
     let record: Value = serde_json::from_str(&operator.read(&format!("{first}.json"))).unwrap();
     assert_eq!((&record["object"]["key"], &record["class"]), (&"a".into(), &"trap".into()));
 
@@ -61,6 +66,12 @@ fn dead_letters_are_listed_shown_and_exported() {
          hint: `framedb dlq ls` shows those that there are\n"
     );
     super::ended(&missing, 1, "", &error);
+    let short = operator.run("dlq show 961");
+    let error = format!(
+        "{via}error: `961` is too short for the start of an id\n\
+         hint: give at least 4 characters of it\n"
+    );
+    super::ended(&short, 1, "", &error);
 }
 
 #[test]

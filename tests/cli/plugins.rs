@@ -108,6 +108,11 @@ fn what_a_component_asks_for_is_printed_as_configuration() {
     let read = operator
         .run(&format!("plugin grants --name uses {} --config several.toml", file.display()));
     assert_eq!((read.code, &*read.stdout), (Some(0), ""), "{read:?}");
+    operator.write("named.toml", format!("[plugins.mine]\ncomponent = {file:?}\n"));
+    let named = operator.run("plugin grants mine --config named.toml");
+    assert_eq!(named.code, Some(0), "{named:?}");
+    assert!(named.stdout.contains("[plugins.mine.grants"), "{named:?}");
+    assert!(named.stderr.ends_with("are missing in the configuration\n"), "{named:?}");
     let http = operator.run("plugin grants resolve-grpc");
     let header = "[plugins.resolve-grpc.grants.http.LABEL]\n# wasi:http/client@0.3.0\n";
     assert!(http.stdout.starts_with(header), "{}", http.stdout);

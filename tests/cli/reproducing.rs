@@ -127,6 +127,27 @@ fn a_record_that_has_no_more_room_says_so() {
     assert!(run.stderr.contains("because there was no more room"), "{}", run.stderr);
 }
 
+#[test]
+fn a_plugin_that_opens_its_bucket_when_it_is_loaded_needs_none() {
+    // Room for its settings alone, and for all that comes before the bucket is read.
+    for host_calls in [2, 6] {
+        let operator = Operator::new(&format!(
+            "[plugins.ingest-dedup.settings]\ndedup_window = \"10m\"\n\
+             [plugins.ingest-dedup.limits]\nhost-calls = {host_calls}\n\
+             [plugins.ingest-dedup.grants.key-value.default]\n\
+             [pipelines.default]\ningest = [\"ingest-dedup\"]\n",
+        ));
+        let node = operator.serve();
+        let put = operator.run_with("put - --key a", "an object");
+        let (_, id) = put.stderr.split_once("(dead letter ").unwrap_or_else(|| panic!("{put:?}"));
+        let id = id.split(')').next().unwrap();
+        drop(node);
+        let run = operator.run(&format!("plugin run ingest-dedup --dlq {id}"));
+        assert!(run.stderr.ends_with("error: it failed as it is recorded\n"), "{run:?}");
+        assert_eq!(run.code, Some(1), "{run:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_servers_answered_over_http_is_told_again_without_them() {
     let web = Web::start().await;

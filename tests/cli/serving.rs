@@ -4,6 +4,7 @@ use framedb_tests::{
     NodeProcess, Operator, fixture_path,
     proto::edge::{Outcome, PutRequest, ingest_client::IngestClient},
 };
+use std::os::unix::fs::PermissionsExt as _;
 use tokio::task::JoinSet;
 
 /// A node with `misbehave` in its pipeline.
@@ -117,6 +118,21 @@ fn a_data_directory_in_use_is_named() {
     let message =
         format!("error: the data directory {} is in use by another process\n", data.display());
     assert!(refused.stderr.starts_with(&message), "{}", refused.stderr);
+}
+
+#[test]
+fn a_data_directory_is_for_its_user_alone_from_the_first_start_on() {
+    let operator = Operator::new("");
+    // The cache of compiled plugins is inside of it.
+    let data = operator.data_dir();
+    let config = format!(
+        "data-dir = {data:?}\ngrpc = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n\
+         [pipelines.default]\n"
+    );
+    operator.write("framedb.toml", config);
+    let _node = operator.serve();
+    assert!(data.join("cache").is_dir());
+    assert_eq!(data.metadata().unwrap().permissions().mode() & 0o777, 0o700);
 }
 
 #[test]

@@ -75,4 +75,21 @@ async fn an_object_without_a_row_is_accepted_or_refused_as_the_setting_says() {
         .await;
     let late = failure(retries.ingest(arrival("a")).await);
     assert!(late.message.contains("cannot write the audit row"), "{}", late.message);
+    assert_ne!(late.class, FailureClass::Reject);
+}
+
+#[tokio::test]
+async fn a_row_that_is_not_granted_is_refused_at_once() {
+    let server = mariadb::shared().await;
+    let (name, _client) = database(server).await;
+    let node = node(&server.url(&name), "retry")
+        .configure("audit", |plugin| {
+            plugin.settings.insert("audit_sql_address".into(), "elsewhere".into());
+        })
+        .start()
+        .await;
+    let refused = failure(node.ingest(arrival("a")).await);
+    assert_eq!(refused.class, FailureClass::Reject);
+    let message = refused.message;
+    assert!(message.contains("the database `elsewhere` is not granted"), "{message}");
 }

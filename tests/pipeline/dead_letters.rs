@@ -130,6 +130,7 @@ async fn a_full_queue_refuses_the_object_and_keeps_what_it_has() {
         // To who relies on the queue it is no verdict on the object.
         let class = if acknowledged { FailureClass::Unavailable } else { FailureClass::Trap };
         assert_eq!(refused.class, class);
+        assert_eq!(refused.retry_after.is_some(), acknowledged);
         let kept = letters(&node).await;
         assert_eq!((kept.len(), kept[0].object.key.as_str()), (1, "first"));
         assert_eq!(node.counted("framedb_dead_letters_refused_total", ""), 1);

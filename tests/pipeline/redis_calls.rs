@@ -107,7 +107,7 @@ async fn what_is_not_granted_is_an_error_that_the_guest_reads_and_nothing_is_don
         "commands = [\"config set\"]",
         "EVAL is a scripting command",
         "BLPOP is a blocking command",
-        "commands = [\"select\"]",
+        "SELECT` is a connection's command, and connections are shared",
         "NOSUCH is unknown",
         "channels = [\"other\"]",
     ];
@@ -120,6 +120,18 @@ async fn what_is_not_granted_is_an_error_that_the_guest_reads_and_nothing_is_don
     let answers = ask(&node, "elsewhere", &json!([["get", "a"]])).await;
     let text = error(&answers[0]);
     assert!(text.contains("[plugins.asks-redis.grants.redis.elsewhere]"), "{text}");
+}
+
+#[tokio::test]
+async fn an_address_in_place_of_a_label_is_refused_without_its_password() {
+    let server = RedisServer::start();
+    let node = node(&server.url()).start().await;
+    let address = server.url().replace("redis://", "redis://:hunter2@");
+    let answers = ask(&node, &address, &json!([["get", "own:a"]])).await;
+    let text = error(&answers[0]);
+    assert!(text.contains("the Redis `redis://…@"), "{text}");
+    assert!(text.contains("[plugins.asks-redis.grants.redis.LABEL]"), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
 }
 
 #[tokio::test]

@@ -77,6 +77,16 @@ async fn a_changed_route_counts_when_the_old_one_has_had_its_time() {
 }
 
 #[tokio::test]
+async fn what_is_not_granted_is_refused_at_once() {
+    let server = RedisServer::start();
+    let elsewhere = node(&server, &[("redis_table_hash", "other".into())]).start().await;
+    let refused = failure(elsewhere.ingest(arrival("a")).await);
+    assert_eq!(refused.class, FailureClass::Reject);
+    assert!(refused.message.contains("the key `other` is not granted"), "{}", refused.message);
+    assert!(refused.message.contains("keys = [\"other\"]"), "{}", refused.message);
+}
+
+#[tokio::test]
 async fn without_redis_objects_wait_or_go_by_what_is_known() {
     let mut server = RedisServer::start();
     server.command(&["HSET", "framedb:routes", "a", "disk"]);

@@ -187,6 +187,11 @@ async fn what_is_not_granted_is_an_error_that_the_guest_reads_and_nothing_is_run
     assert_eq!((database.count("own").await, database.count("other").await), (0, 1));
     let answers = ask(&node, "elsewhere", &json!([["query", "SELECT 1"]])).await;
     assert!(error(&answers[0]).contains("[plugins.asks-sql.grants.mysql.elsewhere]"));
+    let address = "mysql://root:hunter2@127.0.0.1/own";
+    let answers = ask(&node, address, &json!([["query", "SELECT 1"]])).await;
+    let text = error(&answers[0]);
+    assert!(text.contains("[plugins.asks-sql.grants.mysql.LABEL]"), "{text}");
+    assert!(text.contains("`mysql://…@127.0.0.1/own`") && !text.contains("hunter2"), "{text}");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use crate::statement;
 use framedb_plugin::{
+    grants::is_not_granted,
     ingest::{Ingest, Object, Verdict},
     log,
 };
@@ -27,7 +28,7 @@ pub struct Settings {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum OnError {
-    /// It is tried again later.
+    /// It is tried again later, unless a grant is missing: then its sender is told.
     #[default]
     Retry,
     /// It is stored without a row.
@@ -56,10 +57,10 @@ impl AuditSql {
     fn verdict(&self, written: &Result<(), String>) -> Verdict {
         match (written, self.settings.on_error) {
             (Ok(()), _) | (Err(_), OnError::Accept) => Verdict::accept(),
-            (Err(reason), OnError::Retry) => {
+            (Err(reason), OnError::Retry) if !is_not_granted(reason) => {
                 Verdict::retry(format!("cannot write the audit row: {reason}"))
             }
-            (Err(reason), OnError::Reject) => {
+            (Err(reason), OnError::Retry | OnError::Reject) => {
                 Verdict::reject(format!("cannot write the audit row: {reason}"))
             }
         }

@@ -41,10 +41,10 @@ impl<'de> Deserialize<'de> for Fallback {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let wrong = || {
-            D::Error::custom(format!(
-                "{text:?} is neither `retry` nor `reject` nor a placement as `framedb-id` or \
-                 `framedb-id kind` with the kind in-memory, storage or stream"
-            ))
+            D::Error::custom(
+                "`retry`, `reject` or a placement as `framedb-id` or `framedb-id kind` with the \
+                 kind in-memory, storage or stream",
+            )
         };
         let words: Vec<&str> = text.split_whitespace().collect();
         let kinds = [Kind::InMemory, Kind::Storage, Kind::Stream];
@@ -62,7 +62,8 @@ impl<'de> Deserialize<'de> for Fallback {
 }
 
 fn channel<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Channel, D::Error> {
-    Channel::new(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    Channel::new(&String::deserialize(deserializer)?)
+        .map_err(|_| D::Error::custom("an address such as `http://routes`"))
 }
 
 /// Room for a service in the same site, and well below the time of a batch.
@@ -93,6 +94,8 @@ mod tests {
         for text in ["", "a b", "a stream b"] {
             assert!(fallback(text).unwrap_err().contains("grpc_fallback"), "{text}");
         }
+        let wrong = "setting `grpc_fallback` is `disk wrong`, expected `retry`, `reject` or a ";
+        assert!(fallback("disk wrong").unwrap_err().starts_with(wrong));
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! The plugin: one lookup for what a batch does not know yet, and the route of each object.
 
 use crate::{cache::Cache, fields, route::Route};
-use framedb_plugin::resolve::{Envelope, Kind, Placement, Resolve, Verdict};
+use framedb_plugin::{
+    grants::is_not_granted,
+    resolve::{Envelope, Kind, Placement, Resolve, Verdict},
+};
 use spin_sdk::redis::{Connection, Error, RedisParameter, RedisResult};
 use std::{
     cell::RefCell,
@@ -31,7 +34,7 @@ pub struct Settings {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum OnError {
-    /// Try again later.
+    /// Try again later, unless a grant is missing: then refuse them.
     #[default]
     Retry,
     /// Go by what the table said last, and try again later where it said nothing.
@@ -78,10 +81,13 @@ impl RedisTable {
         }
         let cache = self.cache.borrow();
         let known = cache.first(fields);
-        let retry = |reason: &str| Verdict::retry(format!("cannot ask for the route: {reason}"));
+        let unknown = |reason: &str| {
+            let why = format!("cannot ask for the route: {reason}");
+            if is_not_granted(reason) { Verdict::reject(why) } else { Verdict::retry(why) }
+        };
         let route = match (failed, self.settings.on_error, known) {
             (None, _, Some(text)) | (Some(_), OnError::Stale, Some(text)) => Route::parse(text),
-            (Some(reason), OnError::Retry | OnError::Stale, _) => return retry(reason),
+            (Some(reason), OnError::Retry | OnError::Stale, _) => return unknown(reason),
             (None, _, None) | (Some(_), OnError::Fallback, _) => match &self.settings.fallback {
                 Some(route) => Ok(route.clone()),
                 None => Err(format!("there is no route for the key `{}`", envelope.key)),

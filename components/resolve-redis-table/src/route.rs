@@ -19,32 +19,40 @@ impl Route {
     ///
     /// Says what was expected.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || {
+        let shown = || text.chars().take(80).collect::<String>();
+        Self::read(text).ok_or_else(|| {
             format!(
                 "the route {:?} is neither `framedb-id` nor `framedb-id kind` with the kind \
                  in-memory, storage or stream",
-                text.chars().take(80).collect::<String>()
+                shown()
             )
-        };
+        })
+    }
+
+    fn read(text: &str) -> Option<Self> {
         let mut words = text.split_whitespace();
-        let framedb_id = words.next().ok_or_else(wrong)?.to_owned();
+        let framedb_id = words.next()?.to_owned();
         let kind = match words.next() {
             None => None,
             Some(name) => {
                 let mut kinds = [Kind::InMemory, Kind::Storage, Kind::Stream].into_iter();
-                Some(kinds.find(|kind| kind.as_str() == name).ok_or_else(wrong)?)
+                Some(kinds.find(|kind| kind.as_str() == name)?)
             }
         };
         match words.next() {
-            None => Ok(Self { framedb_id, kind }),
-            Some(_) => Err(wrong()),
+            None => Some(Self { framedb_id, kind }),
+            Some(_) => None,
         }
     }
 }
 
 impl<'de> Deserialize<'de> for Route {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+        Self::read(&String::deserialize(deserializer)?).ok_or_else(|| {
+            D::Error::custom(
+                "`framedb-id` or `framedb-id kind` with the kind in-memory, storage or stream",
+            )
+        })
     }
 }
 

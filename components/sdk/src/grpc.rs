@@ -34,7 +34,7 @@ pub struct Channel {
 
 impl Channel {
     /// A service at `http://host[:port]` or `https://host[:port]`; the host may be the label of
-    /// a grant, whose host, port and scheme then count.
+    /// a grant, whose host and port then count.
     ///
     /// # Errors
     ///

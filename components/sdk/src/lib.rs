@@ -45,6 +45,7 @@ pub mod serialize;
 
 #[cfg(any(feature = "objects", feature = "streams", feature = "routing", feature = "clusters"))]
 pub mod framedb;
+pub mod grants;
 #[cfg(feature = "grpc")]
 pub mod grpc;
 #[cfg(feature = "http")]

@@ -9,7 +9,10 @@ use bytes::Bytes;
 use clap::{Args, Subcommand};
 use framedb_host::{Config, Error, ErrorKind};
 use serde_json::Value;
-use std::path::PathBuf;
+use std::{
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
 
 /// Look after objects that could not be stored.
 #[derive(Debug, Subcommand)]
@@ -179,9 +182,9 @@ impl Export {
             let path = request::dead_letter(id, "/payload");
             let answer = request::call(&node, Method::GET, &path).await?;
             let answer = request::succeeded(answer).await?;
-            sink::write(answer, Some(&self.to.join(format!("{id}.bin")))).await?;
+            sink::write_private(answer, &self.to.join(format!("{id}.bin"))).await?;
             let record = self.to.join(format!("{id}.json"));
-            std::fs::write(&record, serde_json::to_string_pretty(&letter)? + "\n")
+            write(&record, &(serde_json::to_string_pretty(&letter)? + "\n"))
                 .with_context(|| format!("cannot write {}", record.display()))?;
             output::note(&format!("wrote what is known of it to {}", record.display()));
         }
@@ -260,6 +263,15 @@ impl Which {
         }
         Ok(letters.iter().map(|letter| text(letter, "id").to_owned()).collect())
     }
+}
+
+/// Writes what is known of a letter, which its plugin's settings are part of, for this user alone.
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    // A temporary file is made with mode 0600.
+    let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
+    file.write_all(text.as_bytes())?;
+    file.persist(path)?;
+    Ok(())
 }
 
 /// Replaying needs a data directory, as reading does.

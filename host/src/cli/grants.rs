@@ -4,7 +4,8 @@ use super::{
     output,
     plugin::{name_of, read},
 };
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use bytes::Bytes;
 use clap::Args;
 use framedb_host::{
     Config,
@@ -21,8 +22,8 @@ use std::path::{Path, PathBuf};
 /// without being asked for is told.
 #[derive(Debug, Args)]
 pub(crate) struct Grants {
-    /// A component file, or the name of a built-in plugin.
-    #[arg(value_name = "FILE|BUILTIN")]
+    /// A component file, the name of a built-in plugin, or that of a plugin in the configuration.
+    #[arg(value_name = "FILE|NAME")]
     plugin: String,
 
     /// What the configuration calls the plugin; the file's name without its ending when absent.
@@ -38,7 +39,8 @@ impl Grants {
     pub(super) async fn run(self) -> Result<()> {
         let config = self.config.as_deref().map(Config::read).transpose()?;
         let name = self.name.clone().unwrap_or_else(|| self.found(config.as_ref()));
-        let inspection = Inspection::load(&Engine::new(None)?, &name, read(&self.plugin)?).await?;
+        let component = self.component(config.as_ref())?;
+        let inspection = Inspection::load(&Engine::new(None)?, &name, component).await?;
         inspection.check(&name)?;
         let plugin = config.as_ref().and_then(|config| config.plugins.get(&name));
         let granted = plugin.map(|plugin| plugin.grants.clone()).unwrap_or_default();
@@ -48,11 +50,25 @@ impl Grants {
         report(&name, &inspection, &granted, config.is_some())
     }
 
-    /// The name under which a configuration has this file, else the file's own.
+    /// The component of the plugin that a configuration has by this name, else the file's.
+    fn component(&self, config: Option<&Config>) -> Result<Bytes> {
+        let plugin = config.and_then(|config| config.plugins.get(&self.plugin));
+        let path = plugin.and_then(|plugin| plugin.component.as_ref());
+        match path.filter(|_| !Path::new(&self.plugin).is_file()) {
+            Some(path) => std::fs::read(path)
+                .map(Bytes::from)
+                .with_context(|| format!("cannot read the component {}", path.display())),
+            None => read(&self.plugin),
+        }
+    }
+
+    /// The name under which a configuration has this plugin or file, else the file's own.
     fn found(&self, config: Option<&Config>) -> String {
         let plugins = config.map(|config| config.plugins.iter()).into_iter().flatten();
         let same = |path: &PathBuf| same_file(path, Path::new(&self.plugin));
-        let mut found = plugins.filter(|(_, plugin)| plugin.component.as_ref().is_some_and(same));
+        let mut found = plugins.filter(|(name, plugin)| {
+            **name == self.plugin || plugin.component.as_ref().is_some_and(same)
+        });
         found.next().map_or_else(|| name_of(&self.plugin).to_owned(), |(name, _)| name.clone())
     }
 }

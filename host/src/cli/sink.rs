@@ -15,7 +15,8 @@ use std::{
 /// Writes an answer's payload to a file, or to the standard output.
 pub(super) async fn write(answer: Response<Body>, to: Option<&Path>) -> Result<u64> {
     match to {
-        Some(path) => write_file(answer, path).await,
+        // What the user's mask allows, as for any new file.
+        Some(path) => write_file(answer, path, 0o666).await,
         None => {
             let mut stdout = io::stdout().lock();
             let written = copy(answer, &mut stdout).await?;
@@ -25,9 +26,14 @@ pub(super) async fn write(answer: Response<Body>, to: Option<&Path>) -> Result<u
     }
 }
 
+/// Writes what others may not read to a file.
+pub(super) async fn write_private(answer: Response<Body>, to: &Path) -> Result<u64> {
+    write_file(answer, to, 0o600).await
+}
+
 /// Writes aside and renames, so that the file is never there in part. A device or a pipe is
 /// written into instead, and a link is followed: a rename would put a file in their place.
-async fn write_file(answer: Response<Body>, path: &Path) -> Result<u64> {
+async fn write_file(answer: Response<Body>, path: &Path, mode: u32) -> Result<u64> {
     let failed = |source: io::Error| {
         let message = format!("cannot write {}", path.display());
         Error::new(ErrorKind::Unavailable, message).with_source(source)
@@ -43,8 +49,7 @@ async fn write_file(answer: Response<Body>, path: &Path) -> Result<u64> {
     };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let mut file = tempfile::Builder::new()
-        // What the user's mask allows, as for any new file.
-        .permissions(Permissions::from_mode(0o666))
+        .permissions(Permissions::from_mode(mode))
         .tempfile_in(folder.unwrap_or(Path::new(".")))
         .map_err(failed)?;
     let written = copy(answer, &mut file).await?;

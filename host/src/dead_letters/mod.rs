@@ -26,7 +26,7 @@ use std::{fmt, sync::Arc};
 const TOTALS: &str = "dead-letters";
 
 /// Letters of an id to be found by: what a person copies from a screen.
-const LEAST_PREFIX: usize = 4;
+pub(crate) const LEAST_PREFIX: usize = 4;
 
 /// The dead letters of a node, in its data directory.
 pub struct DeadLetters {

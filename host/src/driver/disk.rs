@@ -261,13 +261,20 @@ impl fmt::Debug for Disk {
     }
 }
 
+/// Makes a directory that only this user may look into, unless there is one: it may hold passwords
+/// of instances that were registered.
+pub(super) fn make_folder(path: &Path) -> Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|cause| {
+        super::disk_error::failed("make the data directory", path, fjall::Error::Io(cause))
+    })
+}
+
 /// Takes the directory for this process.
 fn lock(path: &Path) -> Result<File> {
     let failed = |cause: std::io::Error| {
         super::disk_error::failed("take the data directory", path, fjall::Error::Io(cause))
     };
-    // It may hold passwords of instances that were registered.
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
+    make_folder(path)?;
     let file = File::options().create(true).truncate(false).write(true).open(path.join("lock"));
     let file = file.map_err(failed)?;
     match file.try_lock() {

@@ -1,6 +1,6 @@
 //! `Disks`: the directories of one node, each opened once.
 
-use super::Disk;
+use super::{Disk, disk::make_folder};
 use crate::Result;
 use parking_lot::Mutex;
 use std::{
@@ -20,6 +20,15 @@ impl Disks {
     /// Directories of a node whose data directory is `home`.
     pub fn new(home: impl Into<PathBuf>) -> Self {
         Self { home: home.into(), opened: Mutex::default() }
+    }
+
+    /// Makes the node's data directory, before anything is put into it.
+    ///
+    /// # Errors
+    ///
+    /// When the file system does not let it.
+    pub fn make_home(&self) -> Result<()> {
+        make_folder(&self.home)
     }
 
     /// The node's data directory.

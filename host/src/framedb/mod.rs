@@ -131,15 +131,21 @@ impl OwnFrameDb {
         caller: &Caller<'_>,
         first_only: bool,
     ) -> Result<Vec<Arc<str>>, Unserved> {
-        use crate::grants::RefusalKind::TooFast;
+        use crate::grants::{Refusal, RefusalKind::TooFast};
         let instances = &self.shared.instances;
         let mut granted = Vec::new();
-        let mut refused = None;
+        let mut refused: Option<Refusal> = None;
         let mut ask = |id: &Arc<str>| {
             match caller.permission.ask(id) {
                 Ok(()) => granted.push(id.clone()),
                 Err(refusal) if matches!(refusal.kind(), TooFast(_)) => return Err(refusal.into()),
-                Err(refusal) => drop(refused.get_or_insert(refusal)),
+                // Of all instances, the one that a rule names is most likely meant.
+                Err(refusal)
+                    if refused.as_ref().is_none_or(|r| refusal.is_near() && !r.is_near()) =>
+                {
+                    refused = Some(refusal);
+                }
+                Err(_) => {}
             }
             Ok::<_, Unserved>(first_only && !granted.is_empty())
         };

@@ -68,7 +68,7 @@ pub struct RedisGrant {
     /// under keys, `publish`, or single ones by name as in `flushdb`, `xgroup create` or
     /// `xgroup`. What blocks, runs scripts, speaks of no key or administrates has to be named;
     /// a script may use keys that are not granted. `*` allows all known commands but those of
-    /// transactions and connections.
+    /// transactions and connections, which no grant can have: plugins share connections.
     #[schemars(with = "Vec<String>")]
     pub commands: Vec<CommandRule>,
     /// Channels that may be published to, written as keys are.
@@ -253,6 +253,8 @@ pub(crate) struct Instances<'a> {
     pub(crate) scheme: &'a dyn Fn(&str) -> Option<&'a str>,
     /// Whether a scheme is that of a Redis.
     pub(crate) is_redis: &'a dyn Fn(&str) -> bool,
+    /// What is wrong with the URL of a Redis or a MySQL, in words that do not show it.
+    pub(crate) wrong_url: &'a dyn Fn(&ServerUrl) -> Option<String>,
 }
 
 impl GrantsConfig {
@@ -295,6 +297,9 @@ impl GrantsConfig {
             let (instance, url) = (grant.instance.as_deref(), grant.url.as_ref());
             problems.extend(place(&at, instance, url, "Redis", instances.is_redis, instances));
             problems.extend(allows(&at, "commands", grant.commands.len()));
+            let all_keys = grant.keys.iter().any(Pattern::is_all);
+            let wrong = grant.commands.iter().filter_map(|rule| rule.problem(all_keys));
+            problems.extend(wrong.map(|wrong| format!("{at}.commands: {wrong}")));
         }
         for (label, grant) in &self.mysql {
             let at = format!(".mysql.{label}");
@@ -368,9 +373,10 @@ fn place(
             Some(_) => None,
         },
         // The text is not shown: without a scheme it may be a password.
-        (None, Some(url)) => {
-            (!fits(url.scheme())).then(|| format!("{at}.url is not the URL of a {kind}"))
+        (None, Some(url)) if !fits(url.scheme()) => {
+            Some(format!("{at}.url is not the URL of a {kind}"))
         }
+        (None, Some(url)) => (instances.wrong_url)(url).map(|wrong| format!("{at}.url: {wrong}")),
     }
 }
 
@@ -387,6 +393,7 @@ mod tests {
                 _ => None,
             },
             is_redis: &|scheme| scheme == "redis",
+            wrong_url: &|url| url.expose().ends_with("//").then(|| "it names no host".into()),
         })
     }
 
@@ -449,6 +456,26 @@ mod tests {
         assert!(all.contains(".redis.d.instance: `disk` is `file:`, and no Redis"), "{all}");
         assert!(all.contains(".mysql.e.url is not the URL of a MySQL"), "{all}");
         assert!(!all.contains("secret"), "{all}");
+    }
+
+    #[test]
+    fn commands_that_would_never_do_anything_are_reported() {
+        let commands = |keys: &str, commands: &str| {
+            let hot = "[redis.a]\ninstance = 'hot'\n";
+            problems(&format!("{hot}keys = ['{keys}']\ncommands = ['{commands}']\n")).join("\n")
+        };
+        for name in ["select", "MULTI", "auth", "monitor", "quit", "subscribe", "client reply"] {
+            let all = commands("*", name);
+            assert!(all.contains("command, and connections are shared"), "{name}: {all}");
+        }
+        let all = commands("a:*", "xgruop create");
+        assert!(all.contains("`xgruop create` is no command that is known"), "{all}");
+        assert!(all.contains("did you mean `xgroup create`?"), "{all}");
+        for name in ["get", "client", "xgroup", "blpop", "flushdb", "script load", "read"] {
+            assert_eq!(commands("a:*", name), "", "{name}");
+        }
+        // A module may have it.
+        assert_eq!(commands("*", "json.get"), "");
     }
 
     #[test]

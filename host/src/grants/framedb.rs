@@ -59,11 +59,15 @@ impl ObjectsGuard {
                 ObjectVerb::Delete => ("delete", ""),
                 ObjectVerb::List => ("list", "*"),
             };
+            let near =
+                |(rule, _): &(ObjectsGrant, _)| Pattern::any_matches(&rule.ids, id.as_bytes());
+            let near = self.rules.iter().any(near);
             let (id, key) = (shown(id.as_bytes()), shown(key.as_bytes()));
-            self.section.refuse(
+            let refusal = self.section.refuse(
                 format!("to {verb} `{key}{star}` at `{id}` is not granted"),
                 format!("ids = [\"{id}\"]\nkeys = [\"{key}{star}\"]\nverbs = [\"{verb}\"]"),
-            )
+            );
+            refusal.with_near(near)
         })
     }
 }
@@ -106,15 +110,17 @@ impl StreamsGuard {
                 StreamVerb::Lease => "lease",
                 StreamVerb::Length => "length",
             };
+            let near = self.rules.iter().any(|(rule, _)| has_id(rule));
             let name = shown(name.as_bytes());
             let (at, ids) = match id.map(|id| shown(id.as_bytes())) {
                 Some(id) => (format!(" at `{id}`"), format!("ids = [\"{id}\"]\n")),
                 None => Default::default(),
             };
-            self.section.refuse(
+            let refusal = self.section.refuse(
                 format!("{verb} of the queue `{name}`{at} is not granted"),
                 format!("{ids}queues = [\"{name}\"]\nverbs = [\"{verb}\"]"),
-            )
+            );
+            refusal.with_near(near)
         })
     }
 }
@@ -143,6 +149,9 @@ mod tests {
         let add = "[plugins.p.grants.objects.LABEL]\nids = [\"disk\"]\nkeys = [\"door/1\"]\n\
                    verbs = [\"get\"]";
         assert_eq!(refusal.add().as_deref(), Some(add));
+        assert!(refusal.is_near());
+        let refusal = objects.check(ObjectVerb::Get, "cold", "door/1").map(drop).unwrap_err();
+        assert!(!refusal.is_near());
     }
 
     #[test]

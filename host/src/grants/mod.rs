@@ -30,7 +30,7 @@ pub use pattern::Pattern;
 pub use rate::Rate;
 use redis::RedisGuard;
 pub use refusal::{Refusal, RefusalKind};
-use refusal::{Section, shown};
+use refusal::{Section, is_url, shown};
 pub use server_url::ServerUrl;
 use sql::SqlGuard;
 use std::{collections::BTreeMap, sync::Arc};
@@ -277,9 +277,13 @@ impl Grants {
     }
 
     fn no_label(&self, kind: &str, what: &str, label: &str, lines: &str) -> Refusal {
-        let section = Section::new(&self.0.plugin, kind, label);
-        let what = format!("the {what} `{}` is not granted", shown(label.as_bytes()));
-        section.refuse(what, lines)
+        let mut what = format!("the {what} `{}` is not granted", shown(label.as_bytes()));
+        let mut name = label;
+        if is_url(label) {
+            what.push_str(": plugins name labels, and their grants have the addresses");
+            name = "LABEL";
+        }
+        Section::new(&self.0.plugin, kind, name).refuse(what, lines)
     }
 }
 
@@ -311,6 +315,24 @@ mod tests {
         }
         let kinds = ["redis", "mysql", "http", "key-value", "objects", "streams", "routing"];
         assert!(kinds.iter().all(|kind| grants.any(kind).is_err()));
+    }
+
+    #[test]
+    fn an_address_in_place_of_a_label_is_told_without_its_password() {
+        let grants = Grants::new("router", &GrantsConfig::default());
+        for refusal in [
+            grants.redis("redis://:hunter2@127.0.0.1:6379").map(drop).unwrap_err(),
+            grants.mysql("mysql://u:hunter2@db/audit").map(drop).unwrap_err(),
+            grants.key_value("redis://u:hunter2@db/0").map(drop).unwrap_err(),
+            grants.http().check("GET", "https://u:hunter2@h/").map(drop).unwrap_err(),
+            grants.http().check("GET", "https://u:hunter2@[h/").map(drop).unwrap_err(),
+        ] {
+            let told = refusal.for_guest();
+            assert!(!told.contains("hunter2"), "{told}");
+        }
+        let refusal = grants.redis("redis://:hunter2@127.0.0.1:6379").map(drop).unwrap_err();
+        let section = "[plugins.router.grants.redis.LABEL]\n";
+        assert!(refusal.add().unwrap().starts_with(section), "{refusal:?}");
     }
 
     #[test]

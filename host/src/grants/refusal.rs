@@ -1,6 +1,6 @@
 //! `Refusal`: what a grant did not allow, and the configuration that would.
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 /// How much of a name a message shows.
 const SHOWN: usize = 80;
@@ -25,23 +25,37 @@ pub struct Refusal {
     kind: RefusalKind,
     what: String,
     add: Option<(Section, String)>,
+    /// Whether some rule is for the same place.
+    near: bool,
 }
 
 impl Refusal {
     /// Something that cannot be decided because it cannot be read.
     pub(super) fn unreadable(what: impl Into<String>) -> Self {
-        Self { kind: RefusalKind::Unreadable, what: what.into(), add: None }
+        Self { kind: RefusalKind::Unreadable, what: what.into(), add: None, near: false }
     }
 
     /// Something that a list of addresses does not have.
     pub(super) fn unlisted(what: impl Into<String>) -> Self {
-        Self { kind: RefusalKind::NotGranted, what: what.into(), add: None }
+        Self { kind: RefusalKind::NotGranted, what: what.into(), add: None, near: false }
     }
 
     /// Why.
     #[must_use]
     pub fn kind(&self) -> RefusalKind {
         self.kind
+    }
+
+    /// Says whether some rule is for the same place.
+    pub(super) fn with_near(mut self, near: bool) -> Self {
+        self.near = near;
+        self
+    }
+
+    /// Whether some rule is for the same place: of several refusals, such a one says more.
+    #[must_use]
+    pub fn is_near(&self) -> bool {
+        self.near
     }
 
     /// The lines of configuration that would allow it, if some would.
@@ -104,12 +118,12 @@ impl Section {
     /// Refuses what a line in this table would allow.
     pub(super) fn refuse(&self, what: impl Into<String>, line: impl fmt::Display) -> Refusal {
         let add = Some((self.clone(), line.to_string()));
-        Refusal { kind: RefusalKind::NotGranted, what: what.into(), add }
+        Refusal { kind: RefusalKind::NotGranted, what: what.into(), add, near: false }
     }
 
     /// Refuses what nothing in this table would allow.
     pub(super) fn refuse_always(&self, what: impl Into<String>) -> Refusal {
-        Refusal { kind: RefusalKind::NotGranted, what: what.into(), add: None }
+        Refusal { kind: RefusalKind::NotGranted, what: what.into(), add: None, near: false }
     }
 
     /// Refuses what may be done later.
@@ -133,8 +147,10 @@ fn key(name: &str) -> String {
     }
 }
 
-/// What a guest named, fit for a message: printable, and not too long.
+/// What a guest named, fit for a message: printable, not too long, and without the user and the
+/// password of a URL.
 pub(super) fn shown(name: &[u8]) -> String {
+    let name = &*without_user(name);
     let text = String::from_utf8_lossy(name.get(..name.len().min(4 * SHOWN)).unwrap_or_default());
     let mut out = String::new();
     for letter in text.chars().take(SHOWN) {
@@ -148,6 +164,30 @@ pub(super) fn shown(name: &[u8]) -> String {
         out.push('…');
     }
     out
+}
+
+/// Whether a name looks like a URL.
+pub(super) fn is_url(name: &str) -> bool {
+    name.contains(":/")
+}
+
+/// A name without what stands between the scheme of a URL and its host. Where an address stands in
+/// place of a label, that may be a password, which may have any letters in it.
+fn without_user(name: &[u8]) -> Cow<'_, [u8]> {
+    let Some(at) = name.iter().rposition(|byte| *byte == b'@') else { return name.into() };
+    let before = name.get(..at).unwrap_or_default();
+    for (colon, _) in before.windows(2).enumerate().filter(|(_, pair)| pair == b":/") {
+        let rest = before.get(colon + 1..).unwrap_or_default();
+        let slashes = rest.iter().take_while(|byte| **byte == b'/').count();
+        let (scheme, user) = before.split_at(colon + 1 + slashes);
+        // An `@` in a path is none behind a user, unless the password has the path's slash.
+        let first = user.split(|byte| *byte == b'/').next().unwrap_or_default();
+        if first.len() == user.len() || first.iter().any(|byte| matches!(byte, b':' | b'@')) {
+            let host = name.get(at..).unwrap_or_default();
+            return [scheme, "…".as_bytes(), host].concat().into();
+        }
+    }
+    name.into()
 }
 
 #[cfg(test)]
@@ -185,5 +225,25 @@ mod tests {
         assert_eq!(shown(b"a\n\x1b[31m\"\\"), "a\\u000a\\u001b[31m\\\"\\\\");
         assert_eq!(shown("ä".repeat(1000).as_bytes()).chars().count(), 81);
         assert_eq!(shown(&[0xff; 3]), "\u{fffd}\u{fffd}\u{fffd}");
+    }
+
+    #[test]
+    fn users_and_passwords_of_urls_are_not_shown() {
+        for (url, expected) in [
+            ("redis://:hunter2@127.0.0.1:30401", "redis://…@127.0.0.1:30401"),
+            ("mysql://root:hunter2@db/audit", "mysql://…@db/audit"),
+            ("mysql:/root:hunter2@db/audit", "mysql:/…@db/audit"),
+            ("https://hunter2@example.com/v1", "https://…@example.com/v1"),
+            ("redis://:hun/ter2@h", "redis://…@h"),
+            ("redis://:hunter2@hunter2@h", "redis://…@h"),
+            ("at redis://:hunter2@h, twice: redis://:hunter2@h", "at redis://…@h"),
+            ("page:https://example.com/@me", "page:https://example.com/@me"),
+            ("redis://h:6379/0", "redis://h:6379/0"),
+            ("a:b@c", "a:b@c"),
+        ] {
+            assert_eq!(shown(url.as_bytes()), expected, "{url}");
+        }
+        let long = format!("redis://:{}@h", "hunter2".repeat(100));
+        assert_eq!(shown(long.as_bytes()), "redis://…@h");
     }
 }

@@ -18,6 +18,9 @@ use std::{
 /// How long the data directory may take to keep a dead letter.
 const KEPT_WITHIN: Duration = Duration::from_secs(10);
 
+/// When to try again where dead letters find no room: somebody has to make some.
+const ROOM_AFTER: Duration = Duration::from_secs(30);
+
 impl Pipeline {
     /// A plugin failed on an item in the item's step, or refused it. Answers the item if it goes
     /// on all the same, past that plugin; otherwise it has ended, or is tried again later.
@@ -138,6 +141,7 @@ impl Pipeline {
             if ack {
                 // To a sender that relies on the queue this is no verdict on its object.
                 failure.class = FailureClass::Unavailable;
+                failure.retry_after = Some(ROOM_AFTER);
             }
             pipeline.end(item, Outcome::Failed(failure), None);
         });

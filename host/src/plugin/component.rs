@@ -13,6 +13,7 @@ use super::{
     secrets::Secrets,
     sharing,
     state::State,
+    tape::Tape,
 };
 use crate::{Error, ErrorKind, Result, grants::GrantsConfig};
 use framedb_core::{Codec, Format, Stage};
@@ -62,14 +63,18 @@ impl Plugin {
         config: &PluginConfig,
     ) -> Result<Self> {
         let access = Access::new(name.into(), &config.grants, environment);
-        Self::build(engine, name, bytes.into(), config, access, |inspection, access| {
-            inspection.check_grants(name, access.grants())
-        })
-        .await
+        let mut plugin =
+            Self::build(engine, name, bytes.into(), config, access, |inspection, access| {
+                inspection.check_grants(name, access.grants())
+            })
+            .await?;
+        plugin.describe(&Stage::ALL, None).await?;
+        Ok(plugin)
     }
 
-    /// As [`Plugin::load`], for calls that a record answers: nothing has to be granted, and
-    /// nothing can be reached.
+    /// As [`Plugin::load`], for calls in one stage that a record answers: nothing has to be
+    /// granted, and nothing can be reached. What the plugin asks for while it checks its settings,
+    /// `tape` answers as far as it can.
     ///
     /// # Errors
     ///
@@ -79,10 +84,19 @@ impl Plugin {
         name: &str,
         bytes: bytes::Bytes,
         config: &PluginConfig,
+        stage: Stage,
+        tape: Arc<Tape>,
     ) -> Result<Self> {
         let nothing = GrantsConfig::default();
         let access = Access::new(name.into(), &nothing, &Environment::default());
-        Self::build(engine, name, bytes, config, access, |_, _| Ok(())).await
+        let mut plugin = Self::build(engine, name, bytes, config, access, |_, _| Ok(())).await?;
+        match plugin.describe(&[stage], Some(tape.clone())).await {
+            // The record may end before that: a plugin's first call has a smaller budget. That call
+            // shows what becomes of it.
+            Err(_) if tape.diverged().is_some() => {}
+            described => described?,
+        }
+        Ok(plugin)
     }
 
     async fn build(
@@ -114,7 +128,7 @@ impl Plugin {
         let linked = linker.instantiate_pre(&component).map_err(|e| failed("link", e))?;
         let interfaces = Interfaces::of(&component, name)?;
         let settings = config.setting_texts();
-        let mut plugin = Self {
+        Ok(Self {
             name: name.into(),
             digest: digest(&bytes).into(),
             bytes,
@@ -129,9 +143,7 @@ impl Plugin {
             writes: Vec::new(),
             reads: Vec::new(),
             writes_keys: inspection.writes_keys(),
-        };
-        plugin.describe().await?;
-        Ok(plugin)
+        })
     }
 
     /// The name that the operator gave it.
@@ -160,7 +172,12 @@ impl Plugin {
     /// Whether it exports `stage`.
     #[must_use]
     pub fn exports_stage(&self, stage: Stage) -> bool {
-        self.descriptions.iter().any(|(exported, _)| *exported == stage)
+        match stage {
+            Stage::Ingest => self.interfaces.ingest.is_some(),
+            Stage::Resolve => self.interfaces.resolve.is_some(),
+            Stage::Serialize => self.interfaces.serialize.is_some(),
+            Stage::Admission | Stage::Sink | Stage::Registration => false,
+        }
     }
 
     /// The formats that `encode` may answer with.
@@ -248,8 +265,9 @@ impl Plugin {
         Ok(exports)
     }
 
-    /// Asks every stage what it is, which also lets it check its settings.
-    async fn describe(&mut self) -> Result<()> {
+    /// Asks those of `stages` that it exports what they are, which also lets them check their
+    /// settings.
+    async fn describe(&mut self, stages: &[Stage], tape: Option<Arc<Tape>>) -> Result<()> {
         let name = self.name.clone();
         let refuse = |what: String| {
             Error::new(ErrorKind::Plugin, format!("plugin `{name}` cannot be used: {what}"))
@@ -274,18 +292,19 @@ impl Plugin {
             log: limits.batch_log.as_u64(),
         };
         let mut instance =
-            Instance::new(self, budget, None).await.map_err(broken(Stage::Admission))?;
-        if instance.exports().ingest.is_some() {
+            Instance::new(self, budget, tape).await.map_err(broken(Stage::Admission))?;
+        let asked = |stage| stages.contains(&stage);
+        if asked(Stage::Ingest) && instance.exports().ingest.is_some() {
             let call = instance.call(|e| e.ingest.map(|i| i.describe), (), budget).await;
             let (description,) = call.map_err(broken(Stage::Ingest))?;
             self.descriptions.push((Stage::Ingest, description.map_err(&unset)?));
         }
-        if instance.exports().resolve.is_some() {
+        if asked(Stage::Resolve) && instance.exports().resolve.is_some() {
             let call = instance.call(|e| e.resolve.map(|r| r.describe), (), budget).await;
             let (description,) = call.map_err(broken(Stage::Resolve))?;
             self.descriptions.push((Stage::Resolve, description.map_err(&unset)?));
         }
-        if instance.exports().serialize.is_some() {
+        if asked(Stage::Serialize) && instance.exports().serialize.is_some() {
             let call = instance.call(|e| e.serialize.map(|s| s.describe), (), budget).await;
             let (answer,) = call.map_err(broken(Stage::Serialize))?;
             let (description, formats) = answer.map_err(&unset)?;

@@ -163,6 +163,25 @@ impl Limits {
         }
     }
 
+    /// Those that are zero and may not be: a plugin can do nothing without time, and next to
+    /// nothing without calls to read its settings with.
+    fn zeros(&self) -> impl Iterator<Item = &'static str> {
+        let limits = [
+            ("time", self.time.is_zero()),
+            ("batch-time", self.batch_time.is_zero()),
+            ("cpu", self.cpu.is_zero()),
+            ("batch-cpu", self.batch_cpu.is_zero()),
+            ("memory", self.memory.as_u64() == 0),
+            ("table-elements", self.table_elements == 0),
+            ("host-calls", self.host_calls == 0),
+            ("batch-host-calls", self.batch_host_calls == 0),
+            ("log", self.log.as_u64() == 0),
+            ("batch-log", self.batch_log.as_u64() == 0),
+            ("handles", self.handles == 0),
+        ];
+        limits.into_iter().filter_map(|(name, zero)| zero.then_some(name))
+    }
+
     /// Instances for each pipeline.
     #[must_use]
     pub fn instances(&self) -> usize {
@@ -174,14 +193,15 @@ impl Limits {
 }
 
 impl PluginConfig {
-    /// Secret settings that are not there, each as the end of a sentence that begins with the
-    /// plugin's key: a name that is misspelt would keep nothing secret.
+    /// What is wrong with it, each as the end of a sentence that begins with the plugin's key.
     pub(crate) fn problems(&self) -> impl Iterator<Item = String> + '_ {
+        // A name that is misspelt would keep nothing secret.
         let unset = |name: &&String| !self.settings.contains_key(*name);
-        self.secret_settings
-            .iter()
-            .filter(unset)
-            .map(|name| format!(".secret-settings names `{name}`, which is not among its settings"))
+        let unset = self.secret_settings.iter().filter(unset).map(|name| {
+            format!(".secret-settings names `{name}`, which is not among its settings")
+        });
+        let zeros = self.limits.zeros();
+        unset.chain(zeros.map(|name| format!(".limits.{name} is 0: its calls would fail")))
     }
 
     /// The settings as plugins read them: texts as they are, everything else as JSON.

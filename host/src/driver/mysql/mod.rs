@@ -15,6 +15,7 @@ mod server;
 mod session;
 mod table;
 
+pub(crate) use address::Address;
 pub(crate) use chunk_tables::chunk_tables;
 pub(crate) use complaint::Complaint;
 pub(crate) use error::{Failure, Fault};

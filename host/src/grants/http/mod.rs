@@ -68,8 +68,7 @@ impl HttpGuard {
         !self.rules.is_empty()
     }
 
-    /// Decides a request. A host that is a grant's label leads to that grant's host, with its
-    /// port and scheme.
+    /// Decides a request. A host that is a grant's label leads to that grant's host and port.
     ///
     /// # Errors
     ///
@@ -112,20 +111,22 @@ impl HttpGuard {
         }
         let labelled = self.rules.iter().find(|rule| rule.is_labelled(&url));
         if let Some(rule) = labelled {
+            // A guest reads the label, and not what it leads to.
+            let label = shown(rule.label.as_bytes());
             url = rule.redirected(url)?;
-            rule.check(method, &url)?;
+            rule.check(method, &url, &label)?;
             return Ok(Destination { rule: rule.clone(), url });
         }
         // The refusal of a grant that has the host says more than that none has all of it.
         let mut refusal = None;
+        let host = shown(url.host_str().unwrap_or_default().as_bytes());
         for rule in self.rules.iter().filter(|rule| rule.grant.host.matches(url.host())) {
-            match rule.check(method, &url) {
+            match rule.check(method, &url, &host) {
                 Ok(()) => return Ok(Destination { rule: rule.clone(), url }),
                 Err(refused) => refusal = Some(refused),
             }
         }
         Err(refusal.unwrap_or_else(|| {
-            let host = shown(url.host_str().unwrap_or_default().as_bytes());
             let what = format!("requests to `{host}` are not granted");
             Section::new(&self.plugin, "http", "LABEL").refuse(what, format!("host = \"{host}\""))
         }))
@@ -139,22 +140,19 @@ impl Rule {
             && self.grant.host.single().is_some()
     }
 
-    /// The URL with the grant's host in place of its label.
+    /// The URL with the grant's host and port in place of its label.
     fn redirected(&self, mut url: Url) -> Result<Url, Refusal> {
         let host = self.grant.host.single().unwrap_or_default();
-        let scheme = Scheme::of(&url).filter(|scheme| self.grant.schemes.contains(scheme));
-        let scheme = scheme.or(self.grant.schemes.first().copied()).unwrap_or(Scheme::Https);
-        let set = url.set_scheme(scheme.name()).is_ok()
-            && url.set_host(Some(&host)).is_ok()
+        let set = url.set_host(Some(&host)).is_ok()
             && url.set_port(self.grant.ports.first().copied()).is_ok();
         let label = shown(self.label.as_bytes());
         let wrong = || Refusal::unreadable(format!("cannot lead a URL to the host of `{label}`"));
         set.then_some(url).ok_or_else(wrong)
     }
 
-    fn check(&self, method: &str, url: &Url) -> Result<(), Refusal> {
+    /// Decides a request to what the guest called `host`.
+    fn check(&self, method: &str, url: &Url, host: &str) -> Result<(), Refusal> {
         let grant = &self.grant;
-        let host = shown(url.host_str().unwrap_or_default().as_bytes());
         let Some(scheme) = Scheme::of(url).filter(|scheme| grant.schemes.contains(scheme)) else {
             let scheme = shown(url.scheme().as_bytes());
             let what = format!("`{scheme}:` to `{host}` is not granted");

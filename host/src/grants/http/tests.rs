@@ -194,10 +194,28 @@ fn a_label_leads_to_the_host_of_its_grant() {
         "[http.routes]\nhost = '10.0.0.7'\nports = [50051]\nschemes = ['http']\n\
          plaintext-http2 = true\n[http.wide]\nhost = '*.example.com'",
     );
-    let destination = guard.check("POST", "https://routes/routes.v1.Routes/Find").unwrap();
+    let destination = guard.check("POST", "http://routes/routes.v1.Routes/Find").unwrap();
     assert_eq!(destination.url().as_str(), "http://10.0.0.7:50051/routes.v1.Routes/Find");
     assert!(destination.plaintext_http2());
     assert!(!may(&guard, "https://wide/") && !may(&guard, "http://routes:1/"));
+}
+
+#[test]
+fn what_is_to_be_encrypted_is_not_sent_in_the_clear_by_a_label() {
+    let guard = guard(
+        "[http.clear]\nhost = '10.0.0.7'\nschemes = ['http']\n[http.tls]\nhost = '10.0.0.8'\n\
+         [http.both]\nhost = '10.0.0.9'\nschemes = ['http', 'https']",
+    );
+    for (label, granted, refused) in [("clear", "http", "https"), ("tls", "https", "http")] {
+        assert!(may(&guard, &format!("{granted}://{label}/")));
+        let refusal = guard.check("GET", &format!("{refused}://{label}/")).unwrap_err();
+        assert_eq!(refusal.to_string(), format!("`{refused}:` to `{label}` is not granted"));
+        let add = format!("[plugins.p.grants.http.{label}]\nschemes = [\"{refused}\"]");
+        assert_eq!(refusal.add(), Some(add));
+    }
+    let sent = |url: &str| guard.check("GET", url).unwrap().url().to_string();
+    assert_eq!(sent("http://both/"), "http://10.0.0.9/");
+    assert_eq!(sent("https://both/"), "https://10.0.0.9/");
 }
 
 #[test]

@@ -119,6 +119,9 @@ impl RedisGuard {
                 format!("the Redis command {name} is not granted"),
                 format!("commands = [\"{rule}\"]"),
             )),
+            None if rules::is_apart(class) => {
+                Err(self.section.refuse_always(rules::apart(&name, class)))
+            }
             None => {
                 let how = if class == command.class { "" } else { " with these arguments" };
                 let what = format!("{name}{how} is {} command", class.name());

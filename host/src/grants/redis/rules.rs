@@ -3,8 +3,9 @@
 
 use super::{
     Words,
-    table::{Class, Command},
+    table::{self, Class, Command},
 };
+use crate::config::nearest;
 use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, fmt};
 
@@ -39,6 +40,22 @@ impl CommandRule {
         let Self::Named(granted) = self else { return false };
         let rest = name.strip_prefix(granted.as_str());
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+    }
+
+    /// Why it would never allow anything, if so.
+    pub(in crate::grants) fn problem(&self, all_keys: bool) -> Option<String> {
+        let Self::Named(name) = self else { return None };
+        match table::find(name) {
+            Some(command) => is_apart(command.class).then(|| apart(name, command.class)),
+            None if table::has_subcommands(name) => None,
+            // A module may have it; nobody knows where its keys are.
+            None if all_keys => None,
+            None => {
+                let near = nearest(name, table::commands().iter().map(|command| command.name));
+                let needs = "one of a module needs `keys = [\"*\"]`";
+                Some(format!("`{name}` is no command that is known, and {needs}{near}"))
+            }
+        }
     }
 
     /// The rule that grants a class, if one does.
@@ -99,6 +116,14 @@ impl fmt::Display for CommandRule {
 /// the one that others use.
 pub(super) fn is_apart(class: Class) -> bool {
     matches!(class, Class::Connection | Class::Transaction)
+}
+
+/// Why a command of such a class cannot be granted.
+pub(super) fn apart(name: &str, class: Class) -> String {
+    format!(
+        "`{name}` is {} command, and connections are shared: no grant can have it",
+        class.name()
+    )
 }
 
 /// What a call does: some options make another command of one.

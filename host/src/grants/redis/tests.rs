@@ -105,7 +105,7 @@ fn a_key_outside_of_the_prefix_is_found_wherever_it_stands() {
 }
 
 #[test]
-fn what_blocks_scripts_connects_or_administrates_has_to_be_named() {
+fn what_blocks_scripts_or_administrates_has_to_be_named() {
     for call in [
         "BLPOP a:1 0",
         "BLMOVE a:1 a:2 LEFT LEFT 0",
@@ -119,20 +119,8 @@ fn what_blocks_scripts_connects_or_administrates_has_to_be_named() {
         "SCRIPT LOAD x",
         "SCRIPT FLUSH",
         "FUNCTION LOAD x",
-        "SELECT 1",
-        "AUTH x",
-        "HELLO 3",
-        "RESET",
-        "QUIT",
-        "MONITOR",
-        "SUBSCRIBE a:1",
-        "PSUBSCRIBE *",
-        "CLIENT REPLY OFF",
         "CLIENT KILL x",
         "CLIENT LIST",
-        "MULTI",
-        "EXEC",
-        "WATCH a:1",
         "CONFIG GET *",
         "CONFIG SET dir /tmp",
         "DEBUG SEGFAULT",
@@ -149,8 +137,6 @@ fn what_blocks_scripts_connects_or_administrates_has_to_be_named() {
         "COPY a:1 a:2 DB 1",
         "MIGRATE h 1 a:1 0 1000",
         "RESTORE a:1 0 x",
-        "SYNC",
-        "PSYNC ? -1",
         "CLUSTER RESET",
         "KEYS a:*",
         "SCAN 0 MATCH a:*",
@@ -171,6 +157,30 @@ fn what_blocks_scripts_connects_or_administrates_has_to_be_named() {
         let name = call.split(' ').next().unwrap().to_lowercase();
         let add = refusal.add().unwrap();
         assert!(add.contains(&format!("commands = [\"{name}")), "{call}: {add}");
+    }
+}
+
+#[test]
+fn what_a_connection_would_remember_is_refused_without_advice() {
+    for call in [
+        "SELECT 1",
+        "AUTH x",
+        "HELLO 3",
+        "RESET",
+        "QUIT",
+        "MONITOR",
+        "SUBSCRIBE a:1",
+        "PSUBSCRIBE *",
+        "CLIENT REPLY OFF",
+        "MULTI",
+        "EXEC",
+        "WATCH a:1",
+        "SYNC",
+        "PSYNC ? -1",
+    ] {
+        let refusal = check(&usual(), call).expect_err(call);
+        assert_eq!(refusal.add(), None, "{call}");
+        assert!(refusal.to_string().contains("connections are shared"), "{call}: {refusal}");
     }
 }
 

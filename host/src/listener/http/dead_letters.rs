@@ -1,7 +1,10 @@
 //! `/admin/dead-letters`: list, show, payload, evidence, replay, drop.
 
 use super::{answer, problem::Problem, query};
-use crate::{dead_letters::DeadLetter, node::Node};
+use crate::{
+    dead_letters::{DeadLetter, LEAST_PREFIX},
+    node::Node,
+};
 use axum::{
     Json,
     body::{Body, HttpBody, to_bytes},
@@ -104,7 +107,12 @@ async fn find(node: &Node, id: &str) -> Result<DeadLetter, Problem> {
 }
 
 fn missing(id: &str) -> Problem {
+    let short = id.len() < LEAST_PREFIX;
     let id: String = id.chars().take(80).collect();
+    if short {
+        return Problem::not_found(format_args!("`{id}` is too short for the start of an id"))
+            .with_hint(format!("give at least {LEAST_PREFIX} characters of it"));
+    }
     Problem::not_found(format_args!("there is no dead letter {id}"))
         .with_hint("`framedb dlq ls` shows those that there are")
 }

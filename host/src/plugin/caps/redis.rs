@@ -1,8 +1,8 @@
 //! `spin:redis`: commands to the Redis behind a label.
 //!
 //! All plugins of a node share a connection, over which commands of concurrent calls travel
-//! behind one another. A command that holds its connection up, or changes it, has to be granted
-//! by its name, and gets one of its own.
+//! behind one another. A command that holds its connection up has to be granted by its name, and
+//! gets one of its own.
 
 use super::{
     bindings::spin::redis::redis::{
