@@ -4,7 +4,7 @@ use framedb_host::spin::Inherited;
 use framedb_tests::{
     SpinBuild, TestSpin, component_path, eventually, fixture_path,
     servers::{mariadb, redis::RedisServer},
-    spin, within,
+    within,
 };
 use futures::future::join_all;
 use http::StatusCode;
@@ -68,7 +68,7 @@ async fn an_instance_answers_many_requests_and_several_at_once() {
     });
     // The node's runtime divides them among instances, so that every CPU has one.
     let cpus = std::thread::available_parallelism().unwrap().get();
-    let expected = if spin().is_some() { 16 } else { 16_usize.div_ceil(cpus) };
+    let expected = if framedb_tests::spin().is_some() { 16 } else { 16_usize.div_ceil(cpus) };
     assert_eq!(most.max(), Some(expected), "{answers:?}");
 }
 
