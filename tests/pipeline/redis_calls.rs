@@ -107,7 +107,7 @@ async fn what_is_not_granted_is_an_error_that_the_guest_reads_and_nothing_is_don
         "commands = [\"config set\"]",
         "EVAL is a scripting command",
         "BLPOP is a blocking command",
-        "SELECT` is a connection's command, and connections are shared",
+        "commands = [\"select\"]",
         "NOSUCH is unknown",
         "channels = [\"other\"]",
     ];
@@ -215,6 +215,41 @@ async fn a_blocking_command_that_is_named_holds_up_nobody_else() {
     assert!(error(&forever[0]).contains("did not answer in time"), "{}", forever[0]);
     let closed = async || (connections(&server) == 1).then_some(());
     framedb_tests::eventually("its own connection is closed", closed).await;
+}
+
+#[tokio::test]
+async fn what_a_connection_remembers_is_for_the_plugin_that_may_change_it() {
+    let server = RedisServer::start();
+    let grant = |extra: &[&str]| {
+        let commands = [&["read", "write"][..], extra].concat();
+        json!({ "url": server.url(), "keys": ["own:*"], "commands": commands })
+    };
+    let changes = granted(&grant(&["select", "multi", "exec"])).start().await;
+    let asked = json!([
+        ["execute", "SELECT", "5"],
+        ["set", "own:a", "five"],
+        ["execute", "MULTI"],
+        ["execute", "INCR", "own:n"],
+        ["execute", "INCR", "own:n"],
+    ]);
+    ask(&changes, "hot", &asked).await;
+    // What was not executed is forgotten with its connection, and the next one begins anew.
+    let asked = json!([
+        ["get", "own:a"],
+        ["execute", "SELECT", "5"],
+        ["get", "own:a"],
+        ["execute", "MULTI"],
+        ["execute", "INCR", "own:n"],
+        ["execute", "EXEC"],
+    ]);
+    let answers = ask(&changes, "hot", &asked).await;
+    assert_eq!(
+        (&answers[0], &answers[2], &answers[5]),
+        (&json!(null), &json!("five"), &json!([1]))
+    );
+    // Nobody else is led to that database.
+    let others = granted(&grant(&[])).start().await;
+    assert_eq!(ask(&others, "hot", &json!([["get", "own:a"]])).await, [json!(null)]);
 }
 
 #[tokio::test]

@@ -88,20 +88,24 @@ impl Environment {
         self.0.servers.mysql(self.place(instance, url)?)
     }
 
-    /// A connection of its own to a Redis, as a component has it that names the address.
+    /// A connection of its own to the Redis of an instance, or at a URL.
     ///
     /// # Errors
     ///
-    /// When the URL is wrong; it is not shown.
-    pub(crate) fn own_redis(&self, url: &ServerUrl) -> Result<Arc<Connection>> {
-        Servers::open_redis(url.expose()).map(Arc::new)
+    /// As [`Environment::redis`].
+    pub(crate) fn own_redis(
+        &self,
+        instance: Option<&str>,
+        url: Option<&ServerUrl>,
+    ) -> Result<Arc<Connection>> {
+        Servers::open_redis(self.place(instance, url)?).map(Arc::new)
     }
 
     /// A connection of its own to a database, which keeps its session over statements.
     ///
     /// # Errors
     ///
-    /// As [`Environment::own_redis`].
+    /// When the URL is wrong; it is not shown.
     pub(crate) fn own_mysql(&self, url: &ServerUrl) -> Result<Arc<Lent>> {
         Lent::one(url.expose()).map(Arc::new)
     }

@@ -88,7 +88,16 @@ impl RedisGuard {
         self.check_keys(command, &words)?;
         self.check_patterns(command, &words)?;
         self.check_channels(command, &words)?;
-        Ok(Permitted { class: Some(class), own_connection: class.holds_connection() })
+        // One that changes a connection is for the one that the plugin has opened.
+        let own_connection = class.holds_connection() && !rules::is_apart(class);
+        Ok(Permitted { class: Some(class), own_connection })
+    }
+
+    /// Whether each connection that is opened has to be the plugin's own, because it may change
+    /// what a connection remembers.
+    #[must_use]
+    pub fn changes_connections(&self) -> bool {
+        self.commands.iter().any(CommandRule::names_apart)
     }
 
     /// A command that the table does not have: nobody knows where its keys are.
@@ -119,9 +128,6 @@ impl RedisGuard {
                 format!("the Redis command {name} is not granted"),
                 format!("commands = [\"{rule}\"]"),
             )),
-            None if rules::is_apart(class) => {
-                Err(self.section.refuse_always(rules::apart(&name, class)))
-            }
             None => {
                 let how = if class == command.class { "" } else { " with these arguments" };
                 let what = format!("{name}{how} is {} command", class.name());

@@ -42,20 +42,21 @@ impl CommandRule {
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
     }
 
+    /// Whether it names a command that changes what a connection remembers.
+    pub(super) fn names_apart(&self) -> bool {
+        table::commands().iter().any(|command| is_apart(command.class) && self.names(command.name))
+    }
+
     /// Why it would never allow anything, if so.
     pub(in crate::grants) fn problem(&self, all_keys: bool) -> Option<String> {
         let Self::Named(name) = self else { return None };
-        match table::find(name) {
-            Some(command) => is_apart(command.class).then(|| apart(name, command.class)),
-            None if table::has_subcommands(name) => None,
-            // A module may have it; nobody knows where its keys are.
-            None if all_keys => None,
-            None => {
-                let near = nearest(name, table::commands().iter().map(|command| command.name));
-                let needs = "one of a module needs `keys = [\"*\"]`";
-                Some(format!("`{name}` is no command that is known, and {needs}{near}"))
-            }
+        // A module may have it; nobody knows where its keys are.
+        if all_keys || table::find(name).is_some() || table::has_subcommands(name) {
+            return None;
         }
+        let near = nearest(name, table::commands().iter().map(|command| command.name));
+        let needs = "one of a module needs `keys = [\"*\"]`";
+        Some(format!("`{name}` is no command that is known, and {needs}{near}"))
     }
 
     /// The rule that grants a class, if one does.
@@ -112,18 +113,10 @@ impl fmt::Display for CommandRule {
     }
 }
 
-/// Classes that not even `*` grants: connections are shared, and such a command would change
-/// the one that others use.
+/// Classes that not even `*` grants: connections are shared, unless such a command is granted by
+/// its name.
 pub(super) fn is_apart(class: Class) -> bool {
     matches!(class, Class::Connection | Class::Transaction)
-}
-
-/// Why a command of such a class cannot be granted.
-pub(super) fn apart(name: &str, class: Class) -> String {
-    format!(
-        "`{name}` is {} command, and connections are shared: no grant can have it",
-        class.name()
-    )
 }
 
 /// What a call does: some options make another command of one.

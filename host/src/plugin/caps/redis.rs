@@ -2,7 +2,8 @@
 //!
 //! All plugins of a node share a connection, over which commands of concurrent calls travel
 //! behind one another. A command that holds its connection up has to be granted by its name, and
-//! gets one of its own.
+//! gets one of its own. Where one is granted that changes what a connection remembers, each
+//! connection that a guest opens is its own.
 
 use super::{
     bindings::spin::redis::redis::{
@@ -319,9 +320,12 @@ fn open(state: &mut State, label: String) -> Told<(Opened, tokio::time::Instant)
     };
     let (config, environment) = (&granted.config, state.access.environment());
     // An address may hold a password, so that what names addresses is told of "the server".
-    let (label, connection, ended) = match (grants.names_addresses(), &config.url) {
-        (true, Some(url)) => (SERVER.into(), environment.own_redis(url), Some(Arc::default())),
-        (_, url) => (label, environment.redis(config.instance.as_deref(), url.as_ref()), None),
+    let label = if grants.names_addresses() { SERVER.to_owned() } else { label };
+    let (instance, url) = (config.instance.as_deref(), config.url.as_ref());
+    let changes = granted.guard.as_ref().is_none_or(RedisGuard::changes_connections);
+    let (connection, ended) = match grants.names_addresses() || changes {
+        true => (environment.own_redis(instance, url), Some(Arc::default())),
+        false => (environment.redis(instance, url), None),
     };
     match connection {
         Ok(connection) => {
