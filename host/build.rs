@@ -38,11 +38,14 @@ fn services(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The service that the plugin `resolve-grpc` asks, which the bench answers.
+/// The messages of the service that the plugin `resolve-grpc` asks: the bench answers.
 fn resolver(proto: &Path) -> Result<()> {
     let file = proto.join("framedb/resolve/v1/resolver.proto");
     let descriptors = protox::compile([file], [proto])?;
-    tonic_prost_build::configure().build_client(false).compile_fds(descriptors)?;
+    tonic_prost_build::configure()
+        .build_client(false)
+        .build_server(false)
+        .compile_fds(descriptors)?;
     Ok(())
 }
 

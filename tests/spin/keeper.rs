@@ -383,7 +383,7 @@ async fn a_redis_that_goes_and_comes_back_is_told_of_and_then_used_again() {
     let line = "PUT /objects/k?framedb_id=cache&type=in-memory";
     let (status, error) = problem(&http, line).await;
     assert_eq!(status, 503, "{error}");
-    assert!(error.contains("the registry") && error.contains("cannot be reached"), "{error}");
+    assert!(error.contains("`cache`") && error.contains("cannot be reached"), "{error}");
     redis.start_again();
     put(&http, "k?framedb_id=cache&type=in-memory", "two").await;
     assert_eq!(get(&http, "k").await, ok("two"));
@@ -430,4 +430,44 @@ async fn routes_are_kept_at_the_existing_routing_service() {
     assert_eq!(http.call("POST /streams/q/pop").await.body, "element");
     assert_eq!(http.call("DELETE /objects/a%2Fb").await.status.as_u16(), 200);
     assert_eq!(get(&http, "a%2Fb").await.0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_and_route_in_one_database_are_written_in_one_step_or_not_at_all() {
+    let redis = RedisServer::start();
+    let url = redis.url();
+    let spin = plain(&[("cache", &url)], Some(&url)).start().await;
+    let http = spin.http();
+    let line = "k?framedb_id=cache&type=in-memory";
+    put(&http, line, "one").await;
+    put(&http, line, "two").await;
+    assert_eq!(get(&http, "k").await, ok("two"));
+    assert_eq!(redis.command(&["EXISTS", "#{framedb}:pending", "#{framedb}:pending-times"]), ":0");
+    // A user that lacks the right to one of the commands changes nothing.
+    for missing in ["set", "hset", "zadd"] {
+        let rules = ["reset", "on", ">word", "~*", "+@all", &format!("-{missing}")];
+        redis.command(&[&["ACL", "SETUSER", missing], &rules[..]].concat());
+        let url = format!("redis://{missing}:word@127.0.0.1:{}", redis.port());
+        let spin = plain(&[("cache", &url)], Some(&url)).start().await;
+        for key in ["k", missing] {
+            let path = format!("PUT /objects/{key}?framedb_id=cache&type=in-memory");
+            let (status, error) = problem(&spin.http(), &path).await;
+            assert!(status >= 400 && error.contains("right is missing"), "{status} {error}");
+        }
+        assert_eq!(get(&http, "k").await, ok("two"), "without {missing}");
+        assert_eq!(get(&http, missing).await.0, 404);
+        assert_eq!(redis.command(&["EXISTS", missing]), ":0");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_spin_refuses_is_named_as_what_is_missing_in_the_manifest() {
+    let redis = RedisServer::start();
+    let url = redis.url();
+    let listed = plain(&[], None).variable("allowed_hosts", &url).secret("instance_memory", &url);
+    let (status, error) =
+        problem(&listed.start().await.http(), "PUT /objects/k?framedb_id=memory&type=in-memory")
+            .await;
+    assert!(status >= 400, "{status}");
+    assert!(error.contains("`memory`") && error.contains("`allowed_outbound_hosts`"), "{error}");
 }

@@ -94,21 +94,23 @@ impl Settings {
                     return Err(misconfigured(what));
                 }
             };
-            let server = Server::new(name, &url, &hosts)?;
+            let server = Server::parse(name, &url)?;
             let Some(kinds) = kinds_of(id, &server.address) else {
                 let what = format!("the variable `{}` names no engine", server.variable);
                 return Err(misconfigured(format!(
                     "{what}: write `kv:`, `redis://…` or `mysql://…`"
                 )));
             };
+            server.check(&hosts)?;
             instances.push(Instance { id: id.into(), kinds, server });
         }
         let registry = variable(REGISTRY).await?.unwrap_or_else(|| format!("{KEY_VALUE}:"));
-        let registry = Server::new(REGISTRY.to_owned(), &registry, &hosts)?;
+        let registry = Server::parse(REGISTRY.to_owned(), &registry)?;
         if matches!(registry.address, Address::Mysql(_)) {
             let what = format!("the variable `{REGISTRY}` names no registry");
             return Err(misconfigured(format!("{what}: write `kv:`, `redis://…` or `http://…`")));
         }
+        registry.check(&hosts)?;
         let default_kind = match variable(DEFAULT_KIND).await? {
             Some(kind) => kind.parse().map_err(|wrong| {
                 misconfigured(format!("the variable `{DEFAULT_KIND}` is wrong: {wrong}"))
@@ -140,19 +142,26 @@ impl Settings {
 }
 
 impl Server {
-    fn new(variable: String, url: &str, hosts: &AllowedHosts) -> Result<Self, Failure> {
-        let wrong = |why: &str| misconfigured(format!("the variable `{variable}` is wrong: {why}"));
-        let address = Address::parse(url).map_err(|why| wrong(&why))?;
-        if let Some((scheme, asked)) = address.asked() {
-            // Spin would print an address that it refuses, with its password.
-            hosts.check(asked, scheme).map_err(|why| {
-                wrong(&format!(
-                    "{why}: it is to be in `allowed_outbound_hosts` and in `{ALLOWED_HOSTS}`"
-                ))
-            })?;
+    fn parse(variable: String, url: &str) -> Result<Self, Failure> {
+        match Address::parse(url) {
+            Ok(address) => Ok(Self { variable, address }),
+            Err(why) => Err(wrong(&variable, &why)),
         }
-        Ok(Self { variable, address })
     }
+
+    /// Whether it may be connected to. Spin would print an address that it refuses, with its
+    /// password.
+    fn check(&self, hosts: &AllowedHosts) -> Result<(), Failure> {
+        let Some((scheme, asked)) = self.address.asked() else { return Ok(()) };
+        hosts.check(asked, scheme).map_err(|why| {
+            let where_to = format!("in `allowed_outbound_hosts` and in `{ALLOWED_HOSTS}`");
+            wrong(&self.variable, &format!("{why}: it is to be {where_to}"))
+        })
+    }
+}
+
+fn wrong(variable: &str, why: &str) -> Failure {
+    misconfigured(format!("the variable `{variable}` is wrong: {why}"))
 }
 
 impl fmt::Debug for Server {

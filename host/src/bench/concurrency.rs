@@ -3,11 +3,7 @@
 
 use super::{
     Effort, Report, failed, median,
-    proto::{
-        PlaceRequest, PlaceResponse, Placement, Verdict,
-        resolver_server::{Resolver, ResolverServer},
-        verdict,
-    },
+    proto::{PlaceResponse, Placement, Verdict, verdict},
     stage::{batch, load},
 };
 use crate::{
@@ -15,20 +11,27 @@ use crate::{
     grants::GrantsConfig,
     plugin::{Isolation, Limits, PluginConfig, Pool},
 };
+use bytes::{BufMut as _, Bytes, BytesMut};
 use framedb_core::Object;
-use futures::future::try_join_all;
+use futures::{future::try_join_all, stream};
+use http::{HeaderMap, HeaderValue, Request, Response, header};
+use http_body::{Body, Frame};
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto,
+};
+use prost::Message as _;
 use serde_json::json;
 use std::{
+    convert::Infallible,
     net::SocketAddr,
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::net::TcpListener;
-use tonic::{
-    Request, Response, Status,
-    transport::{Server, server::TcpIncoming},
-};
 
 /// The plugin that asks.
 const ROUTER: &str = "resolve-grpc";
@@ -107,7 +110,7 @@ fn config(address: SocketAddr) -> Result<PluginConfig> {
     Ok(PluginConfig { settings, grants, limits, ..PluginConfig::default() })
 }
 
-/// The service, on a loopback port.
+/// The service, on a loopback port: over bare HTTP/2, because what is measured is who asks it.
 struct Service {
     address: SocketAddr,
     serving: tokio::task::JoinHandle<()>,
@@ -118,28 +121,51 @@ impl Service {
         let refused = |source| failed("start the service").with_source(source);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
+        let answer = answer();
         let serving = tokio::spawn(async move {
-            let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-            let server = Server::builder().add_service(ResolverServer::new(Routes));
-            // It ends when the bench aborts it.
-            let _ = server.serve_with_incoming(incoming).await;
+            while let Ok((stream, _)) = listener.accept().await {
+                // Without it answers may wait for others.
+                let _ = stream.set_nodelay(true);
+                let answer = answer.clone();
+                tokio::spawn(async move {
+                    let service = service_fn(|request| place(request, answer.clone()));
+                    let server = auto::Builder::new(TokioExecutor::new()).http2_only();
+                    // It ends with the client's connection.
+                    let _ = server.serve_connection(TokioIo::new(stream), service).await;
+                });
+            }
         });
         Ok(Self { address, serving })
     }
 }
 
-/// Places every object where its sender said, after a while.
-struct Routes;
+/// Places the one object of a call where its sender said, after a while.
+async fn place(
+    request: Request<Incoming>,
+    answer: Bytes,
+) -> Result<Response<impl Body<Data = Bytes, Error = Infallible>>, Infallible> {
+    // A call that breaks off is answered for nobody.
+    let _ = request.into_body().collect().await;
+    tokio::time::sleep(TAKES).await;
+    let status = HeaderMap::from_iter([(
+        header::HeaderName::from_static("grpc-status"),
+        HeaderValue::from_static("0"),
+    )]);
+    let frames = [Ok(Frame::data(answer)), Ok(Frame::trailers(status))];
+    let mut response = Response::new(StreamBody::new(stream::iter(frames)));
+    let grpc = HeaderValue::from_static("application/grpc");
+    response.headers_mut().insert(header::CONTENT_TYPE, grpc);
+    Ok(response)
+}
 
-#[tonic::async_trait]
-impl Resolver for Routes {
-    async fn place(
-        &self,
-        request: Request<PlaceRequest>,
-    ) -> Result<Response<PlaceResponse>, Status> {
-        tokio::time::sleep(TAKES).await;
-        let place = verdict::Verdict::Place(Placement::default());
-        let verdicts = vec![Verdict { verdict: Some(place) }; request.get_ref().objects.len()];
-        Ok(Response::new(PlaceResponse { verdicts }))
-    }
+/// The answer as it is sent: whether it is compressed, how long it is, and itself.
+fn answer() -> Bytes {
+    let place = verdict::Verdict::Place(Placement::default());
+    let answer = PlaceResponse { verdicts: vec![Verdict { verdict: Some(place) }] };
+    let message = answer.encode_to_vec();
+    let mut sent = BytesMut::new();
+    sent.put_u8(0);
+    sent.put_u32(u32::try_from(message.len()).unwrap_or_default());
+    sent.put_slice(&message);
+    sent.freeze()
 }

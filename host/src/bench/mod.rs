@@ -23,9 +23,10 @@ mod senders;
 mod server;
 mod spin;
 
-/// The service that `resolve-grpc` asks, for a bench that answers it.
+/// The messages of the service that `resolve-grpc` asks, for a bench that answers it.
 mod proto {
     #![allow(
+        dead_code,
         missing_docs,
         unreachable_pub,
         clippy::all,

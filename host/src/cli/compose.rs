@@ -9,7 +9,7 @@ use framedb_host::{
     compose::{self, Plug},
     plugin::digest,
 };
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Compose plugins into a worker, or several ingest plugins into one.
 ///
@@ -57,10 +57,9 @@ impl Compose {
     }
 
     fn plug(&self, worker: &str) -> Result<Vec<u8>> {
-        let socket = match builtin::part(worker).filter(|_| !Path::new(worker).exists()) {
-            Some(part) => part,
-            None => plugin::read(worker)?,
-        };
+        let builtin = |name: &str| builtin::part(name).or_else(|| builtin::component(name));
+        let hint = || "give the file of a worker, or `edge-worker`".to_owned();
+        let socket = plugin::read_or(worker, builtin, hint)?;
         let mut plugs = Vec::new();
         let imports = compose::imports(worker, &socket)?;
         for (stage, plugin) in [

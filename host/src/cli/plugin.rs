@@ -108,17 +108,28 @@ async fn inspect(plugin: &str) -> Result<()> {
 
 /// The bytes of a file, else of a built-in plugin with this name.
 pub(super) fn read(plugin: &str) -> Result<Bytes> {
-    let path = Path::new(plugin);
+    read_or(plugin, builtin::component, || {
+        let names: Vec<_> = builtin::names().collect();
+        format!("give a file, or one of the built-in plugins: {}", names.join(", "))
+    })
+}
+
+/// The bytes of a component: of a file, else what the binary has under that name.
+pub(super) fn read_or(
+    name: &str,
+    builtin: impl FnOnce(&str) -> Option<Bytes>,
+    hint: impl FnOnce() -> String,
+) -> Result<Bytes> {
+    let path = Path::new(name);
     if !path.exists()
-        && let Some(component) = builtin::component(plugin)
+        && let Some(component) = builtin(name)
     {
         return Ok(component);
     }
     let bytes = std::fs::read(path).map_err(|source| {
-        let names: Vec<_> = builtin::names().collect();
-        Error::new(ErrorKind::Invalid, format!("cannot read the component {plugin}"))
+        Error::new(ErrorKind::Invalid, format!("cannot read the component {name}"))
             .with_source(source)
-            .with_hint(format!("give a file, or one of the built-in plugins: {}", names.join(", ")))
+            .with_hint(hint())
     })?;
     Ok(bytes.into())
 }

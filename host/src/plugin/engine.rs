@@ -27,8 +27,8 @@ pub(super) const TICK: Duration = Duration::from_millis(5);
 /// slower than keeping nothing.
 const KEEP_RESIDENT: usize = 1 << 20;
 
-/// The engine that compiles and runs plugins; one a process, because its pool reserves 4 TiB of
-/// address space.
+/// The engine that compiles and runs plugins; one a process, because its pool reserves 16 TiB
+/// of address space.
 #[derive(Clone)]
 pub struct Engine {
     inner: wasmtime::Engine,
@@ -69,7 +69,7 @@ impl Engine {
         pooling
             .total_component_instances(Self::MAX_INSTANCES)
             .total_core_instances(Self::MAX_INSTANCES * 4)
-            .total_memories(Self::MAX_INSTANCES)
+            .total_memories(Self::MAX_INSTANCES * 4)
             .total_tables(Self::MAX_INSTANCES * 4)
             .total_stacks(Self::MAX_INSTANCES)
             // A component may be several that were composed: a chain of plugins, a worker with

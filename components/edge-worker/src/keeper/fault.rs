@@ -10,6 +10,8 @@ use framedb_core::{Failure, FailureClass, Stage};
 pub(super) enum Fault {
     /// There is no connection, or it broke.
     Down,
+    /// Spin does not let the component connect to it.
+    Address,
     /// It did not answer in time.
     Late,
     /// It has too many connections.
@@ -79,6 +81,10 @@ impl Fault {
     pub(super) fn of_sql(text: &str) -> Self {
         let words = text.split(|letter: char| !letter.is_ascii_alphanumeric());
         let mut numbers = words.filter(|word| word.len() == 4).filter_map(|word| word.parse().ok());
+        // What Spin says of a host that a component may not connect to.
+        if text.contains("is not permitted") {
+            return Self::Address;
+        }
         let known = numbers.find_map(|number: u16| {
             Some(match number {
                 1044 | 1045 | 1130 | 1142 | 1143 | 1227 | 1370 | 1698 => Self::Right,
@@ -135,6 +141,11 @@ impl Fault {
     pub(super) fn failure(self, stage: Stage, attempt: &str, place: &str) -> Failure {
         let (class, why) = match self {
             Self::Down => (FailureClass::Unavailable, "the server cannot be reached"),
+            Self::Address => (
+                FailureClass::Denied,
+                "Spin does not let the worker connect to it: add its host to \
+                 `allowed_outbound_hosts`",
+            ),
             Self::Late => {
                 (FailureClass::Unknown, "the server did not answer in time: the outcome is unknown")
             }
@@ -193,6 +204,7 @@ mod tests {
             ("Server error: `ERROR 28000 (1045): Access denied for user 'u'@'h'", Fault::Right),
             ("ERROR 1153 (08S01): Got a packet bigger than", Fault::Large),
             ("no connection to the server", Fault::Down),
+            ("address mysql://u:p@h is not permitted", Fault::Address),
             ("another transaction is in the way, try again (1213)", Fault::Contended),
         ] {
             assert_eq!(Fault::of_sql(text), fault, "{text}");

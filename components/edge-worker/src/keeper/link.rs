@@ -115,8 +115,8 @@ impl Link {
 
 fn fault(error: Error) -> Fault {
     match error {
-        // The address was checked before.
-        Error::InvalidAddress => Fault::Down,
+        // Its form was checked before.
+        Error::InvalidAddress => Fault::Address,
         Error::TooManyConnections => Fault::Crowded,
         Error::TypeError => Fault::Type,
         Error::Other(text) => Fault::of_redis(&text),

@@ -1,8 +1,9 @@
 //! Writing: data and route, so that success means stored and findable.
 //!
-//! Where both are one value that is all. In a registry on Redis an intent is written beside the
-//! committed route first, then the data, then the route, which ends the intent in the same step;
-//! a write that nobody ended is settled later. Over the routing service data goes first, then the
+//! Where both are one value that is all. Where both are in one Redis database, a script puts down
+//! both in one step, unless bytes of the key elsewhere are to be deleted as well. In a registry on
+//! Redis beside that an intent is written beside the committed route first, then the data, then
+//! the route, which ends the intent in the same step; a write that nobody ended is settled later. Over the routing service data goes first, then the
 //! route.
 
 use super::{
@@ -26,7 +27,10 @@ impl Keeper {
         instance.check_size(&object.key, &object.data)?;
         for _ in 0..MAX_TRIES {
             let stored = match &self.routes {
-                Routes::Redis(routes) => self.put_announced(instance, routes, object).await?,
+                Routes::Redis(routes) => match self.put_at_once(instance, routes, object).await? {
+                    Some(route) => Some(route),
+                    None => self.put_announced(instance, routes, object).await?,
+                },
                 routes => Some(self.put_then_register(instance, routes, object).await?),
             };
             if let Some(route) = stored {
@@ -69,6 +73,21 @@ impl Keeper {
             self.leave(key, previous, &route).await?;
         }
         Ok(route)
+    }
+
+    /// The data and the route in one step; nothing when it takes more than that.
+    async fn put_at_once(
+        &self,
+        instance: &Instance,
+        routes: &RedisRoutes,
+        object: &Prepared,
+    ) -> Result<Option<Route>, Failure> {
+        let Engine::Redis(redis) = &instance.engine else { return Ok(None) };
+        let (key, route) = (&object.key, self.route_of(object, None));
+        let time_to_live = object.placement.time_to_live;
+        let stored = routes.store(redis, key, &route, &object.data, time_to_live).await;
+        let stored = stored.map_err(|fault| instance.failed(fault, &format!("store {key} on")))?;
+        Ok(stored.then_some(route))
     }
 
     /// The intent, the data, the route; nothing when others have written the key meanwhile.

@@ -175,6 +175,6 @@ impl Redis {
     }
 }
 
-fn millis(period: Duration) -> u64 {
+pub(super) fn millis(period: Duration) -> u64 {
     u64::try_from(period.min(MAX_PERIOD).as_millis()).unwrap_or(u64::MAX)
 }

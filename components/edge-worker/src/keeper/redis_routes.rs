@@ -3,20 +3,22 @@
 use super::{
     fault::Fault,
     link::{Link, Repeat, Script, bytes, number},
+    redis::{Redis, millis},
 };
 use framedb_core::{
     Intent, Key, Route,
     redis::registry::{
-        BEGIN, COMMIT, Keys, LIST, LOOK, PENDING_FOR, REGISTER, REMOVE, generation_text,
+        BEGIN, COMMIT, Keys, LIST, LOOK, PENDING_FOR, REGISTER, REMOVE, STORE, generation_text,
         intent_of_pending, pending_text, route_of_row, route_row,
     },
 };
 use spin_sdk::redis::RedisResult;
-use std::sync::LazyLock;
+use std::{cell::Cell, sync::LazyLock, time::Duration};
 
 static LOOKING: LazyLock<Script> = LazyLock::new(|| Script::new(LOOK));
 static BEGINNING: LazyLock<Script> = LazyLock::new(|| Script::new(BEGIN));
 static COMMITTING: LazyLock<Script> = LazyLock::new(|| Script::new(COMMIT));
+static STORING: LazyLock<Script> = LazyLock::new(|| Script::new(STORE));
 static REGISTERING: LazyLock<Script> = LazyLock::new(|| Script::new(REGISTER));
 static REMOVING: LazyLock<Script> = LazyLock::new(|| Script::new(REMOVE));
 static LISTING: LazyLock<Script> = LazyLock::new(|| Script::new(LIST));
@@ -26,6 +28,9 @@ static LISTING: LazyLock<Script> = LazyLock::new(|| Script::new(LIST));
 pub(super) struct RedisRoutes {
     link: Link,
     keys: Keys,
+    /// Whether objects are in other slots than the registry: the server is one of a cluster, and
+    /// no script changes both.
+    apart: Cell<bool>,
 }
 
 /// What a key has in the registry.
@@ -48,7 +53,7 @@ pub(super) enum Committed {
 
 impl RedisRoutes {
     pub(super) fn new(link: Link, keys: Keys) -> Self {
-        Self { link, keys }
+        Self { link, keys, apart: Cell::default() }
     }
 
     /// A key's route, and the writes of it that were given up.
@@ -71,6 +76,45 @@ impl RedisRoutes {
         let mut answer = answer.into_iter();
         let begun = number(answer.next())? > 0;
         Ok((begun, seen(answer)?))
+    }
+
+    /// Stores an object and registers its route in one step; whether it did. It does not where
+    /// the instance is another database, or where more than that is to be done.
+    pub(super) async fn store(
+        &self,
+        instance: &Redis,
+        key: &Key,
+        route: &Route,
+        data: &[u8],
+        time_to_live: Option<Duration>,
+    ) -> Result<bool, Fault> {
+        if self.apart.get() || !self.link.is(&instance.link) {
+            return Ok(false);
+        }
+        let (period, generation) = (period(), generation_text(route.generation));
+        let row = route_row(route).map_err(|_| Fault::Foreign)?;
+        let left = time_to_live.map_or_else(String::new, |left| millis(left).max(1).to_string());
+        let words = [
+            key.as_str().as_bytes(),
+            period.as_bytes(),
+            generation.as_bytes(),
+            &row,
+            route.framedb_id.as_bytes(),
+            route.kind.as_str().as_bytes(),
+            if route.codec.is_some() { b"1" } else { b"0" },
+            data,
+            left.as_bytes(),
+        ];
+        let mut keys = self.keys.of_writes().to_vec();
+        keys.push(key.as_str().to_owned());
+        match self.link.run(&STORING, &keys, &words, Repeat::Safe).await {
+            Ok(answer) => Ok(number(answer.into_iter().next())? > 0),
+            Err(Fault::Cluster) => {
+                self.apart.set(true);
+                Ok(false)
+            }
+            Err(fault) => Err(fault),
+        }
     }
 
     /// Registers the route of a write, of which it says whether its key must have the route that

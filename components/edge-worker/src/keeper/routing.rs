@@ -10,6 +10,7 @@ use framedb_core::{
 use http::{Method, Request, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use serde_json::{Value, json};
+use spin_sdk::wasip3::http::types::ErrorCode;
 use std::fmt;
 use url::Url;
 
@@ -158,15 +159,11 @@ impl Routing {
         let request =
             request.body(Full::new(Bytes::from(body))).map_err(|_| failed(Fault::Foreign))?;
         let answered = within(async {
-            let (head, body) = spin_sdk::http::send(request).await.ok()?.into_parts();
-            let text = Limited::new(body, MAX_ANSWER).collect().await.ok()?.to_bytes();
-            Some((head.status, text))
+            let (head, body) = spin_sdk::http::send(request).await.map_err(fault)?.into_parts();
+            let read = Limited::new(body, MAX_ANSWER).collect().await;
+            Ok((head.status, read.map_err(|_| Fault::Down)?.to_bytes()))
         });
-        let (status, text) = match answered.await {
-            Some(Some(answer)) => answer,
-            Some(None) => return Err(failed(Fault::Down)),
-            None => return Err(failed(Fault::Late)),
-        };
+        let (status, text) = answered.await.unwrap_or(Err(Fault::Late)).map_err(failed)?;
         Answer::read(status, &text).ok_or_else(|| {
             let what = format!(
                 "cannot {attempt} {PLACE}: it answered {} without a JSON object",
@@ -174,6 +171,13 @@ impl Routing {
             );
             Failure::new(FailureClass::Unavailable, Stage::Registration, what)
         })
+    }
+}
+
+fn fault(error: ErrorCode) -> Fault {
+    match error {
+        ErrorCode::HttpRequestDenied => Fault::Address,
+        _ => Fault::Down,
     }
 }
 

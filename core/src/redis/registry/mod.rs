@@ -42,6 +42,16 @@ pub const BEGIN: &str = concat!(include_str!("pending.lua"), "\n", include_str!(
 /// Registers the route of a write, or ends the write, or both. Its keys are [`Keys::of_writes`].
 pub const COMMIT: &str = script!("commit.lua");
 
+/// Stores an object and registers its route, where both are in one database. Its keys are
+/// [`Keys::of_writes`], then the object.
+pub const STORE: &str = concat!(
+    include_str!("pending.lua"),
+    "\n",
+    include_str!("routes.lua"),
+    "\n",
+    include_str!("store.lua")
+);
+
 /// Writes that were given up, the oldest first. Its keys are [`Keys::of_writes`].
 pub const ABANDONED: &str =
     concat!(include_str!("pending.lua"), "\n", include_str!("abandoned.lua"));

@@ -15,9 +15,15 @@ use super::{
     AllowedHosts, HttpGrant, Rate, RateConfig, Refusal, Section, pattern::line, refusal::shown,
 };
 pub use address::Network;
+use http::Uri;
+use moka::sync::Cache;
 pub use parts::{HostPattern, Method, PathPrefix, Scheme};
 use std::{collections::BTreeMap, net::IpAddr, path::Path, sync::Arc};
 use url::{Host, Url};
+
+/// Bytes of the requests that a guard remembers to have allowed: a service is asked for the same
+/// paths over and over.
+const REMEMBERED: u64 = 256 << 10;
 
 /// Decides where requests may go.
 #[derive(Debug, Clone)]
@@ -26,6 +32,8 @@ pub struct HttpGuard {
     rules: Vec<Arc<Rule>>,
     /// A list of hosts that decides in place of the rules.
     hosts: Option<AllowedHosts>,
+    /// Where requests go that were allowed, by method and URL as the guest wrote them.
+    allowed: Cache<String, Destination>,
 }
 
 #[derive(Debug)]
@@ -40,7 +48,8 @@ struct Rule {
 #[derive(Debug, Clone)]
 pub struct Destination {
     rule: Arc<Rule>,
-    url: Url,
+    url: Arc<Url>,
+    uri: Uri,
 }
 
 impl HttpGuard {
@@ -50,7 +59,12 @@ impl HttpGuard {
             let rate = Rate::new(section.clone(), grant.rate);
             Arc::new(Rule { label: label.clone(), section, grant: grant.clone(), rate })
         });
-        Self { plugin: plugin.to_owned(), rules: rules.collect(), hosts: None }
+        Self {
+            plugin: plugin.to_owned(),
+            rules: rules.collect(),
+            hosts: None,
+            allowed: remembered(),
+        }
     }
 
     /// Allows requests to hosts of a list, inner ones too: they are named.
@@ -59,7 +73,12 @@ impl HttpGuard {
         let rate = Rate::new(section.clone(), RateConfig::default());
         let grant = HttpGrant::anywhere();
         let rule = Arc::new(Rule { label: String::new(), section, grant, rate });
-        Self { plugin: component.to_owned(), rules: vec![rule], hosts: Some(hosts) }
+        Self {
+            plugin: component.to_owned(),
+            rules: vec![rule],
+            hosts: Some(hosts),
+            allowed: remembered(),
+        }
     }
 
     /// Whether a request may go anywhere; without it, the import is refused at load time.
@@ -75,10 +94,16 @@ impl HttpGuard {
     /// When no grant has host, port, scheme, path and method, when the host is an address that
     /// is not public and not named, or when the URL cannot be read.
     pub fn check(&self, method: &str, url: &str) -> Result<Destination, Refusal> {
+        let asked = format!("{method} {url}");
+        if let Some(destination) = self.allowed.get(&asked) {
+            return Ok(destination);
+        }
         let url = Url::parse(url).map_err(|cause| {
             Refusal::unreadable(format!("`{}` is not a URL: {cause}", shown(url.as_bytes())))
         })?;
-        self.check_url(method, url)
+        let destination = self.check_url(method, url)?;
+        self.allowed.insert(asked, destination.clone());
+        Ok(destination)
     }
 
     /// Decides where a redirect leads; `location` may be relative.
@@ -107,7 +132,7 @@ impl HttpGuard {
         }
         if let (Some(hosts), Some(rule)) = (&self.hosts, self.rules.first()) {
             hosts.check(url.as_str(), Scheme::Http.name()).map_err(super::not_allowed)?;
-            return Ok(Destination { rule: rule.clone(), url });
+            return Destination::new(rule, url);
         }
         let labelled = self.rules.iter().find(|rule| rule.is_labelled(&url));
         if let Some(rule) = labelled {
@@ -115,14 +140,14 @@ impl HttpGuard {
             let label = shown(rule.label.as_bytes());
             url = rule.redirected(url)?;
             rule.check(method, &url, &label)?;
-            return Ok(Destination { rule: rule.clone(), url });
+            return Destination::new(rule, url);
         }
         // The refusal of a grant that has the host says more than that none has all of it.
         let mut refusal = None;
         let host = shown(url.host_str().unwrap_or_default().as_bytes());
         for rule in self.rules.iter().filter(|rule| rule.grant.host.matches(url.host())) {
             match rule.check(method, &url, &host) {
-                Ok(()) => return Ok(Destination { rule: rule.clone(), url }),
+                Ok(()) => return Destination::new(rule, url),
                 Err(refused) => refusal = Some(refused),
             }
         }
@@ -206,11 +231,32 @@ impl Rule {
     }
 }
 
+fn remembered() -> Cache<String, Destination> {
+    let weight = |asked: &String, destination: &Destination| {
+        let bytes = asked.len().saturating_add(destination.url.as_str().len().saturating_mul(2));
+        u32::try_from(bytes).unwrap_or(u32::MAX)
+    };
+    Cache::builder().max_capacity(REMEMBERED).weigher(weight).build()
+}
+
 impl Destination {
+    fn new(rule: &Arc<Rule>, url: Url) -> Result<Self, Refusal> {
+        let uri = url.as_str().parse().map_err(|_| {
+            Refusal::unreadable(format!("`{}` cannot be asked for", shown(url.as_str().as_bytes())))
+        })?;
+        Ok(Self { rule: rule.clone(), url: Arc::new(url), uri })
+    }
+
     /// What to ask for: this, and not what the guest wrote.
     #[must_use]
     pub fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// The URL as requests have it.
+    #[must_use]
+    pub fn uri(&self) -> &Uri {
+        &self.uri
     }
 
     /// The label of the grant that allows it.

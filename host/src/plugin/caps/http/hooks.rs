@@ -12,7 +12,7 @@ use crate::{
         tape::{Heard, Tape},
     },
 };
-use http::{HeaderMap, Method, Request, Response, Uri};
+use http::{HeaderMap, Method, Request, Response};
 use http_body_util::BodyExt as _;
 use std::{
     sync::{
@@ -84,7 +84,7 @@ impl Hooks {
             .take(url.len() + size(&parts.headers), Instant::now())
             .map_err(|refusal| errors::refused(&self.access, &refusal))?;
         // What was checked is what is sent.
-        parts.uri = url.parse::<Uri>().map_err(|_| Error::HttpRequestUriInvalid)?;
+        parts.uri = destination.uri().clone();
         let lent = self.access.lent(&destination).map_err(|error| {
             let label = destination.label();
             tracing::error!(label, error = error.chain(), "a grant cannot be used");
