@@ -273,6 +273,18 @@ async fn side_keys_are_not_listed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_read_after_an_idle_connection_was_closed_is_no_error() {
+    let server = RedisServer::start();
+    let instance = open_at(&server.url()).await.unwrap();
+    put(&instance, "a").await.unwrap();
+    for _ in 0..20 {
+        server.command(&["CLIENT", "KILL", "TYPE", "normal"]);
+        let read = instance.objects.get(&[key("a")]).await.pop().unwrap();
+        assert!(read.unwrap().is_some());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_comes_back_is_used_again() {
     let mut server = RedisServer::start();
     let instance = open_at(&server.url()).await.unwrap();

@@ -1,7 +1,7 @@
 //! `isolation = "shared"`: many calls in one instance, and what a failure costs them.
 
 use bytesize::ByteSize;
-use framedb_core::{FailureClass, Value};
+use framedb_core::{FailureClass, Receipt, Value};
 use framedb_host::{ErrorKind, pipeline::Arrival, plugin::Isolation};
 use framedb_tests::{
     Build, Describe, TestNode, arrival, attribute, failure, misbehaving, stored, within,
@@ -59,30 +59,41 @@ async fn calls_meet_in_one_instance_which_none_could_alone() {
     assert_eq!(node.counted("framedb_plugin_failures_total", ""), 0);
 }
 
-/// One object that fails among seven that cannot end before all are there, and are then made
-/// again.
+/// One object that fails among seven that cannot end before it has, and are then made again.
 async fn fails_alone(order: &str, class: FailureClass, says: &[&str]) {
-    fails_alone_in(shared(), order, class, says).await;
+    let node = shared().start().await;
+    let good = |n: usize| meeting(&format!("good/{n}"), AT_ONCE);
+    let seven = node.ingest_all((1..AT_ONCE).map(good));
+    let bad = async {
+        let bad = node.ingest(arrival("bad").order("ingest", order)).await;
+        // The eighth, for which they wait.
+        (bad, node.ingest(good(AT_ONCE)).await)
+    };
+    let sent = futures::future::join(seven, bad);
+    let (mut receipts, (bad, last)) = within("the objects are answered", sent).await;
+    receipts.push(last);
+    alone_has_failed(&node, bad, class, says, receipts).await;
 }
 
-async fn fails_alone_in(build: Build, order: &str, class: FailureClass, says: &[&str]) {
-    let node = build.start().await;
-    let bad = arrival("bad").order("ingest", order);
-    let good = (1..AT_ONCE).map(|n| meeting(&format!("good/{n}"), AT_ONCE - 1));
-    let sent = node.ingest_all(std::iter::once(bad).chain(good));
-    let mut receipts = within("the objects are answered", sent).await;
-    let failed = failure(receipts.remove(0));
+async fn alone_has_failed(
+    node: &TestNode,
+    bad: Receipt,
+    class: FailureClass,
+    says: &[&str],
+    others: Vec<Receipt>,
+) {
+    let failed = failure(bad);
     assert_eq!(failed.class, class, "{failed:?}");
     for part in says {
         assert!(failed.message.contains(part), "`{part}` is not in: {failed:?}");
     }
-    for receipt in receipts {
+    for receipt in others {
         let _ = stored(receipt);
     }
     // Found among all, and then alone; nobody else was suspected.
     assert_eq!(node.counted("framedb_plugin_failures_total", "ingest"), 2);
     // The next call finds an instance again.
-    assert!(seen(&node, "next").await >= 1);
+    assert!(seen(node, "next").await >= 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,7 +129,13 @@ async fn a_call_that_waits_for_ever_ends_by_its_time_and_hurts_nobody() {
     let brief = shared().configure("misbehave", |plugin| {
         plugin.limits.time = Duration::from_secs(2);
     });
-    fails_alone_in(brief, "wait", FailureClass::Limit, &["plugins.misbehave.limits.time"]).await;
+    let node = brief.start().await;
+    let bad = arrival("bad").order("ingest", "wait");
+    let good = (1..AT_ONCE).map(|n| meeting(&format!("good/{n}"), AT_ONCE - 1));
+    let sent = node.ingest_all(std::iter::once(bad).chain(good));
+    let mut receipts = within("the objects are answered", sent).await;
+    let (bad, says) = (receipts.remove(0), ["plugins.misbehave.limits.time"]);
+    alone_has_failed(&node, bad, FailureClass::Limit, &says, receipts).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -360,9 +360,13 @@ async fn a_node_settles_what_a_worker_left_between_data_and_route() {
     }
     put(&http, "overtaken?framedb_id=other&type=in-memory", "newer").await;
     assert_eq!(get(&http, "moved").await, ok("before"));
+    // One that nobody can read is in the way of no other.
+    let damaged = format!("damaged\0{:020}", 1);
+    redis.command(&["ZADD", "#{framedb}:pending-times", "60000", &damaged]);
+    redis.command(&["ZADD", "#{framedb}:pending", "0", &format!("{damaged}\0{{}}\0")]);
     a_minute_passes(&redis);
     eventually("the node settles the writes", async || {
-        (redis.command(&["EXISTS", "#{framedb}:pending"]) == ":0").then_some(())
+        (redis.command(&["ZCARD", "#{framedb}:pending"]) == ":1").then_some(())
     })
     .await;
     assert_eq!(get(&http, "moved").await, ok("x"));
@@ -443,6 +447,13 @@ async fn bytes_and_route_in_one_database_are_written_in_one_step_or_not_at_all()
     put(&http, line, "two").await;
     assert_eq!(get(&http, "k").await, ok("two"));
     assert_eq!(redis.command(&["EXISTS", "#{framedb}:pending", "#{framedb}:pending-times"]), ":0");
+    // These are the rights that the documentation names.
+    let rules = ["on", ">word", "~*", "+@read", "+@write", "+@scripting", "+@connection", "+time"];
+    redis.command(&[&["ACL", "SETUSER", "enough"], &rules[..]].concat());
+    let enough = format!("redis://enough:word@127.0.0.1:{}", redis.port());
+    let spin = plain(&[("cache", &enough)], Some(&enough)).start().await;
+    put(&spin.http(), "mine?framedb_id=cache&type=in-memory", "three").await;
+    assert_eq!(get(&spin.http(), "mine").await, ok("three"));
     // A user that lacks the right to one of the commands changes nothing.
     for missing in ["set", "hset", "zadd"] {
         let rules = ["reset", "on", ">word", "~*", "+@all", &format!("-{missing}")];
@@ -462,12 +473,67 @@ async fn bytes_and_route_in_one_database_are_written_in_one_step_or_not_at_all()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_spin_refuses_is_named_as_what_is_missing_in_the_manifest() {
+    let (redis, routing) = (RedisServer::start(), RedisServer::start());
+    let tables = mariadb::shared().await.url("framedb");
+    let hosts = format!(
+        "{} mysql://127.0.0.1:{} http://127.0.0.1:{}",
+        redis.url(),
+        mariadb::shared().await.port(),
+        routing.port()
+    );
+    for (variable, url, place) in [
+        ("instance_memory", redis.url(), "`memory`"),
+        ("instance_memory", tables, "`memory`"),
+        ("registry", format!("http://127.0.0.1:{}", routing.port()), "the routing service"),
+    ] {
+        let listed = plain(&[], None).variable("allowed_hosts", &hosts).secret(variable, &url);
+        let kind = if url.starts_with("mysql") { "storage" } else { "in-memory" };
+        let line = format!("PUT /objects/k?framedb_id=memory&type={kind}");
+        let (status, error) = problem(&listed.start().await.http(), &line).await;
+        assert!(status >= 400, "{status}");
+        assert!(error.contains(place) && error.contains("`allowed_outbound_hosts`"), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_route_is_told_and_holds_up_nothing_once_it_is_removed() {
     let redis = RedisServer::start();
     let url = redis.url();
-    let listed = plain(&[], None).variable("allowed_hosts", &url).secret("instance_memory", &url);
-    let (status, error) =
-        problem(&listed.start().await.http(), "PUT /objects/k?framedb_id=memory&type=in-memory")
-            .await;
-    assert!(status >= 400, "{status}");
-    assert!(error.contains("`memory`") && error.contains("`allowed_outbound_hosts`"), "{error}");
+    let spin = plain(&[("cache", &url)], Some(&url)).start().await;
+    let http = spin.http();
+    let row = format!("{:020} {:020} {{\"framedb_id\":\"cache\"}}", 1, 0);
+    for row in [&*row, "neither", ""] {
+        redis.command(&["HSET", "#{framedb}:routes", "k", row]);
+        let line = "PUT /objects/k?framedb_id=cache&type=in-memory";
+        let (status, error) = problem(&http, line).await;
+        assert!(status >= 400 && error.contains("damaged"), "{status} {error}");
+        assert_eq!(redis.command(&["EXISTS", "#{framedb}:pending"]), ":0");
+        redis.command(&["HDEL", "#{framedb}:routes", "k"]);
+        put(&http, "k?framedb_id=cache&type=in-memory", "whole").await;
+        assert_eq!(get(&http, "k").await, ok("whole"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_write_one_key_at_the_same_time_do_not_fail_one_another() {
+    let redis = RedisServer::start();
+    let url = redis.url();
+    let instances = [("cache", url.as_str())];
+    let (one, two) = (node(&redis, &instances).await, node(&redis, &instances).await);
+    let spin = plain(&instances, Some(&url)).start().await;
+    let write = async |http: Http, who: &str| {
+        for n in 0..30 {
+            put(&http, "k?framedb_id=cache&type=in-memory", &format!("{who} {n}")).await;
+        }
+    };
+    futures::join!(
+        write(one.http(), "a node"),
+        write(two.http(), "another node"),
+        write(spin.http(), "a worker"),
+        write(spin.http(), "the worker again"),
+    );
+    let found = get(&one.http(), "k").await;
+    assert_eq!(found.0, 200);
+    assert_eq!(get(&spin.http(), "k").await, found);
+    assert_eq!(redis.command(&["EXISTS", "#{framedb}:pending"]), ":0");
 }

@@ -300,7 +300,7 @@ impl Space {
     }
 }
 
-/// The error of a write that a newer one overtook.
+/// The error of a write that a newer one overtook: with a newer generation it may be made again.
 pub(crate) fn older(key: &Key, generation: u64, found: u64) -> Error {
     Error::new(
         ErrorKind::Conflict,
@@ -308,6 +308,7 @@ pub(crate) fn older(key: &Key, generation: u64, found: u64) -> Error {
             "cannot register {key}: its generation {generation} is older than {found}, which is registered"
         ),
     )
+    .with_temporary(true)
 }
 
 fn element_cost(bytes: usize) -> u64 {

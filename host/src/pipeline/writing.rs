@@ -171,7 +171,10 @@ impl Pipeline {
     fn failed_write(self: &Arc<Self>, mut item: Item, error: &Error) {
         let instance = item.placement.as_ref().map(|p| p.framedb_id.clone()).unwrap_or_default();
         self.metrics().engine_error(&instance, &format!("{:?}", error.kind()).to_lowercase());
-        self.complain(&instance, error);
+        // One that another node's write overtook is the fault of no engine.
+        if error.kind() != ErrorKind::Conflict {
+            self.complain(&instance, error);
+        }
         // A full engine is told to the sender at once: waiting here would make no room.
         if error.is_temporary() && error.kind() != ErrorKind::Full {
             item.written |= !error.is_untouched();

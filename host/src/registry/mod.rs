@@ -40,7 +40,8 @@ use std::time::SystemTime;
 ///
 /// - One key has one route. `register` replaces it; repeating it changes nothing.
 /// - A route whose generation is lower than that of the registered one is not registered: the
-///   answer is a [`Conflict`](crate::ErrorKind::Conflict).
+///   answer is a temporary [`Conflict`](crate::ErrorKind::Conflict), because the write may be made
+///   again under a newer one.
 /// - `remove` with a generation removes the route only if that is still its generation, so
 ///   that what was written meanwhile stays.
 /// - Routes past their `expires_at` are answered like others: the reader decides, because it

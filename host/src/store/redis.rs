@@ -44,7 +44,7 @@ impl RedisObjects {
         failed(attempt, self.connection.address(), fault)
     }
 
-    /// Sends a command per key; what `read` makes of each answer.
+    /// Sends a command per key, which changes nothing; what `read` makes of each answer.
     async fn each<T>(
         &self,
         attempt: &str,
@@ -56,7 +56,18 @@ impl RedisObjects {
             return Vec::new();
         }
         let commands = keys.iter().map(|key| command(key.as_str())).collect();
-        match self.connection.send(commands, Ack::Primary).await {
+        self.told(attempt, keys, self.connection.read(commands).await, read)
+    }
+
+    /// What `read` makes of the answer for each key.
+    fn told<T>(
+        &self,
+        attempt: &str,
+        keys: &[Key],
+        answers: Result<Vec<Answer>, Fault>,
+        read: impl Fn(Value) -> Result<T, ParsingError>,
+    ) -> Vec<Result<T>> {
+        match answers {
             Ok(answers) => {
                 let one = |(key, answer): (&Key, Answer)| {
                     let read = answer.and_then(|answer| Ok(read(answer)?));
@@ -149,12 +160,17 @@ impl ObjectStore for RedisObjects {
     }
 
     async fn delete(&self, keys: &[Key]) -> Vec<Result<bool>> {
-        let command = |key: &str| {
+        if keys.is_empty() {
+            return Vec::new();
+        }
+        let command = |key: &Key| {
             let mut delete = cmd("EVAL");
-            delete.arg(DELETE_OBJECT).arg(1).arg(key);
+            delete.arg(DELETE_OBJECT).arg(1).arg(key.as_str());
             delete
         };
-        self.each("remove", keys, command, from_redis_value).await
+        let commands = keys.iter().map(command).collect();
+        let answers = self.connection.send(commands, Ack::Primary).await;
+        self.told("remove", keys, answers, from_redis_value)
     }
 
     /// The servers look at every key of the database for one page.

@@ -161,7 +161,15 @@ impl Cluster {
 
     /// Waits until every server finds every other one well.
     async fn settled(&self) {
+        let mut met = Instant::now();
         until(|| {
+            // Redis gives a handshake up that takes a second, as it may on a busy machine.
+            if met.elapsed() > Duration::from_secs(3)
+                && let Some((first, others)) = self.servers.split_first()
+            {
+                others.iter().for_each(|server| server.meet(first));
+                met = Instant::now();
+            }
             self.servers.iter().all(|server| {
                 let info = server.command(&["CLUSTER", "INFO"]);
                 let known = format!("cluster_known_nodes:{}\r", self.servers.len());

@@ -42,6 +42,8 @@ pub(super) enum Fault {
     Refused,
     /// It says what nobody understands.
     Foreign,
+    /// What it keeps of a route or of a write cannot be read.
+    Damaged,
 }
 
 impl Fault {
@@ -81,8 +83,8 @@ impl Fault {
     pub(super) fn of_sql(text: &str) -> Self {
         let words = text.split(|letter: char| !letter.is_ascii_alphanumeric());
         let mut numbers = words.filter(|word| word.len() == 4).filter_map(|word| word.parse().ok());
-        // What Spin says of a host that a component may not connect to.
-        if text.contains("is not permitted") {
+        // What Spin, and the node's own runtime, say of a host that a component may not connect to.
+        if text.contains("is not permitted") || text.contains("allowed outbound hosts") {
             return Self::Address;
         }
         let known = numbers.find_map(|number: u16| {
@@ -178,6 +180,7 @@ impl Fault {
             ),
             Self::Refused => (FailureClass::Denied, "the server refuses the command"),
             Self::Foreign => (FailureClass::Denied, "its answer is not understood"),
+            Self::Damaged => (FailureClass::Denied, "what it keeps there is damaged"),
         };
         Failure::new(class, stage, format!("cannot {attempt} {place}: {why}"))
     }

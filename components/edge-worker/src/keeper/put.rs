@@ -3,8 +3,8 @@
 //! Where both are one value that is all. Where both are in one Redis database, a script puts down
 //! both in one step, unless bytes of the key elsewhere are to be deleted as well. In a registry on
 //! Redis beside that an intent is written beside the committed route first, then the data, then
-//! the route, which ends the intent in the same step; a write that nobody ended is settled later. Over the routing service data goes first, then the
-//! route.
+//! the route, which ends the intent in the same step; a write that nobody ended is settled later.
+//! Over the routing service data goes first, then the route.
 
 use super::{
     Keeper, Prepared,
@@ -25,17 +25,25 @@ impl Keeper {
     pub(super) async fn put_object(&self, object: &Prepared) -> Result<Route, Failure> {
         let instance = self.instance(&object.placement.framedb_id)?;
         instance.check_size(&object.key, &object.data)?;
+        let routes = match &self.routes {
+            Routes::Redis(routes) => routes,
+            routes => return self.put_then_register(instance, routes, object).await,
+        };
+        if let Some(route) = self.put_at_once(instance, routes, object).await? {
+            return Ok(route);
+        }
+        let mut overtaken = Vec::new();
         for _ in 0..MAX_TRIES {
-            let stored = match &self.routes {
-                Routes::Redis(routes) => match self.put_at_once(instance, routes, object).await? {
-                    Some(route) => Some(route),
-                    None => self.put_announced(instance, routes, object).await?,
-                },
-                routes => Some(self.put_then_register(instance, routes, object).await?),
+            let Some(route) = self.put_announced(instance, routes, object, &mut overtaken).await?
+            else {
+                continue;
             };
-            if let Some(route) = stored {
-                return Ok(route);
+            // Until now they said whose the bytes may be.
+            for intent in &overtaken {
+                let ended = routes.end(intent).await;
+                ended.map_err(|fault| failed(fault, &format!("register {} in", object.key)))?;
             }
+            return Ok(route);
         }
         let what = format!(
             "cannot store {} on `{}`: others write the same key again and again",
@@ -90,12 +98,14 @@ impl Keeper {
         Ok(stored.then_some(route))
     }
 
-    /// The intent, the data, the route; nothing when others have written the key meanwhile.
+    /// The intent, the data, the route; nothing when others have written the key meanwhile. The
+    /// intent is then among those that were `overtaken` if bytes may have been stored for it.
     async fn put_announced(
         &self,
         instance: &Instance,
         routes: &RedisRoutes,
         object: &Prepared,
+        overtaken: &mut Vec<Intent>,
     ) -> Result<Option<Route>, Failure> {
         let key = &object.key;
         let attempt = format!("register {key} in");
@@ -141,6 +151,7 @@ impl Keeper {
             Committed::Yes => {}
             Committed::Overtaken(generation) => {
                 self.generations.observe(generation);
+                overtaken.push(intent);
                 return Ok(None);
             }
         }

@@ -75,7 +75,11 @@ impl RedisRoutes {
         let answer = self.link.run(&BEGINNING, self.keys.of_writes(), &words, Repeat::Safe).await?;
         let mut answer = answer.into_iter();
         let begun = number(answer.next())? > 0;
-        Ok((begun, seen(answer)?))
+        match seen(answer) {
+            Ok(seen) => Ok((begun, seen)),
+            Err(fault) if begun => self.end(intent).await.and(Err(fault)),
+            Err(fault) => Err(fault),
+        }
     }
 
     /// Stores an object and registers its route in one step; whether it did. It does not where
@@ -186,7 +190,7 @@ impl RedisRoutes {
             let (name, row) = (bytes(name)?, bytes(row)?);
             let (Some(name), Some(row)) = (name, row) else { continue };
             let Ok(key) = Key::from_bytes(&name) else { continue };
-            routes.push((key, route_of_row(&row).map_err(|_| Fault::Foreign)?));
+            routes.push((key, route_of_row(&row).map_err(|_| Fault::Damaged)?));
         }
         Ok((last, routes))
     }
@@ -198,11 +202,11 @@ fn period() -> String {
 
 fn seen(mut answer: impl Iterator<Item = RedisResult>) -> Result<Seen, Fault> {
     let row = answer.next().map(bytes).transpose()?.flatten();
-    let route = row.map(|row| route_of_row(&row)).transpose().map_err(|_| Fault::Foreign)?;
+    let route = row.map(|row| route_of_row(&row)).transpose().map_err(|_| Fault::Damaged)?;
     let mut given_up = Vec::new();
     for write in answer {
         let write = bytes(write)?.unwrap_or_default();
-        given_up.push(intent_of_pending(&write).ok_or(Fault::Foreign)?);
+        given_up.push(intent_of_pending(&write).ok_or(Fault::Damaged)?);
     }
     Ok(Seen { route, given_up })
 }

@@ -25,17 +25,15 @@ pub fn pending_text(intent: &Intent) -> serde_json::Result<Vec<u8>> {
     serde_json::to_vec(&Intent { previous: None, ..intent.clone() })
 }
 
-/// Reads what the scripts answer for a write; its previous route is the one that it found.
-/// `None` when it is no write.
+/// Reads what the scripts answer for a write; its previous route is the one that it found, and
+/// none where that cannot be read: nothing it says can be relied on. `None` when it is no write.
 #[must_use]
 pub fn intent_of_pending(write: &[u8]) -> Option<Intent> {
     let mut parts = write.splitn(4, |byte| *byte == END);
     let (name, generation) = (parts.next()?, parts.next()?);
     let (intent, row) = (parts.next()?, parts.next()?);
     let mut intent: Intent = serde_json::from_slice(intent).ok()?;
-    if !row.is_empty() {
-        intent.previous = Some(route_of_row(row).ok()?);
-    }
+    intent.previous = route_of_row(row).ok();
     let own = generation.len() == DIGITS && Key::from_bytes(name).ok()? == intent.key;
     own.then_some(intent)
 }
@@ -61,6 +59,8 @@ mod tests {
         assert_eq!(alone.previous, None);
         write.extend(route_row(&previous).unwrap());
         assert_eq!(intent_of_pending(&write), Some(intent));
+        write.truncate(write.len() - 1);
+        assert_eq!(intent_of_pending(&write), Some(alone), "a damaged row settles as none");
         assert_eq!(intent_of_pending(b"other\x0000000000000000000007\0{}\0"), None);
         assert_eq!(intent_of_pending(b""), None);
     }

@@ -3,12 +3,16 @@
 -- after which a write that has not ended was given up, the generation of this one, its row, the
 -- instance and the kind of its route, 1 where a plugin has written its bytes or else 0, the
 -- bytes, and for how many milliseconds they are kept, or an empty text. Answers 1, or 0: then
--- nothing changes, because the name has a newer route or writes that were given up, or its bytes
--- are elsewhere too, or readers must be told first that other bytes take their place.
+-- nothing changes, because the name has a newer route, one that is damaged or writes that were
+-- given up, or its bytes are elsewhere too, or readers must be told first that other bytes take
+-- their place.
 local name, generation, left = ARGV[1], ARGV[3], ARGV[9]
 local held = redis.call('HGET', KEYS[1], name)
 if held then
-  local old = cjson.decode(held:sub(43))
+  local read, old = pcall(cjson.decode, held:sub(43))
+  if not read then
+    return 0
+  end
   local alone = old.framedb_id == ARGV[5] and old.kind == ARGV[6] and not old.copies
   local plain = ARGV[7] == '0' and not old.codec and not old.next
   if held:sub(1, 20) >= generation or not alone or not plain then
@@ -29,7 +33,7 @@ local done, problem = pcall(function()
   end
 end)
 if not done then
-  -- The user lacks a right. Nothing is to be left in half.
+  -- The user lacks a right. Nothing is to be left in half, as far as the user may.
   if held then
     redis.pcall('HSET', KEYS[1], name, held)
     local at = held:sub(22, 41)

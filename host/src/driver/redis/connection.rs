@@ -72,6 +72,17 @@ impl Connection {
         }
     }
 
+    /// As [`Connection::send`], for commands that change nothing: a connection that stood idle may
+    /// have been closed meanwhile, so that they are sent once more where it broke.
+    pub(crate) async fn read(&self, commands: Vec<Cmd>) -> Result<Vec<Answer>, Fault> {
+        let answers = self.send(commands.clone(), Ack::Primary).await;
+        let broke = match &answers {
+            Ok(answers) => answers.iter().any(|answer| answer.as_ref().is_err_and(Fault::broke)),
+            Err(fault) => fault.broke(),
+        };
+        if broke { self.send(commands, Ack::Primary).await } else { answers }
+    }
+
     /// Sends one command that has a key.
     pub(crate) async fn ask<T: FromRedisValue>(&self, command: Cmd, ack: Ack) -> Result<T, Fault> {
         let mut answers = self.send(vec![command], ack).await?;

@@ -80,6 +80,11 @@ impl Fault {
         cause.is_io_error() || cause.is_unrecoverable_error() || self.says("READONLY")
     }
 
+    /// Whether an open connection was closed before the answer came.
+    pub(super) fn broke(&self) -> bool {
+        matches!(self, Self::Server { cause, sent: true, .. } if cause.is_connection_dropped())
+    }
+
     /// Whether the server refuses the login.
     pub(super) fn refuses_login(&self) -> bool {
         let Self::Server { cause, .. } = self else { return false };

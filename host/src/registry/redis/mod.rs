@@ -13,7 +13,10 @@ use crate::{
     Error, ErrorKind, Result,
     driver::{
         older,
-        redis::{Ack, Address, Call, Cmd, Connection, Fault, FromRedisValue, cmd, failed},
+        redis::{
+            Ack, Address, Call, Cmd, Connection, Fault, FromRedisValue, Value, cmd, failed,
+            from_redis_value,
+        },
         repeat,
     },
 };
@@ -78,9 +81,12 @@ impl RedisRegistry {
         answer.map_err(|cause| self.failed(attempt, cause))
     }
 
-    /// Sends one command.
+    /// Sends one command that changes nothing.
     async fn ask<T: FromRedisValue>(&self, attempt: &str, command: Cmd) -> Result<T> {
-        let answer = self.connection.ask(command, Ack::Primary).await;
+        let answers = self.connection.read(vec![command]).await;
+        let answer = answers.and_then(|mut answers| {
+            Ok(from_redis_value(answers.pop().unwrap_or(Ok(Value::Nil))?)?)
+        });
         answer.map_err(|cause| self.failed(attempt, cause))
     }
 

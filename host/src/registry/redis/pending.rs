@@ -1,7 +1,7 @@
 //! Writes that workers on Spin have begun here and did not end.
 
 use super::{RedisRegistry, unwritable};
-use crate::{Error, ErrorKind, Result};
+use crate::Result;
 use framedb_core::{
     Intent,
     redis::registry::{PENDING_FOR, generation_text, intent_of_pending, route_row},
@@ -15,12 +15,16 @@ impl RedisRegistry {
         call.arg(period).arg(skip).arg(limit);
         let writes: Vec<Vec<u8>> = self.run("look for interrupted writes", &call).await?;
         let read = |write: Vec<u8>| {
-            intent_of_pending(&write).ok_or_else(|| {
-                let message = "cannot read an interrupted write that a worker left";
-                Error::new(ErrorKind::Corrupt, message)
-            })
+            let intent = intent_of_pending(&write);
+            if intent.is_none() {
+                let key = write.split(|byte| *byte == 0).next().unwrap_or_default();
+                let key = String::from_utf8_lossy(key);
+                tracing::warn!(%key, "cannot read an interrupted write that a worker left");
+            }
+            intent
         };
-        writes.into_iter().map(read).collect()
+        // One that is damaged does not keep others from being settled.
+        Ok(writes.into_iter().filter_map(read).collect())
     }
 
     /// Registers the route of a write if its key has the one that the write found; whether it
