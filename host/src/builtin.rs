@@ -13,6 +13,7 @@ macro_rules! components {
 
 /// Every built-in plugin by name.
 const BUILTIN: &[(&str, &[u8])] = components!(
+    "ingest-admit",
     "ingest-dedup",
     "ingest-audit-sql",
     "ingest-inspect",

@@ -183,6 +183,9 @@ impl Default for NodeLimits {
     }
 }
 
+/// The built-in plugin that places objects.
+const ROUTER: &str = "resolve-rules";
+
 /// The instances that every node has, with their URLs where the configuration says no other.
 pub(crate) const DEFAULT_INSTANCES: [(&str, &str); 2] = [("memory", "memory:"), ("disk", "file:")];
 
@@ -193,7 +196,7 @@ fn default_instances() -> BTreeMap<String, InstanceConfig> {
 fn default_pipelines() -> BTreeMap<String, PipelineConfig> {
     let pipeline = PipelineConfig {
         ingest: vec!["ingest-inspect".into()],
-        resolve: Some("resolve-rules".into()),
+        resolve: Some(ROUTER.into()),
         serialize: Some("serialize-raw".into()),
         ..PipelineConfig::default()
     };
@@ -464,11 +467,21 @@ impl Config {
         let mut used = BTreeMap::new();
         for pipeline in self.pipelines.values() {
             for (_, name) in pipeline.plugins() {
-                let config = self.plugins.get(name).cloned().unwrap_or_default();
-                used.insert(name.clone(), config);
+                used.insert(name.clone(), self.plugin(name));
             }
         }
         used
+    }
+
+    /// A plugin as it is used: what is said of it, and for the router that comes with the node
+    /// where objects go that no rule of its speaks of.
+    pub(crate) fn plugin(&self, name: &str) -> PluginConfig {
+        let mut plugin = self.plugins.get(name).cloned().unwrap_or_default();
+        if name == ROUTER && plugin.component.is_none() {
+            let said = std::mem::replace(&mut plugin.settings, self.defaults.settings());
+            plugin.settings.extend(said);
+        }
+        plugin
     }
 
     /// All instances of all plugins have to fit into the engine, with some room for those that

@@ -76,7 +76,7 @@ impl Node {
                 .with_hint("replay it without another version of a plugin"));
         };
         let name = &culprit.name;
-        let config = self.config.plugins.get(name).cloned().unwrap_or_default();
+        let config = self.config.plugin(name);
         let plugin =
             Plugin::load(&self.engine, &self.environment, name, component, &config).await?;
         if !plugin.exports_stage(letter.stage) {

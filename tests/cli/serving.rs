@@ -56,6 +56,24 @@ async fn a_started_node_says_what_runs() {
 }
 
 #[tokio::test]
+async fn defaults_count_in_the_pipelines_that_come_with_the_node() {
+    let hot = "[instances.hot]\nurl = \"memory:\"\n";
+    let said = "[defaults]\nkind = \"in-memory\"\nin-memory = \"hot\"\n";
+    let rules = "[plugins.resolve-rules.settings]\nrules_in_memory = \"memory\"\n";
+    for (config, expected) in
+        [(format!("{hot}{said}"), "hot"), (format!("{hot}{said}{rules}"), "memory")]
+    {
+        let operator = Operator::new(&config);
+        let node = operator.serve();
+        let stored = node.http().call("PUT /objects/a").await.json();
+        assert_eq!(
+            (&stored["framedb_id"], &stored["type"]),
+            (&expected.into(), &"in-memory".into())
+        );
+    }
+}
+
+#[tokio::test]
 async fn sigterm_finishes_what_was_accepted_and_ends_with_0() {
     let operator = misbehaving();
     for signal in ["TERM", "INT"] {

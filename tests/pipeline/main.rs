@@ -9,6 +9,7 @@
 )]
 
 mod admission;
+mod admit;
 mod answers;
 mod audit_sql;
 mod codecs;

@@ -9,7 +9,7 @@ use framedb_core::Stage;
 use framedb_host::pipeline::Action;
 use framedb_tests::{
     Answer, Http, TestNode, TestSpin, component_path,
-    servers::{mariadb, redis::RedisServer},
+    servers::{mariadb, redis::RedisServer, web::Web},
     within,
 };
 use mysql_async::prelude::Queryable as _;
@@ -28,6 +28,7 @@ const PASS: Plugin = ("pass-through", "pass-through");
 const MISBEHAVE: Plugin = ("misbehave", "fixture-misbehave");
 const REVERSE: Plugin = ("reverse", "fixture-reverse-v1");
 const DEDUP: Plugin = ("dedup", "ingest-dedup");
+const ADMIT: Plugin = ("admit", "ingest-admit");
 const AUDIT: Plugin = ("audit", "ingest-audit-sql");
 const TABLE: Plugin = ("redis-table", "resolve-redis-table");
 
@@ -36,9 +37,18 @@ struct Needs {
     plugin: Plugin,
     /// What a node grants it, with the label `there` for a server.
     grants: Value,
-    /// The setting that says where the server is, and its URL, which the worker is given.
-    server: Option<(&'static str, String)>,
+    server: Option<Server>,
     settings: &'static [(&'static str, &'static str)],
+}
+
+/// A server that a plugin uses.
+struct Server {
+    /// The setting that says where it is.
+    setting: &'static str,
+    /// What a node's plugin is told, by the label.
+    label: &'static str,
+    /// What the worker's plugin is told.
+    url: String,
 }
 
 /// Where one of the two keeps things.
@@ -162,7 +172,7 @@ async fn node(plugins: [Plugin; 3], needs: Option<&Needs>, kept: &Kept) -> TestN
     if let Some(needs) = needs {
         build = build.configure(needs.plugin.0, |plugin| {
             plugin.grants = serde_json::from_value(needs.grants.clone()).unwrap();
-            let server = needs.server.as_ref().map(|(name, _)| (*name, "there"));
+            let server = needs.server.as_ref().map(|server| (server.setting, server.label));
             for (name, value) in needs.settings.iter().copied().chain(server) {
                 plugin.settings.insert(name.into(), value.into());
             }
@@ -189,8 +199,8 @@ async fn worker(plugins: [Plugin; 3], needs: Option<&Needs>, kept: &Kept) -> Tes
         for (name, value) in *settings {
             build = build.variable(name, value);
         }
-        if let Some((name, url)) = server {
-            build = build.variable(name, url).host(&origin(url));
+        if let Some(Server { setting, url, .. }) = server {
+            build = build.variable(setting, url).host(&origin(url));
         }
     }
     build
@@ -330,7 +340,8 @@ async fn a_plugin_that_asks_a_redis() {
     table.command(&["SET", "no-hash", "x"]);
     let needs = |settings| {
         let grant = json!({ "url": table.url(), "keys": ["*"], "commands": ["read"] });
-        let server = Some(("redis_table_address", table.url()));
+        let (setting, label) = ("redis_table_address", "there");
+        let server = Some(Server { setting, label, url: table.url() });
         let grants = json!({ "redis": { "there": grant } });
         Some(Needs { plugin: TABLE, grants, server, settings })
     };
@@ -355,6 +366,26 @@ async fn a_plugin_that_asks_a_redis() {
 }
 
 #[tokio::test]
+async fn a_plugin_that_asks_a_web_server() {
+    let web = Web::start().await;
+    let needs = || {
+        let grant = json!({ "host": "127.0.0.1", "ports": [web.port()], "schemes": ["http"] });
+        let grants = json!({ "http": { "there": grant } });
+        let (setting, label) = ("admit_url", "http://there/gate");
+        let url = format!("http://127.0.0.1:{}/gate", web.port());
+        let server = Some(Server { setting, label, url });
+        Some(Needs { plugin: ADMIT, grants, server, settings: &[("admit_on_error", "reject")] })
+    };
+    let mut objects = ordinary();
+    for line in ["PUT /objects/403", "PUT /objects/503?type=in-memory", "PUT /objects/in"] {
+        objects.push(sent(line, "payload"));
+    }
+    compare_with([ADMIT, RULES, RAW], [needs(), needs()], objects).await;
+    // Both asked for every object that had a key.
+    assert!(web.requests() >= 20 && web.requests() % 2 == 0, "{}", web.requests());
+}
+
+#[tokio::test]
 async fn a_plugin_that_writes_into_a_database() {
     let page = component_page("ingest-audit-sql");
     let (_, rest) = page.split_once("```sql\n").unwrap();
@@ -371,7 +402,8 @@ async fn a_plugin_that_writes_into_a_database() {
     let needs = |url: &String| {
         let grant = json!({ "url": url, "tables": { "audit": ["insert", "update"] } });
         let grants = json!({ "mysql": { "there": grant } });
-        let server = Some(("audit_sql_address", url.clone()));
+        let (setting, label) = ("audit_sql_address", "there");
+        let server = Some(Server { setting, label, url: url.clone() });
         Some(Needs { plugin: AUDIT, grants, server, settings: &[] })
     };
     let needs = [needs(&logs[0].0), needs(&logs[1].0)];

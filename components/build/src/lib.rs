@@ -18,7 +18,8 @@ use std::{fs, path::Path, path::PathBuf};
 pub use paths::{components_dir, watched};
 
 /// The plugins that the node brings along, by package; each becomes `<package>.wasm`.
-pub const PLUGINS: [&str; 10] = [
+pub const PLUGINS: [&str; 11] = [
+    "ingest-admit",
     "ingest-dedup",
     "ingest-audit-sql",
     "ingest-inspect",

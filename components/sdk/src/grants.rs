@@ -4,7 +4,7 @@
 /// trying again changes nothing, until the operator changes them. Nodes say so in the text.
 #[must_use]
 pub fn is_not_granted(error: &str) -> bool {
-    error.contains(" is not granted")
+    [" is not granted", " are not granted"].iter().any(|said| error.contains(said))
 }
 
 #[cfg(test)]
@@ -14,6 +14,7 @@ mod tests {
     #[test]
     fn what_is_refused_is_told_from_what_fails() {
         assert!(is_not_granted("the key `a` is not granted to HMGET; to allow it, add …"));
+        assert!(is_not_granted("requests to `a` are not granted; to allow them, add …"));
         assert!(!is_not_granted("cannot use the Redis `hot`: it does not answer"));
     }
 }

@@ -12,6 +12,7 @@ mod stage;
 mod bisect;
 mod concurrency;
 mod guards;
+mod service;
 
 mod etcd;
 mod mysql;
@@ -154,7 +155,7 @@ pub async fn sandbox(
     guards::measure(scratch, effort, &mut report).await?;
     progress("a batch with one object that traps, and the same batch without");
     bisect::measure(scratch, effort, &mut report).await?;
-    progress("a plugin that asks a service over HTTP/2, one call at a time and 256 at once");
+    progress("plugins that ask a service over HTTP/2, one call at a time and 256 at once");
     concurrency::measure(scratch, effort, &mut report).await?;
     Ok(report)
 }

@@ -44,8 +44,9 @@ pub(crate) enum Bench {
     /// `guard-tax` is the part of throughput that narrow grants and the default limits take, of a
     /// plugin that asks a Redis for every batch. `bisect-cost` is the time of a batch of 256 with
     /// one object that traps, in times of the batch's own. `concurrency-gain` is how many times
-    /// the calls of one at a time 256 in flight make, of a plugin that asks a service which
-    /// takes 1 ms.
+    /// the calls of one at a time 256 in flight make, of a plugin that asks an HTTP/2 server for
+    /// every object, which answers after 1 ms; `grpc-concurrency-gain` is the same where the
+    /// plugin makes a call of gRPC.
     Sandbox {
         #[command(flatten)]
         manner: Manner,

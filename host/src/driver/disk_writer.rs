@@ -3,7 +3,7 @@
 //! An fsync takes as long as hundreds of commits. While one runs, writes gather; then all of
 //! them are committed, and the next fsync serves them together.
 
-use super::{Tables, disk::Inner, disk_error};
+use super::{Tables, disk::Inner, disk_error, disk_routes::PendingRoutes};
 use crate::{Error, ErrorKind, Result};
 use fjall::{OwnedWriteBatch, PersistMode};
 use std::{
@@ -42,8 +42,10 @@ pub(crate) struct Change<'a> {
     pub(crate) batch: OwnedWriteBatch,
     /// Grows whenever a commit failed.
     pub(crate) epoch: u64,
-    /// How many routes the batch adds, less those it removes.
-    pub(crate) routes: i64,
+    /// The routes that the batch changes.
+    pub(super) routes: PendingRoutes,
+    /// How many routes it adds, less those it removes.
+    pub(super) added: i64,
 }
 
 /// A write of any answer.
@@ -145,13 +147,14 @@ fn commit(inner: &Inner, job: &mut dyn Job, available: &mut u64) -> Result<()> {
         tables,
         batch: tables.database.batch().durability(Some(PersistMode::Buffer)),
         epoch: inner.epoch.load(Ordering::Acquire),
-        routes: 0,
+        routes: PendingRoutes::default(),
+        added: 0,
     };
     if !job.stage(&mut change) {
         return Ok(());
     }
-    let routes = inner.routes.load(Ordering::Acquire).saturating_add_signed(change.routes);
-    if change.routes != 0 {
+    let routes = inner.routes.load(Ordering::Acquire).saturating_add_signed(change.added);
+    if change.added != 0 {
         tables.set_route_count(&mut change.batch, routes);
     }
     // An empty batch is how health is asked for: it is answered without a look at the database.
@@ -163,6 +166,7 @@ fn commit(inner: &Inner, job: &mut dyn Job, available: &mut u64) -> Result<()> {
         disk_error::failed("write", inner.path(), cause)
     })?;
     inner.routes.store(routes, Ordering::Release);
+    tables.forget_heads(change.routes.keys());
     Ok(())
 }
 

@@ -16,6 +16,7 @@ mod memory;
 pub(crate) mod mysql;
 pub(crate) mod queue;
 pub(crate) mod redis;
+mod route_heads;
 mod shard;
 mod space;
 mod space_routes;
@@ -28,7 +29,6 @@ pub use memory::Arena;
 pub use space::{DEFAULT_MAX_BYTES, Eviction, Space};
 
 pub(crate) use disk_error::repeat;
-pub(crate) use disk_routes::PendingRoutes;
 pub(crate) use disk_writer::{Change, Effort};
 pub(crate) use groups::{GroupWriter, Groups};
 pub(crate) use space::older;

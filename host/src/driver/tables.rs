@@ -1,6 +1,6 @@
 //! `Tables`: what a data directory holds, and how its keys are written.
 
-use super::disk_error::failed;
+use super::{disk_error::failed, route_heads::RouteHeads};
 use crate::{Error, ErrorKind, Result};
 use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions};
 use framedb_core::{Key, Route};
@@ -52,6 +52,8 @@ pub(crate) struct Tables {
     pub(crate) letter_payloads: Keyspace,
     /// The format, the number of routes, the bytes of each bucket, and what dead letters take.
     pub(crate) meta: Keyspace,
+    /// Heads of routes that were just looked up.
+    heads: RouteHeads,
 }
 
 impl Tables {
@@ -86,6 +88,7 @@ impl Tables {
             letters: small("letters")?,
             letter_payloads: large("letter-payloads")?,
             meta: small("meta")?,
+            heads: RouteHeads::new(),
             database,
         };
         match tables.meta.get("format").map_err(failed)? {
@@ -135,12 +138,22 @@ impl Tables {
 
     /// A key's registered route.
     pub(crate) fn route(&self, key: &Key) -> Result<Option<Route>> {
-        self.route_row(key)?.map(|row| route_of(key, &row)).transpose()
+        let read = || self.route_row(key)?.map(|row| route_of(key, &row)).transpose();
+        self.heads.look(key, read, |route| route.as_ref().map(RouteHead::of))
     }
 
-    /// The head of a key's registered route.
-    pub(crate) fn route_head(&self, key: &Key) -> Result<Option<RouteHead>> {
-        self.route_row(key)?.map(|row| RouteHead::read(key, &row)).transpose()
+    /// The head of a key's registered route, for a commit: as it was looked up just before, or
+    /// read now.
+    pub(super) fn route_head(&self, key: &Key) -> Result<Option<RouteHead>> {
+        match self.heads.get(key) {
+            Some(head) => Ok(head),
+            None => self.route_row(key)?.map(|row| RouteHead::read(key, &row)).transpose(),
+        }
+    }
+
+    /// Forgets heads of routes that a commit has changed.
+    pub(super) fn forget_heads<'a>(&self, keys: impl Iterator<Item = &'a Key>) {
+        keys.for_each(|key| self.heads.changed(key));
     }
 
     fn route_row(&self, key: &Key) -> Result<Option<fjall::Slice>> {
@@ -183,7 +196,7 @@ impl RouteHead {
 
 /// A route as a row of `routes`.
 pub(crate) fn route_row(key: &Key, route: &Route) -> Result<Vec<u8>> {
-    let mut row = Vec::with_capacity(512);
+    let mut row = Vec::with_capacity(256);
     row.extend(route.generation.to_be_bytes());
     row.extend(route.expires_at.map_or(0, |at| at.max(1)).to_be_bytes());
     write_route(key, route, &mut row)?;

@@ -3,8 +3,11 @@
 use framedb_core::{Envelope, Kind, Placement};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
 
-/// `[defaults]`: where objects go when nobody says so.
+/// `[defaults]`: where objects go when nobody says so. The built-in plugin `resolve-rules` takes
+/// from here what its own settings do not say.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct Defaults {
@@ -41,6 +44,17 @@ impl Defaults {
             Kind::Storage => &self.storage,
             Kind::Stream => &self.stream,
         }
+    }
+
+    /// The same as settings of `resolve-rules`.
+    pub(crate) fn settings(&self) -> BTreeMap<String, Value> {
+        let settings = [
+            ("rules_kind", self.kind.as_str()),
+            ("rules_in_memory", &self.in_memory),
+            ("rules_storage", &self.storage),
+            ("rules_stream", &self.stream),
+        ];
+        settings.map(|(name, value)| (name.to_owned(), value.into())).into()
     }
 
     /// Whether a kind of objects goes to an instance when nobody says so.

@@ -4,7 +4,7 @@ use super::{Document, Documents, Generations, Query, Registry, Table, documents:
 use crate::{
     Error, ErrorKind, Result,
     driver::{
-        Change, Disk, Domain, Effort, PendingRoutes, Tables, disk_failure, repeat,
+        Change, Disk, Domain, Effort, Tables, disk_failure, repeat,
         tables::{expiry_key, number, route_of},
     },
 };
@@ -45,8 +45,7 @@ impl DiskRegistry {
         };
         self.disk
             .write(effort, move |change| {
-                let mut pending = PendingRoutes::default();
-                Ok(routes.iter().map(|(key, route)| pending.register(change, key, route)).collect())
+                Ok(routes.iter().map(|(key, route)| change.register(key, route)).collect())
             })
             .await
     }
@@ -76,9 +75,7 @@ impl Registry for DiskRegistry {
         }
         let owned = key.clone();
         let matches = move |route: &Route| generation.is_none_or(|found| found == route.generation);
-        self.disk
-            .write(small(), move |change| PendingRoutes::default().remove(change, &owned, matches))
-            .await
+        self.disk.write(small(), move |change| change.unregister(&owned, matches)).await
     }
 
     async fn list(&self, query: &Query) -> Result<Vec<(Key, Route)>> {

@@ -4,7 +4,7 @@ use super::{Limits, Listed, ObjectStore, Record, SyncMode, check_size};
 use crate::{
     Result,
     driver::{
-        Change, Disk, Domain, Effort, PendingRoutes, repeat,
+        Change, Disk, Domain, Effort, repeat,
         tables::{failed_read, instance_prefix, object_key},
     },
 };
@@ -101,8 +101,7 @@ impl FileObjects {
         };
         let prefix = self.prefix.clone();
         let written = self.disk.write(effort, move |change| {
-            let mut routes = PendingRoutes::default();
-            Ok(group.into_iter().map(|write| put(change, &prefix, write, &mut routes)).collect())
+            Ok(group.into_iter().map(|write| put(change, &prefix, write)).collect())
         });
         match written.await {
             Ok(results) => results,
@@ -122,8 +121,7 @@ impl FileObjects {
         };
         let (prefix, id, owned) = (self.prefix.clone(), self.framedb_id.clone(), keys.to_vec());
         let removed = self.disk.write(effort, move |change| {
-            let mut routes = PendingRoutes::default();
-            let remove = |key: &Key| delete(change, &prefix, &id, key, &condition, &mut routes);
+            let remove = |key: &Key| delete(change, &prefix, &id, key, &condition);
             Ok(owned.iter().map(remove).collect())
         });
         match removed.await {
@@ -239,14 +237,9 @@ impl ObjectStore for FileObjects {
     }
 }
 
-fn put(
-    change: &mut Change<'_>,
-    prefix: &[u8],
-    write: Write,
-    routes: &mut PendingRoutes,
-) -> Result<()> {
+fn put(change: &mut Change<'_>, prefix: &[u8], write: Write) -> Result<()> {
     if let Some(route) = &write.route {
-        routes.register(change, &write.key, route)?;
+        change.register(&write.key, route)?;
     }
     let object = object_key(prefix, write.key.as_str());
     let tables = change.tables;
@@ -265,7 +258,6 @@ fn delete(
     framedb_id: &str,
     key: &Key,
     condition: &impl Fn(Option<u64>) -> bool,
-    routes: &mut PendingRoutes,
 ) -> Result<bool> {
     let tables = change.tables;
     let object = object_key(prefix, key.as_str());
@@ -275,7 +267,7 @@ fn delete(
         return Ok(false);
     }
     let own = |route: &Route| &*route.framedb_id == framedb_id && route.kind != Kind::Stream;
-    routes.remove(change, key, own)?;
+    change.unregister(key, own)?;
     change.batch.remove(&tables.objects, object.clone());
     change.batch.remove(&tables.mortal, object);
     Ok(true)

@@ -49,6 +49,7 @@ type Body = UnsyncBoxBody<Bytes, io::Error>;
 /// | `/broken` | breaks off after half of a body |
 /// | `/endless` | answers for ever |
 /// | `/headers/N` | answers with N headers |
+/// | `/gate` | answers the status that the query's `key` is, with the query as text, or 204; `later` is a 429 the first time |
 #[derive(Debug)]
 pub struct Web {
     address: SocketAddr,
@@ -64,6 +65,8 @@ struct Seen {
     requests: AtomicUsize,
     /// Requests whose bodies came to their end.
     whole: AtomicUsize,
+    /// Who was to come later.
+    later: AtomicUsize,
 }
 
 impl Web {
@@ -181,6 +184,7 @@ async fn answer(request: Request<Incoming>, seen: Arc<Seen>) -> Result<Response<
             let broken = stream::once(async { Err(io::Error::other("broken off")) });
             Ok(Response::new(parts_then(["half"], broken)))
         }
+        "/gate" => Ok(gate(parts.uri.query().unwrap_or_default(), &seen)),
         "/endless" => {
             let part = Bytes::from(vec![b'x'; 64 << 10]);
             let parts = stream::repeat_with(move || Ok(Frame::data(part.clone())));
@@ -236,6 +240,20 @@ async fn answer(request: Request<Incoming>, seen: Arc<Seen>) -> Result<Response<
             ))
         }
     }
+}
+
+/// Lets in every key that is no status.
+fn gate(query: &str, seen: &Seen) -> Response<Body> {
+    let key = query.split('&').find_map(|pair| pair.strip_prefix("key="));
+    let status = match key {
+        Some("later") if seen.later.fetch_add(1, Ordering::Relaxed) == 0 => 429,
+        Some(key) => key.parse().unwrap_or(204),
+        None => 400,
+    };
+    let mut response = text(&format!("asked\n{query}"));
+    *response.status_mut() = http::StatusCode::from_u16(status).unwrap();
+    response.headers_mut().insert("retry-after", HeaderValue::from_static("0"));
+    response
 }
 
 fn text(text: &str) -> Response<Body> {

@@ -21,14 +21,13 @@ pub(super) fn add(
     config: &Config,
     plugin: &str,
     inspection: &Inspection,
-    settings: Option<&PluginConfig>,
+    settings: &PluginConfig,
 ) {
     for (import, _) in &inspection.imports {
         if import.starts_with("framedb:") && !import.starts_with("framedb:edge/") {
             draft.refuse(format!("plugin `{plugin}` imports `{import}`, which only a node offers"));
         }
     }
-    let Some(settings) = settings else { return };
     let mut texts = settings.setting_texts();
     let grants = &settings.grants;
     if !(grants.redis.is_empty() && grants.mysql.is_empty() && grants.http.is_empty()) {

@@ -9,14 +9,8 @@ use crate::{
     spin::inheritance,
 };
 use bytes::Bytes;
-use framedb_core::{Kind, Stage, spin::SERIALIZE_DIGEST};
-
-/// The settings of the plugin that stands for none in the resolve stage.
-const DEFAULTS: [(&str, Kind); 3] = [
-    ("rules_in_memory", Kind::InMemory),
-    ("rules_storage", Kind::Storage),
-    ("rules_stream", Kind::Stream),
-];
+use framedb_core::{Stage, spin::SERIALIZE_DIGEST};
+use std::collections::BTreeMap;
 
 /// A plugin of a pipeline.
 struct Part<'a> {
@@ -48,15 +42,10 @@ pub(super) async fn add(
         if names.is_empty() {
             parts.push(load(config, stand_in(stage), engine).await?);
         }
-        if names.is_empty() && stage == Stage::Resolve {
-            for (setting, kind) in DEFAULTS {
-                draft.variable(setting, config.defaults.instance(kind));
-            }
-            draft.variable("rules_kind", config.defaults.kind.as_str());
-        }
         for part in &parts {
-            let settings = config.plugins.get(part.name);
-            reach::add(draft, config, part.name, &part.inspection, settings);
+            let settings =
+                if names.is_empty() { nothing(config, stage) } else { config.plugin(part.name) };
+            reach::add(draft, config, part.name, &part.inspection, &settings);
         }
         let bytes = match parts.as_slice() {
             [part] => part.bytes.clone(),
@@ -74,6 +63,13 @@ pub(super) async fn add(
         draft.dependency(&import, stage.as_str(), bytes, inherits);
     }
     Ok(())
+}
+
+/// What is said of the plugin that stands for none in a stage.
+fn nothing(config: &Config, stage: Stage) -> PluginConfig {
+    let router = stage == Stage::Resolve;
+    let settings = if router { config.defaults.settings() } else { BTreeMap::new() };
+    PluginConfig { settings, ..PluginConfig::default() }
 }
 
 async fn load<'a>(config: &Config, name: &'a str, engine: &Engine) -> Result<Part<'a>> {
