@@ -56,6 +56,9 @@ fn the_sandbox_is_measured_with_and_without_what_it_guards() {
             "concurrency-gain",
             "calls-256-rate",
             "calls-1-rate",
+            "grpc-concurrency-gain",
+            "grpc-calls-256-rate",
+            "grpc-calls-1-rate",
         ],
     );
 }

@@ -1,13 +1,15 @@
 //! What a service's answer means.
 
-use framedb_plugin::http::{Error, Incoming};
+use framedb_plugin::http::Incoming;
 use http::{HeaderMap, Response, StatusCode, header::RETRY_AFTER};
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::BodyExt as _;
 use std::time::Duration;
 
-/// Bytes of an answer's text that are read, and characters of it that a sender is told.
-const MAX_BYTES: usize = 64 << 10;
+/// Characters of an answer's text that a sender is told.
 const MAX_TEXT: usize = 300;
+
+/// Bytes of it that are read, white space included.
+const ENOUGH: usize = 8 * MAX_TEXT;
 
 /// What the service says of an object.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,21 +33,29 @@ pub(crate) async fn read(response: Response<Incoming>) -> Result<Answer, String>
         return Ok(Answer::Yes);
     }
     let after = after(response.headers());
-    let text = text(response.into_body()).await.unwrap_or_default();
+    let text = text(response.into_body()).await;
     let reason = if text.is_empty() { format!("it answered {status}") } else { text };
     match status {
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => {
             Ok(Answer::Later { reason, after })
         }
         status if status.is_client_error() => Ok(Answer::No(reason)),
+        status if status.is_redirection() => {
+            Err(format!("it answered {status}, and redirects are not followed"))
+        }
         status => Err(format!("it answered {status}")),
     }
 }
 
-/// The answer's text as one line, cut where it is long.
-async fn text(body: Incoming) -> Result<String, Error> {
-    let read = Limited::new(body, MAX_BYTES).collect().await.map_err(Error::other)?;
-    Ok(line(&String::from_utf8_lossy(&read.to_bytes())))
+/// The answer's text as one line, cut where it is long; what came of it where it breaks off.
+async fn text(mut body: Incoming) -> String {
+    let mut text = Vec::new();
+    while text.len() < ENOUGH
+        && let Some(Ok(frame)) = body.frame().await
+    {
+        text.extend(frame.into_data().unwrap_or_default());
+    }
+    line(&String::from_utf8_lossy(&text))
 }
 
 fn line(text: &str) -> String {
@@ -60,7 +70,7 @@ fn line(text: &str) -> String {
 /// Nanoseconds to wait, where the answer has seconds; a date is left to the node's backoff.
 fn after(headers: &HeaderMap) -> Option<u64> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    u64::try_from(Duration::from_secs(seconds).as_nanos()).ok()
+    Some(u64::try_from(Duration::from_secs(seconds).as_nanos()).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]
@@ -81,6 +91,7 @@ mod tests {
         };
         assert_eq!(after(&headers("3")), Some(3_000_000_000));
         assert_eq!(after(&headers("Fri, 31 Dec 1999 23:59:59 GMT")), None);
+        assert_eq!(after(&headers("99999999999999")), Some(u64::MAX));
         assert_eq!(after(&HeaderMap::new()), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use http::{Uri, uri::Scheme};
 use serde::{Deserialize, Deserializer, de::Error as _};
-use std::time::Duration;
+use std::{num::NonZeroU64, time::Duration};
 
 /// The plugin's settings, each under `admit_<name>`.
 #[derive(Debug, Deserialize)]
@@ -12,7 +12,7 @@ pub struct Settings {
     pub(crate) url: Uri,
     /// `admit_timeout_ms`: how long an answer may take to begin.
     #[serde(default = "timeout")]
-    timeout_ms: u64,
+    timeout_ms: NonZeroU64,
     /// `admit_on_error`: what becomes of objects that there is no answer for.
     #[serde(default)]
     pub(crate) on_error: OnError,
@@ -20,7 +20,7 @@ pub struct Settings {
 
 impl Settings {
     pub(crate) fn timeout(&self) -> Duration {
-        Duration::from_millis(self.timeout_ms)
+        Duration::from_millis(self.timeout_ms.get())
     }
 }
 
@@ -40,15 +40,16 @@ pub(crate) enum OnError {
 fn url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Uri, D::Error> {
     let url = String::deserialize(deserializer)?.parse::<Uri>().ok();
     let known = |url: &Uri| {
-        url.authority().is_some()
+        // Credentials have no place in a request's target.
+        url.authority().is_some_and(|authority| !authority.as_str().contains('@'))
             && url.scheme().is_some_and(|said| *said == Scheme::HTTP || *said == Scheme::HTTPS)
     };
     url.filter(known).ok_or_else(|| D::Error::custom("a URL such as `http://gate/objects`"))
 }
 
 /// Room for a service in the same site, and well below the time of a batch.
-fn timeout() -> u64 {
-    1000
+fn timeout() -> NonZeroU64 {
+    const { NonZeroU64::new(1000).unwrap() }
 }
 
 #[cfg(test)]
@@ -65,12 +66,18 @@ mod tests {
     #[test]
     fn a_url_is_needed_and_checked() {
         assert!(read(&[]).unwrap_err().contains("set `admit_url`"));
-        for wrong in ["gate", "/objects", "ftp://gate", "http://"] {
+        for wrong in ["gate", "/objects", "ftp://gate", "http://", "http://u:p@gate"] {
             let error = read(&[("admit_url", wrong)]).unwrap_err();
             assert!(error.contains("expected a URL such as `http://gate/objects`"), "{error}");
         }
         let settings = read(&[("admit_url", "https://gate")]).unwrap();
         assert_eq!((settings.timeout().as_millis(), settings.on_error), (1000, OnError::Retry));
+    }
+
+    #[test]
+    fn some_time_is_left_for_an_answer() {
+        let error = read(&[("admit_url", "http://gate"), ("admit_timeout_ms", "0")]).unwrap_err();
+        assert!(error.contains("admit_timeout_ms"), "{error}");
     }
 
     #[test]
