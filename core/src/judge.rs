@@ -171,7 +171,8 @@ pub fn miscounted(answered: usize, expected: usize) -> String {
 /// The failure of an object that a plugin asked to be tried again until that had to end.
 #[must_use]
 pub fn gave_up(stage: Stage, attempts: u32, reason: &str, after: Option<Duration>) -> Failure {
-    let message = format!("{stage} gave up after {attempts} attempts: {reason}");
+    let times = if attempts == 1 { "attempt" } else { "attempts" };
+    let message = format!("{stage} gave up after {attempts} {times}: {reason}");
     let mut failure = Failure::new(FailureClass::Retry, stage, message);
     failure.retry_after = Some(after.unwrap_or(TRY_AGAIN));
     failure

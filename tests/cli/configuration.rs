@@ -107,6 +107,21 @@ fn a_plugin_that_cannot_be_loaded_is_found_by_a_check() {
 }
 
 #[test]
+fn a_setting_that_its_plugin_does_not_read_is_told() {
+    let config = "[plugins.ingest-admit]\nsettings.admit_on_eror = \"accept\"\n\
+                  settings.admit_url = \"http://gate/\"\n\
+                  grants.http.gate = { host = \"gate.example\", ports = [443] }\n\
+                  [pipelines.default]\ningest = [\"ingest-admit\"]\n";
+    let checked = Operator::new(config).run("check");
+    let line = "plugins.ingest-admit.settings.admit_on_eror is not a setting that the plugin reads; \
+                did you mean `admit_on_error`?";
+    assert_eq!(checked.code, Some(0), "{checked:?}");
+    assert!(checked.stderr.contains(line), "{}", checked.stderr);
+    let good = Operator::new(&config.replace("eror", "error")).run("check");
+    assert!(!good.stderr.contains("warning"), "{}", good.stderr);
+}
+
+#[test]
 fn the_reference_names_every_key() {
     let shown = Operator::new("").run("check --keys");
     assert_eq!((shown.code, &*shown.stderr), (Some(0), ""));

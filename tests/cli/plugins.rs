@@ -117,6 +117,7 @@ fn what_a_component_asks_for_is_printed_as_configuration() {
     let header = "[plugins.resolve-grpc.grants.http.LABEL]\n# wasi:http/client@0.3.0\n";
     assert!(http.stdout.starts_with(header), "{}", http.stdout);
     assert!(http.stdout.ends_with("\nhost = \"…\"\n"), "{}", http.stdout);
+    assert!(http.stderr.starts_with("LABEL is a name of your choice"), "{}", http.stderr);
     let nothing = operator.run("plugin grants serialize-lz4");
     let said = "it asks for nothing that has to be granted\n";
     assert_eq!((nothing.code, &*nothing.stdout, &*nothing.stderr), (Some(0), "", said));

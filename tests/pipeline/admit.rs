@@ -1,6 +1,6 @@
 //! `ingest-admit`, the plugin that comes with the node, against a real server.
 
-use framedb_core::{FailureClass, Outcome};
+use framedb_core::{FailureClass, Outcome, Stage};
 use framedb_tests::{
     Build, Describe, TestNode, arrival, component, failure, servers::web::Web, stored,
 };
@@ -83,6 +83,29 @@ async fn without_an_answer_the_setting_decides() {
     let late = failure(retries.ingest(arrival("500")).await);
     assert!(late.message.contains("it answered 500"), "{}", late.message);
     assert_ne!(late.class, FailureClass::Reject);
+}
+
+#[tokio::test]
+async fn the_deadline_ends_what_waits_for_an_answer() {
+    let web = Web::start().await;
+    let node = asking(&web, "http://gate/slow", "reject")
+        .configure("admit", |plugin| {
+            plugin.settings.insert("admit_timeout_ms".into(), 60_000.into());
+        })
+        .pipeline("default", |pipeline| {
+            pipeline.ingest = vec!["admit".into()];
+            pipeline.batch.objects = 1;
+        })
+        .config(|config| config.limits.deadline = Duration::from_millis(300))
+        .start()
+        .await;
+    for receipt in node.ingest_all((0..8).map(|n| arrival(&format!("k-{n}")))).await {
+        let late = failure(receipt);
+        let asked = (late.class, late.stage);
+        assert_eq!(asked, (FailureClass::Retry, Stage::Ingest), "{}", late.message);
+        let said = "not stored: the deadline passed before ingest had an answer";
+        assert!(late.message.starts_with(said), "{}", late.message);
+    }
 }
 
 #[tokio::test]

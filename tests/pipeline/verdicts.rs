@@ -149,7 +149,7 @@ async fn a_retry_after_the_deadline_is_given_up_at_once_and_says_when() {
     let failure = failure(node.ingest(arrival("a").meta(meta)).await);
     assert_eq!(failure.class, FailureClass::Retry);
     assert_eq!(failure.retry_after, Some(Duration::from_secs(3600)));
-    assert_eq!(failure.message, "resolve gave up after 1 attempts: told to retry");
+    assert_eq!(failure.message, "resolve gave up after 1 attempt: told to retry");
 }
 
 #[tokio::test]

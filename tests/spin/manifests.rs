@@ -112,6 +112,23 @@ fn a_configuration_becomes_an_application_with_its_secrets_left_out() {
 }
 
 #[test]
+fn what_a_url_names_by_a_label_is_asked_for_by_its_host() {
+    let operator = Operator::new(
+        "[plugins.ingest-admit.settings]\nadmit_url = \"https://gate/objects?site=a\"\n\
+         [plugins.ingest-admit.grants.http.gate]\nhost = \"gate.example\"\nports = [8443]\n\
+         [pipelines.default]\ningest = [\"ingest-admit\"]\n",
+    );
+    let ran = operator.run("export spin --config framedb.toml -o app");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("by its name"), "{}", ran.stderr);
+    let manifest = check(&operator.path("app/spin.toml"));
+    let url = "https://gate.example:8443/objects?site=a";
+    assert_eq!(manifest.variables["admit_url"].default.as_deref(), Some(url));
+    let (_, worker) = manifest.http_component().unwrap();
+    assert!(worker.allowed_outbound_hosts.contains(&"https://gate.example:8443".to_owned()));
+}
+
+#[test]
 fn what_a_pipeline_depends_on_and_spin_lacks_is_refused_all_at_once() {
     let fixture = framedb_tests::fixture_path("uses-framedb");
     let operator = Operator::new(&format!(

@@ -37,6 +37,9 @@ impl Check {
         for line in summary(&config, &plugins) {
             output::data(&line)?;
         }
+        for line in plugins.iter().flat_map(|plugin| plugin.unread_settings()) {
+            output::note(&format!("warning: {line}"));
+        }
         if self.connect {
             connect(&config).await?;
         }

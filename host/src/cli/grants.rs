@@ -14,6 +14,9 @@ use framedb_host::{
 };
 use std::path::{Path, PathBuf};
 
+/// What stands for a grant's name in what is printed.
+const LABEL: &str = ".LABEL]";
+
 /// Print what a component asks for as configuration to paste, or what of it is not granted yet.
 ///
 /// A component names the kinds of things that it reaches for by its imports; which server, keys
@@ -97,6 +100,12 @@ fn report(
     if !missing.is_empty() {
         let lines = Refusal::add_all(missing.iter().map(|(imports, r)| (imports.as_str(), r)));
         output::data(lines.trim_end())?;
+        if lines.contains(LABEL) {
+            output::note(
+                "LABEL is a name of your choice, which the plugin's settings have in place of an \
+                 address: \"LABEL\", or http://LABEL/… for a URL, whose port is the grant's",
+            );
+        }
     }
     let unused = granted.granted().into_iter().filter(|(kind, _)| !wanted.contains_key(kind));
     for (kind, label) in unused {

@@ -44,8 +44,9 @@ pub struct BatchConfig {
     /// Payload bytes in a batch at most; a larger object travels alone.
     #[schemars(with = "String")]
     pub bytes: ByteSize,
-    /// How long a batch should be in the stages: where objects take long, fewer of them make a
-    /// batch. `0s` does not bound batches by time.
+    /// How long the objects of a batch should take in the stages: where they take long, fewer of
+    /// them make a batch. What a batch takes however few it has, as where a plugin asks a server
+    /// about all of them side by side, does not count. `0s` does not bound batches by time.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
     pub time: Duration,

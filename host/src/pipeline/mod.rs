@@ -10,6 +10,7 @@ mod admission;
 mod arrival;
 mod attempt;
 mod config;
+mod deadline;
 mod defaults;
 mod failing;
 mod halt;
@@ -275,14 +276,14 @@ impl Pipeline {
         let (objects, started) = (items.len(), Instant::now());
         let mut items = items;
         for index in 0..self.ingest.len() {
-            if step <= Step::Ingest(index) && !items.is_empty() {
+            if step <= Step::Ingest(index) {
                 items = self.ingest(index, items).await;
             }
         }
-        if step <= Step::Resolve && !items.is_empty() {
+        if step <= Step::Resolve {
             items = self.resolve(items).await;
         }
-        if step <= Step::Serialize && !items.is_empty() {
+        if step <= Step::Serialize {
             items = self.serialize(items).await;
         }
         if let Some(slot) = slot {

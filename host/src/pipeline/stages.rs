@@ -12,19 +12,20 @@ use framedb_core::{
     Attribute, Child, Encoded, Failure, FailureClass, Findings, Ingested, Key, NO_PARTS, Object,
     Outcome, Placement, Resolved, Stage, assigned,
 };
-use std::{sync::Arc, time::Instant};
+use futures::FutureExt as _;
+use std::sync::Arc;
 
 impl Pipeline {
     /// The ingest plugin with this index.
     pub(super) async fn ingest(self: &Arc<Self>, index: usize, items: Vec<Item>) -> Vec<Item> {
         let Some(pool) = self.ingest_pools().get(index) else { return items };
-        let started = Instant::now();
-        let verdicts = pool.ingest(&objects(&items)).await;
-        let mut next = Vec::with_capacity(items.len());
-        let took = self.took(Stage::Ingest, started);
-        for (mut item, verdict) in items.into_iter().zip(verdicts) {
-            item.spend(Stage::Ingest, took);
-            item.step = Step::Ingest(index);
+        let judged = self
+            .judged_in_time(Step::Ingest(index), pool, items, |pool, objects| {
+                pool.ingest(objects).boxed()
+            })
+            .await;
+        let mut next = Vec::with_capacity(judged.len());
+        for (mut item, verdict) in judged {
             match verdict {
                 Ok(Ingested::Accept { content_type, attributes }) => {
                     match annotate(pool, &mut item, content_type, attributes) {
@@ -66,7 +67,6 @@ impl Pipeline {
 
     /// The resolve plugin, or the sender's own words.
     pub(super) async fn resolve(self: &Arc<Self>, items: Vec<Item>) -> Vec<Item> {
-        let started = Instant::now();
         let Some(pool) = self.resolve_pool() else {
             let mut next = Vec::with_capacity(items.len());
             for mut item in items {
@@ -79,12 +79,13 @@ impl Pipeline {
             }
             return next;
         };
-        let verdicts = pool.resolve(&objects(&items)).await;
-        let mut next = Vec::with_capacity(items.len());
-        let took = self.took(Stage::Resolve, started);
-        for (mut item, verdict) in items.into_iter().zip(verdicts) {
-            item.spend(Stage::Resolve, took);
-            item.step = Step::Resolve;
+        let judged = self
+            .judged_in_time(Step::Resolve, pool, items, |pool, objects| {
+                pool.resolve(objects).boxed()
+            })
+            .await;
+        let mut next = Vec::with_capacity(judged.len());
+        for (mut item, verdict) in judged {
             match verdict {
                 Ok(Resolved::Place(placement)) => {
                     match self.accept_placement(&mut item, placement).await {
@@ -111,16 +112,16 @@ impl Pipeline {
     /// The serialize plugin, or the bytes as they are.
     pub(super) async fn serialize(self: &Arc<Self>, items: Vec<Item>) -> Vec<Item> {
         let Some(pool) = self.serialize_pool() else { return items };
-        let started = Instant::now();
-        let verdicts = pool.encode(&objects(&items)).await;
-        let mut next = Vec::with_capacity(items.len());
-        let changes = verdicts.iter().any(|v| matches!(v, Ok(Encoded::Bytes { .. })));
+        let judged = self
+            .judged_in_time(Step::Serialize, pool, items, |pool, objects| {
+                pool.encode(objects).boxed()
+            })
+            .await;
+        let mut next = Vec::with_capacity(judged.len());
+        let changes = judged.iter().any(|(_, v)| matches!(v, Ok(Encoded::Bytes { .. })));
         // Before the first record of a codec is acknowledged, its component is kept.
         let kept = if changes { self.codecs().keep(pool.plugin()).await } else { Ok(()) };
-        let took = self.took(Stage::Serialize, started);
-        for (mut item, verdict) in items.into_iter().zip(verdicts) {
-            item.spend(Stage::Serialize, took);
-            item.step = Step::Serialize;
+        for (mut item, verdict) in judged {
             match verdict {
                 Ok(Encoded::Bytes { format, data }) => match &kept {
                     Ok(()) => {
@@ -199,16 +200,6 @@ impl Pipeline {
         item.placement = Some(placement);
         Ok(())
     }
-
-    fn took(&self, stage: Stage, started: Instant) -> std::time::Duration {
-        let took = started.elapsed();
-        self.metrics().stage(stage, took);
-        took
-    }
-}
-
-fn objects(items: &[Item]) -> Vec<&Object> {
-    items.iter().map(|item| &item.object).collect()
 }
 
 /// Adds what a plugin found; nothing of it where it breaks a rule.

@@ -80,27 +80,14 @@ impl Pipeline {
             for item in &mut chain {
                 item.reason.get_or_insert_with(|| reason.to_owned());
             }
-            chain = self.fail_late(chain);
+            chain = self.fail_late(chain, Stage::Sink);
         }
         chain
     }
 
-    /// Fails the items whose deadline has passed; answers the others.
-    fn fail_late(self: &Arc<Self>, items: Vec<Item>) -> Vec<Item> {
-        let now = Instant::now();
-        let (items, late): (Vec<_>, Vec<_>) =
-            items.into_iter().partition(|item| item.deadline > now);
-        for item in late {
-            let failure = if item.written { unknown() } else { too_late() };
-            let failure = because(failure, item.reason.as_deref());
-            self.fail(item, failure);
-        }
-        items
-    }
-
     /// Writes items of one instance, or of one queue, together.
     async fn write_group(self: &Arc<Self>, items: Vec<Item>) {
-        let mut items = self.fail_late(items);
+        let mut items = self.fail_late(items, Stage::Sink);
         let Some(deadline) = items.iter().map(|item| item.deadline).max() else { return };
         // A write that has begun is waited for: its outcome is worth more than the deadline.
         let deadline = deadline.max(Instant::now() + WRITE_WITHIN);
@@ -230,15 +217,6 @@ impl Pipeline {
             begun,
         })
     }
-}
-
-/// The deadline of an object passed before it was written.
-fn too_late() -> Failure {
-    Failure::new(
-        FailureClass::Retry,
-        Stage::Sink,
-        "not stored: the deadline passed before the object could be written (limits.deadline)",
-    )
 }
 
 /// The engine, or the registry, could not be used although it was asked again and again.

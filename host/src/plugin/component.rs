@@ -34,6 +34,7 @@ pub struct Plugin {
     epochs: Epochs,
     interfaces: Interfaces,
     descriptions: Vec<(Stage, wit::Description)>,
+    unread_settings: Vec<String>,
     writes: Vec<Format>,
     reads: Vec<Format>,
     writes_keys: bool,
@@ -140,6 +141,7 @@ impl Plugin {
             epochs: engine.epochs(),
             interfaces,
             descriptions: Vec::new(),
+            unread_settings: Vec::new(),
             writes: Vec::new(),
             reads: Vec::new(),
             writes_keys: inspection.writes_keys(),
@@ -167,6 +169,13 @@ impl Plugin {
     /// The stages it exports, with the name and version that it gives itself.
     pub fn stages(&self) -> impl Iterator<Item = (Stage, &str, &str)> {
         self.descriptions.iter().map(|(stage, d)| (*stage, d.name.as_str(), d.version.as_str()))
+    }
+
+    /// A line for each of its settings that it did not ask for while it was loaded: a name that is
+    /// misspelt, most likely.
+    #[must_use]
+    pub fn unread_settings(&self) -> &[String] {
+        &self.unread_settings
     }
 
     /// Whether it exports `stage`.
@@ -318,6 +327,7 @@ impl Plugin {
                 return Err(refuse(format!("it writes the format {format} and does not read it")));
             }
         }
+        self.unread_settings = instance.settings().unread(&name);
         Ok(())
     }
 }

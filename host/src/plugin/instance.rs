@@ -6,6 +6,7 @@ use super::{
     component::Plugin,
     failure::{Broken, Exceeded},
     live::Live,
+    settings::Settings,
     state::State,
     tape::Tape,
     turn::Turn,
@@ -186,6 +187,11 @@ impl Instance {
 
     pub(crate) fn exports(&self) -> &Exports {
         &self.exports
+    }
+
+    /// The plugin's settings, with what the instance asked for.
+    pub(super) fn settings(&self) -> &Settings {
+        &self.store.data().settings
     }
 
     fn arm(store: &mut Store<State>, budget: Budget) {

@@ -14,6 +14,7 @@ use super::{
     engine::Epochs,
     failure::Exceeded,
     secrets::Secrets,
+    settings::Settings,
     tape::Tape,
     turn::Turn,
     usage::{CpuLimit, HostCallLimit, MemoryLimit},
@@ -52,7 +53,7 @@ pub(crate) struct State {
     /// What the guest has handles of.
     pub(crate) table: ResourceTable,
     most_handles: usize,
-    pub(crate) settings: Arc<BTreeMap<String, String>>,
+    pub(crate) settings: Settings,
     pub(crate) access: Arc<Access>,
     /// What the guest is told passes it, if there is one.
     pub(crate) tape: Option<Arc<Tape>>,
@@ -101,7 +102,7 @@ impl State {
             wasi: wasi(&lines, tape.as_ref()),
             table,
             most_handles: limits.handles,
-            settings: settings.clone(),
+            settings: Settings::new(settings.clone()),
             access: access.clone(),
             tape,
             judging: Arc::default(),

@@ -134,12 +134,11 @@ impl HttpGuard {
             hosts.check(url.as_str(), Scheme::Http.name()).map_err(super::not_allowed)?;
             return Destination::new(rule, url);
         }
-        let labelled = self.rules.iter().find(|rule| rule.is_labelled(&url));
-        if let Some(rule) = labelled {
+        let labelled =
+            self.rules.iter().find_map(|rule| Some((rule, rule.grant.led(&rule.label, &url)?)));
+        if let Some((rule, url)) = labelled {
             // A guest reads the label, and not what it leads to.
-            let label = shown(rule.label.as_bytes());
-            url = rule.redirected(url)?;
-            rule.check(method, &url, &label)?;
+            rule.check(method, &url, &shown(rule.label.as_bytes()))?;
             return Destination::new(rule, url);
         }
         // The refusal of a grant that has the host says more than that none has all of it.
@@ -152,29 +151,35 @@ impl HttpGuard {
             }
         }
         Err(refusal.unwrap_or_else(|| {
+            if let (Some(rule), Some(port)) =
+                (self.rules.iter().find(|r| r.label == host), url.port())
+            {
+                return rule.section.refuse_always(format!(
+                    "`{host}:{port}` is not granted: `{host}` is the label of a grant, which says \
+                     the port, so leave it out of the URL"
+                ));
+            }
             let what = format!("requests to `{host}` are not granted");
             Section::new(&self.plugin, "http", "LABEL").refuse(what, format!("host = \"{host}\""))
         }))
     }
 }
 
+impl HttpGrant {
+    /// Where a URL leads whose host is the label of this grant: to its host and port.
+    pub(crate) fn led(&self, label: &str, url: &Url) -> Option<Url> {
+        let host = self.host.single()?;
+        if url.port().is_some() || url.host_str() != Some(label) {
+            return None;
+        }
+        let mut url = url.clone();
+        url.set_host(Some(&host)).ok()?;
+        url.set_port(self.ports.first().copied()).ok()?;
+        Some(url)
+    }
+}
+
 impl Rule {
-    fn is_labelled(&self, url: &Url) -> bool {
-        url.port().is_none()
-            && url.host_str() == Some(self.label.as_str())
-            && self.grant.host.single().is_some()
-    }
-
-    /// The URL with the grant's host and port in place of its label.
-    fn redirected(&self, mut url: Url) -> Result<Url, Refusal> {
-        let host = self.grant.host.single().unwrap_or_default();
-        let set = url.set_host(Some(&host)).is_ok()
-            && url.set_port(self.grant.ports.first().copied()).is_ok();
-        let label = shown(self.label.as_bytes());
-        let wrong = || Refusal::unreadable(format!("cannot lead a URL to the host of `{label}`"));
-        set.then_some(url).ok_or_else(wrong)
-    }
-
     /// Decides a request to what the guest called `host`.
     fn check(&self, method: &str, url: &Url, host: &str) -> Result<(), Refusal> {
         let grant = &self.grant;

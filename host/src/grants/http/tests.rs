@@ -197,7 +197,10 @@ fn a_label_leads_to_the_host_of_its_grant() {
     let destination = guard.check("POST", "http://routes/routes.v1.Routes/Find").unwrap();
     assert_eq!(destination.url().as_str(), "http://10.0.0.7:50051/routes.v1.Routes/Find");
     assert!(destination.plaintext_http2());
-    assert!(!may(&guard, "https://wide/") && !may(&guard, "http://routes:1/"));
+    assert!(!may(&guard, "https://wide/"));
+    let refusal = guard.check("POST", "http://routes:1/").unwrap_err();
+    assert!(refusal.to_string().contains("leave it out of the URL"), "{refusal}");
+    assert_eq!((refusal.kind(), refusal.add()), (RefusalKind::NotGranted, None));
 }
 
 #[test]

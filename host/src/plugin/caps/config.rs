@@ -27,15 +27,13 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
         "get",
         |mut cx: wasmtime::StoreContextMut<'_, State>, (name,): (String,)| {
             cx.data_mut().begin()?;
-            let value: Result<Option<String>, StoreError> =
-                Ok(cx.data().settings.get(&name).cloned());
+            let value: Result<Option<String>, StoreError> = Ok(cx.data_mut().settings.get(&name));
             Ok((value,))
         },
     )?;
     store.func_wrap("get-all", |mut cx: wasmtime::StoreContextMut<'_, State>, (): ()| {
         cx.data_mut().begin()?;
-        let all: Result<Vec<(String, String)>, StoreError> =
-            Ok(cx.data().settings.iter().map(|(n, v)| (n.clone(), v.clone())).collect());
+        let all: Result<Vec<(String, String)>, StoreError> = Ok(cx.data_mut().settings.all());
         Ok((all,))
     })
 }

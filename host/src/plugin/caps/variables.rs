@@ -21,7 +21,7 @@ impl HostWithStore<State> for HasSelf<State> {
             if !is_name(&name) {
                 return Ok(Err(Error::InvalidName(shown())));
             }
-            Ok(state.settings.get(&name).cloned().ok_or_else(|| Error::Undefined(shown())))
+            Ok(state.settings.get(&name).ok_or_else(|| Error::Undefined(shown())))
         })
     }
 }

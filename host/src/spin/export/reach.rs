@@ -14,6 +14,8 @@ use crate::{
     plugin::{Inspection, PluginConfig},
 };
 use framedb_core::spin::DEFAULT_STORE;
+use std::collections::BTreeMap;
+use url::Url;
 
 /// Adds a plugin's settings and grants.
 pub(super) fn add(
@@ -38,6 +40,7 @@ pub(super) fn add(
         ));
     }
     let labels = labels(draft, config, plugin, grants);
+    ask_by_name(draft, plugin, grants, &mut texts);
     for (label, url) in labels {
         let mut named = texts.iter_mut().filter(|(_, value)| **value == label);
         let Some((setting, value)) = named.next() else {
@@ -63,6 +66,31 @@ pub(super) fn add(
             draft.secret(name, &format!("A secret setting of plugin `{plugin}`"));
         } else {
             draft.variable(name, value);
+        }
+    }
+}
+
+/// Writes hosts and ports into the URLs that have the labels of grants in their place.
+fn ask_by_name(
+    draft: &mut Draft,
+    plugin: &str,
+    grants: &GrantsConfig,
+    texts: &mut BTreeMap<String, String>,
+) {
+    for (label, grant) in &grants.http {
+        let mut found = false;
+        for text in texts.values_mut() {
+            let led = Url::parse(text).ok().and_then(|url| grant.led(label, &url));
+            if let Some(url) = led {
+                *text = url.into();
+                found = true;
+            }
+        }
+        let host = String::from(grant.host.clone());
+        if *label != host && !found {
+            draft.warn(format!(
+                "plugin `{plugin}` has to ask for `{host}` by its name, not by the label `{label}`"
+            ));
         }
     }
 }
@@ -120,7 +148,7 @@ fn labels(
             }
         }
     }
-    for (label, grant) in &grants.http {
+    for grant in grants.http.values() {
         let host = String::from(grant.host.clone());
         if grant.plaintext_http2 {
             draft.refuse(format!(
@@ -132,11 +160,6 @@ fn labels(
             draft.warn(format!(
                 "Spin is told of the certificates for `{host}` as [[client_tls]] of its runtime \
                  configuration"
-            ));
-        }
-        if *label != host {
-            draft.warn(format!(
-                "plugin `{plugin}` has to ask for `{host}` by its name, not by the label `{label}`"
             ));
         }
         for scheme in &grant.schemes {
