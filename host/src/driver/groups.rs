@@ -1,8 +1,8 @@
 //! `Groups`: writes that wait at the same time travel together.
 //!
-//! One task takes what is waiting as soon as the server has nothing to do, and begins another
-//! group beside those under way when it is worth one: a lone writer never waits for company, and
-//! the more there is to do, the larger the groups.
+//! One task takes what is waiting as soon as the server has nothing to do, in several groups where
+//! there is enough for them, and begins others beside those under way when it is worth one: a lone
+//! writer never waits for company, and the more there is to do, the larger the groups.
 
 use crate::{Error, ErrorKind, Result};
 use async_trait::async_trait;
@@ -14,10 +14,6 @@ use tokio::{
 
 /// Groups under way at once: one is on the server's disk while the next ones are on their way.
 const MAX_GROUPS: usize = 4;
-
-/// Writes that are worth a group beside others. A commit costs the server as much as some ten
-/// writes, so that smaller groups would take from the writes more than they give.
-const BESIDE: usize = 32;
 
 /// How often others get their turn before a group is closed: those who were answered together
 /// send their next writes together.
@@ -31,6 +27,10 @@ pub(crate) trait GroupWriter: Send + Sync + 'static {
 
     /// How many writes a group may have.
     const MAX: usize;
+
+    /// Writes that are worth a group beside others: with fewer, what a commit costs the server takes
+    /// more from the writes than the company of another group gives.
+    const BESIDE: usize;
 
     /// What is written, for the error of one that comes too late.
     const WHAT: &'static str;
@@ -97,9 +97,14 @@ async fn run<W: GroupWriter>(writer: Arc<W>, mut waiting: mpsc::Receiver<Waiting
                 taken.push(write);
             }
         }
-        let worth = under_way.is_empty() || taken.len() >= BESIDE;
-        if !taken.is_empty() && worth && under_way.len() < MAX_GROUPS {
-            let (writer, group) = (writer.clone(), std::mem::take(&mut taken));
+        while let free @ 1.. = MAX_GROUPS - under_way.len()
+            && taken.len() >= if under_way.is_empty() { 1 } else { W::BESIDE }
+        {
+            // Several groups side by side, where there is enough for them: the server works on
+            // one while another is on its disk, and those who wait do not all wait for the last.
+            let groups = (taken.len() / W::BESIDE).clamp(1, free);
+            let group = taken.drain(..taken.len().div_ceil(groups)).collect();
+            let writer = writer.clone();
             under_way.spawn(async move { write(writer.as_ref(), group).await });
         }
     }

@@ -17,6 +17,9 @@ impl GroupWriter for Rows {
 
     const MAX: usize = MAX_ROWS;
 
+    // A commit costs as much as some ten rows.
+    const BESIDE: usize = 32;
+
     const WHAT: &'static str = "objects";
 
     /// The rows of a group are in the order of their keys, so that groups that change the same
