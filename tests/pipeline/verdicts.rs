@@ -143,6 +143,20 @@ async fn retries_end_at_the_deadline_with_the_number_of_attempts() {
 }
 
 #[tokio::test]
+async fn objects_that_are_tried_again_at_the_same_time_share_batches() {
+    let node = misbehaving().start().await;
+    let meta = r#"{"ingest":"retry-twice","millis":200}"#;
+    let objects = (0..100).map(|n| arrival(&format!("again/{n}")).meta(meta));
+    for receipt in node.ingest_all(objects).await {
+        let _ = stored(receipt);
+    }
+    assert_eq!(node.counted("framedb_retries_total", "ingest"), 200);
+    let calls = node.counted("framedb_stage_duration_seconds_count", "ingest");
+    assert!(calls < 100, "{calls}");
+    assert_eq!(node.counted("framedb_received_bytes_total", ""), 1890);
+}
+
+#[tokio::test]
 async fn a_retry_after_the_deadline_is_given_up_at_once_and_says_when() {
     let node = misbehaving().start().await;
     let meta = r#"{"resolve":"retry","millis":3600000}"#;

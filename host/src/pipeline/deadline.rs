@@ -15,6 +15,9 @@ impl Pipeline {
     /// Ends the items whose deadline passed before `stage`; answers the others.
     pub(super) fn fail_late(self: &Arc<Self>, items: Vec<Item>, stage: Stage) -> Vec<Item> {
         let now = Instant::now();
+        if items.iter().all(|item| item.deadline > now) {
+            return items;
+        }
         let (items, late): (Vec<_>, Vec<_>) =
             items.into_iter().partition(|item| item.deadline > now);
         for item in late {

@@ -37,6 +37,7 @@ impl Pipeline {
             let delay = retries.delay_after(item.tries).map(|delay| delay.max(least));
             if let Some(delay) = delay.and_then(|delay| item.backoff.next(Some(delay))) {
                 item.tries += 1;
+                item.suspect = true;
                 self.again(item, fault.failure.message, delay);
                 return None;
             }

@@ -107,8 +107,8 @@ pub(crate) struct InFlight {
     pub(crate) unclear: Option<Box<Intent>>,
     /// Why it is tried again, for a sender whose deadline passes meanwhile.
     pub(crate) reason: Option<String>,
-    /// When it came through the door.
-    pub(crate) arrived: Instant,
+    /// Since when it waits for a batch: since it came through the door, or is to be tried again.
+    pub(crate) queued: Instant,
     /// How often it was tried again because the pipeline's policy says so.
     pub(crate) tries: u32,
     /// The number of its first attempt: more than 1 in a replay.
@@ -118,6 +118,9 @@ pub(crate) struct InFlight {
     pub(crate) from: usize,
     /// Whether it comes out of the dead-letter queue.
     pub(crate) replayed: bool,
+    /// Whether a plugin failed on it: it is tried again without others, which would be replayed
+    /// with it.
+    pub(crate) suspect: bool,
     /// What plugins have changed of it, as it was before.
     origin: Origin,
     permit: Permit,
@@ -145,7 +148,7 @@ impl Item {
     pub(crate) fn new(
         object: Object,
         place: Turn,
-        arrived: Instant,
+        queued: Instant,
         patience: Patience,
         permit: Permit,
         reply: Reply,
@@ -165,10 +168,11 @@ impl Item {
             written: false,
             unclear: None,
             reason: None,
-            arrived,
+            queued,
             tries: 0,
             from: 0,
             replayed: false,
+            suspect: false,
             origin: Origin::default(),
             permit,
             reply,

@@ -262,10 +262,12 @@ impl Pipeline {
         let mut oldest = Duration::ZERO;
         let mut bytes = 0;
         for item in batch {
-            let waited = now - item.arrived;
+            let waited = now - item.queued;
             item.spend(Stage::Admission, waited);
             oldest = oldest.max(waited);
-            bytes += item.object.data.len() as u64;
+            if item.envelope().attempt == item.first_attempt {
+                bytes += item.object.data.len() as u64;
+            }
         }
         self.metrics.batch(bytes, oldest);
         self.metrics.stage(Stage::Admission, oldest);
@@ -287,7 +289,9 @@ impl Pipeline {
             items = self.serialize(items).await;
         }
         if let Some(slot) = slot {
-            self.pace.note(objects, started.elapsed());
+            if step == Step::Ingest(0) {
+                self.pace.note(objects, started.elapsed());
+            }
             // The stages are free for the next batch while this one is written; yielding lets
             // another thread have the one of them that this thread does not go on with.
             drop(slot);
@@ -326,7 +330,8 @@ impl Pipeline {
         self.again(item, reason, delay);
     }
 
-    /// Tries an item again from its step, after a delay.
+    /// Tries an item again from its step, after a delay: in a batch with others that come there,
+    /// where that can do them no harm.
     fn again(self: &Arc<Self>, mut item: Item, reason: String, delay: Duration) {
         let stage = item.step.stage();
         self.metrics.retried(stage);
@@ -337,7 +342,12 @@ impl Pipeline {
         self.shared.tasks.spawn(async move {
             tokio::time::sleep(delay).await;
             let step = item.step;
-            pipeline.run(vec![item], step, None).await;
+            // Batches would take a replay through other plugins than those that it is held against.
+            if item.suspect || item.replayed || step == Step::Write {
+                return pipeline.run(vec![item], step, None).await;
+            }
+            item.queued = tokio::time::Instant::now();
+            pipeline.accept(item).await;
         });
     }
 
@@ -359,9 +369,10 @@ impl fmt::Debug for Pipeline {
 
 type Slot = tokio::sync::OwnedSemaphorePermit;
 
-/// Gathers what is waiting into batches. The slot comes first: while all are taken, objects
-/// gather by themselves, and an idle pipeline takes the first one at once. Beside other batches
-/// one starts when it is full, when those have ended, or when they take longer than `linger`.
+/// Gathers what is waiting into batches, each of one step. The slot comes first: while all are
+/// taken, objects gather by themselves, and an idle pipeline takes the first one at once. Beside
+/// other batches one starts when it is full, when those have ended, or when they take longer than
+/// `linger`.
 async fn gather(
     pipeline: std::sync::Weak<Pipeline>,
     mut waiting: mpsc::Receiver<Item>,
@@ -400,27 +411,28 @@ async fn gather(
         {
             gathered.push(item);
         }
-        let mut bytes = 0;
-        let fits = gathered
-            .iter()
-            .take_while(|item| {
-                bytes += item.object.data.len() as u64;
-                bytes <= most_bytes
-            })
-            .count()
-            .max(1);
-        let rest = gathered.split_off(fits.min(gathered.len()));
-        let batch = std::mem::replace(&mut gathered, rest);
+        // Those that are tried again may be further than the others.
+        let Some(step) = gathered.first().map(|item| item.step) else { continue };
+        let mut bytes = None;
+        let batch = gathered.extract_if(.., |item| {
+            if item.step != step {
+                return false;
+            }
+            let size = item.object.data.len() as u64;
+            let sum = bytes.map_or(size, |others: u64| others.saturating_add(size));
+            let fits = bytes.is_none() || sum <= most_bytes;
+            bytes = Some(sum);
+            fits
+        });
         let Some(pipeline) = pipeline.upgrade() else { return };
         // What came before the pipeline was halted is not tried either.
-        let mut batch: Vec<_> =
-            batch.into_iter().filter_map(|item| pipeline.unless_halted(item)).collect();
+        let mut batch: Vec<_> = batch.filter_map(|item| pipeline.unless_halted(item)).collect();
         if batch.is_empty() {
             continue;
         }
         pipeline.begin(&mut batch);
         let span = tracing::debug_span!("batch", pipeline = &*pipeline.name, objects = batch.len());
         let tasks = pipeline.shared.tasks.clone();
-        tasks.spawn(pipeline.run(batch, Step::Ingest(0), Some(slot)).instrument(span));
+        tasks.spawn(pipeline.run(batch, step, Some(slot)).instrument(span));
     }
 }
