@@ -42,15 +42,13 @@ pub const fn least_guest_memory(max_object: u64) -> u64 {
 /// to `per_object` for each object and `per_batch` for a whole batch.
 ///
 /// A first call gets the per-object value for each object, capped by the batch limit. A replay
-/// of a part gets its share of the batch limit, never less than the per-object limit, so that
-/// an object alone always has its full per-object limit.
+/// of a part gets its share of that, never less than the per-object limit, so that an object alone
+/// always has its full per-object limit, and no more.
 #[must_use]
 pub fn allowance(per_object: u64, per_batch: u64, group: usize, batch: usize) -> u64 {
     let (group, batch) = (group.max(1) as u64, batch.max(1) as u64);
-    if group >= batch {
-        return per_object.saturating_mul(group).min(per_batch).max(per_object);
-    }
-    let share = u128::from(per_batch) * u128::from(group) / u128::from(batch);
+    let whole = per_object.saturating_mul(batch).min(per_batch).max(per_object);
+    let share = u128::from(whole) * u128::from(group.min(batch)) / u128::from(batch);
     per_object.max(u64::try_from(share).unwrap_or(u64::MAX))
 }
 
@@ -68,6 +66,8 @@ mod tests {
     fn a_replay_gets_its_share_and_an_object_alone_its_full_limit() {
         assert_eq!(allowance(10, 100, 32, 64), 50);
         assert_eq!(allowance(10, 100, 1, 64), 10);
+        assert_eq!(allowance(10, 100, 1, 2), 10, "whatever was beside it");
+        assert_eq!(allowance(10, 100, 2, 8), 20);
         assert_eq!(allowance(10, 5, 1, 1), 10);
     }
 }

@@ -129,7 +129,8 @@ pub struct HttpGrant {
     pub plaintext_http2: bool,
     /// Networks that the host may be in although they are not public, as in `10.0.0.0/8` or
     /// `127.0.0.1`: private, loopback, link-local (where clouds keep credentials), multicast and
-    /// reserved ones are refused else, also when a public name leads there.
+    /// reserved ones are refused else, also when a public name leads there, unless `host` is that
+    /// very address.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub private: Vec<Network>,

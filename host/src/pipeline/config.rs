@@ -44,9 +44,9 @@ pub struct BatchConfig {
     /// Payload bytes in a batch at most; a larger object travels alone.
     #[schemars(with = "String")]
     pub bytes: ByteSize,
-    /// How long the objects of a batch should take in the stages: where they take long, fewer of
-    /// them make a batch. What a batch takes however few it has, as where a plugin asks a server
-    /// about all of them side by side, does not count. `0s` does not bound batches by time.
+    /// How long the stages should work on a batch: where objects take long, fewer of them make a
+    /// batch. What plugins wait for counts only where every further object adds to it, up to a
+    /// quarter of their `batch-time`. `0s` does not bound batches by time.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
     pub time: Duration,

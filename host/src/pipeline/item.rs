@@ -193,6 +193,11 @@ impl Item {
         part
     }
 
+    /// Whether it was tried before.
+    pub(crate) fn is_repeated(&self) -> bool {
+        self.object.envelope.attempt != self.first_attempt
+    }
+
     pub(crate) fn envelope(&self) -> &Envelope {
         &self.object.envelope
     }

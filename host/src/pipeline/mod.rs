@@ -9,6 +9,7 @@
 mod admission;
 mod arrival;
 mod attempt;
+mod busy;
 mod config;
 mod deadline;
 mod defaults;
@@ -34,6 +35,7 @@ use crate::{
     codecs::Codecs, dead_letters::DeadLetters, instances::Instances, plugin::Pool,
     telemetry::PipelineMetrics,
 };
+use busy::busy;
 use framedb_core::{Failure, FailureClass, Outcome, Rule, Stage, gave_up};
 use halt::Halt;
 use item::{Item, Step, Written};
@@ -65,7 +67,7 @@ pub struct Pipeline {
     shared: Arc<Shared>,
     metrics: Arc<PipelineMetrics>,
     pace: Pace,
-    /// Milliseconds of the last word in the log on an engine that fails.
+    /// Milliseconds of the last word in the log on what keeps objects waiting.
     complained: AtomicU64,
     arrivals: mpsc::Sender<Item>,
 }
@@ -89,6 +91,14 @@ pub(crate) struct Stages {
     pub(crate) serialize: Option<Arc<Pool>>,
 }
 
+impl Stages {
+    /// How long a batch may take in any of them.
+    fn patience(&self) -> Duration {
+        let pools = self.ingest.iter().chain(&self.resolve).chain(&self.serialize);
+        pools.map(|pool| pool.plugin().limits().batch_time).min().unwrap_or(Duration::MAX)
+    }
+}
+
 impl Pipeline {
     /// Starts a pipeline; it ends when its last handle is dropped and its objects have ended.
     pub(crate) fn start(
@@ -100,6 +110,7 @@ impl Pipeline {
         metrics: PipelineMetrics,
     ) -> Arc<Self> {
         let (arrivals, waiting) = mpsc::channel(WAITING);
+        let pace = Pace::new(config.batch.time, stages.patience() / 4);
         let name: Arc<str> = name.into();
         let pipeline = Arc::new(Self {
             halt: Arc::new(Halt::new(name.clone(), metrics.telemetry().clone())),
@@ -112,7 +123,7 @@ impl Pipeline {
             policy: config.policy.clone(),
             shared,
             metrics: Arc::new(metrics),
-            pace: Pace::new(config.batch.time),
+            pace,
             complained: AtomicU64::new(0),
             arrivals,
         });
@@ -158,7 +169,7 @@ impl Pipeline {
             halt: self.halt.clone(),
             shared: self.shared.clone(),
             metrics: self.metrics.clone(),
-            pace: Pace::new(Duration::ZERO),
+            pace: Pace::new(Duration::ZERO, Duration::ZERO),
             complained: AtomicU64::new(0),
             arrivals: self.arrivals.clone(),
         };
@@ -265,7 +276,7 @@ impl Pipeline {
             let waited = now - item.queued;
             item.spend(Stage::Admission, waited);
             oldest = oldest.max(waited);
-            if item.envelope().attempt == item.first_attempt {
+            if !item.is_repeated() {
                 bytes += item.object.data.len() as u64;
             }
         }
@@ -273,10 +284,25 @@ impl Pipeline {
         self.metrics.stage(Stage::Admission, oldest);
     }
 
-    /// Takes items through the stages from `step` on.
+    /// Takes items through the stages from `step` on, and writes those that leave them.
     async fn run(self: Arc<Self>, items: Vec<Item>, step: Step, slot: Option<Slot>) {
         let (objects, started) = (items.len(), Instant::now());
-        let mut items = items;
+        let fresh = step == Step::Ingest(0) && !items.iter().any(|item| item.is_repeated());
+        let (items, worked) = busy(self.judge(items, step)).await;
+        if let Some(slot) = slot {
+            if fresh {
+                self.pace.note(objects, worked, started.elapsed());
+            }
+            // The stages are free for the next batch while this one is written; yielding lets
+            // another thread have the one of them that this thread does not go on with.
+            drop(slot);
+            tokio::task::yield_now().await;
+        }
+        self.write(items).await;
+    }
+
+    /// Takes items through the stages from `step` on; answers those that leave them.
+    async fn judge(self: &Arc<Self>, mut items: Vec<Item>, step: Step) -> Vec<Item> {
         for index in 0..self.ingest.len() {
             if step <= Step::Ingest(index) {
                 items = self.ingest(index, items).await;
@@ -288,21 +314,16 @@ impl Pipeline {
         if step <= Step::Serialize {
             items = self.serialize(items).await;
         }
-        if let Some(slot) = slot {
-            if step == Step::Ingest(0) {
-                self.pace.note(objects, started.elapsed());
-            }
-            // The stages are free for the next batch while this one is written; yielding lets
-            // another thread have the one of them that this thread does not go on with.
-            drop(slot);
-            tokio::task::yield_now().await;
-        }
-        self.write(items).await;
+        items
     }
 
     /// Tries an item again from its step, after a delay and within its deadline. Meanwhile it
     /// holds back only its own key.
     fn retry(self: &Arc<Self>, item: Item, reason: String, after: Option<Duration>) {
+        if self.may_complain() {
+            let (pipeline, stage) = (&*self.name, item.step.stage());
+            tracing::warn!(pipeline, %stage, reason, "a plugin wants objects to be tried again");
+        }
         let deadline = item.deadline;
         self.retry_before(deadline, item, reason, after);
     }
@@ -369,7 +390,7 @@ impl fmt::Debug for Pipeline {
 
 type Slot = tokio::sync::OwnedSemaphorePermit;
 
-/// Gathers what is waiting into batches, each of one step. The slot comes first: while all are
+/// Gathers what is waiting into batches. The slot comes first: while all are
 /// taken, objects gather by themselves, and an idle pipeline takes the first one at once. Beside
 /// other batches one starts when it is full, when those have ended, or when they take longer than
 /// `linger`.
@@ -411,11 +432,13 @@ async fn gather(
         {
             gathered.push(item);
         }
-        // Those that are tried again may be further than the others.
-        let Some(step) = gathered.first().map(|item| item.step) else { continue };
+        // Those that are tried again are among themselves: they may be further than the others, or
+        // keep them waiting once more.
+        let kind = |item: &Item| (item.step, item.is_repeated());
+        let Some(first) = gathered.first().map(kind) else { continue };
         let mut bytes = None;
         let batch = gathered.extract_if(.., |item| {
-            if item.step != step {
+            if kind(item) != first {
                 return false;
             }
             let size = item.object.data.len() as u64;
@@ -426,13 +449,17 @@ async fn gather(
         });
         let Some(pipeline) = pipeline.upgrade() else { return };
         // What came before the pipeline was halted is not tried either.
-        let mut batch: Vec<_> = batch.filter_map(|item| pipeline.unless_halted(item)).collect();
+        let begins = |item: Item| match item.is_repeated() {
+            true => Some(item),
+            false => pipeline.unless_halted(item),
+        };
+        let mut batch: Vec<_> = batch.filter_map(begins).collect();
         if batch.is_empty() {
             continue;
         }
         pipeline.begin(&mut batch);
         let span = tracing::debug_span!("batch", pipeline = &*pipeline.name, objects = batch.len());
         let tasks = pipeline.shared.tasks.clone();
-        tasks.spawn(pipeline.run(batch, step, Some(slot)).instrument(span));
+        tasks.spawn(pipeline.run(batch, first.0, Some(slot)).instrument(span));
     }
 }

@@ -179,17 +179,23 @@ impl Pipeline {
         self.fail(item, failure);
     }
 
-    /// Tells the log of an engine that fails, at most once in [`COMPLAIN_EVERY`].
+    /// Tells the log of an engine that fails.
     fn complain(&self, framedb_id: &str, error: &Error) {
-        let (now, last) = (steady_millis(), self.complained.load(Ordering::Relaxed));
-        if now.saturating_sub(last) < COMPLAIN_EVERY {
-            return;
-        }
-        // One of those who fail at the same time says it for all.
-        if self.complained.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
-        {
+        if self.may_complain() {
             tracing::warn!(framedb_id, error = error.chain(), "an engine fails to take objects");
         }
+    }
+
+    /// Whether something that keeps objects waiting may be told to the log: once in
+    /// [`COMPLAIN_EVERY`].
+    pub(super) fn may_complain(&self) -> bool {
+        let (now, last) = (steady_millis(), self.complained.load(Ordering::Relaxed));
+        // One of those who fail at the same time says it for all.
+        now.saturating_sub(last) >= COMPLAIN_EVERY
+            && self
+                .complained
+                .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
     }
 
     fn to_write(&self, item: &mut Item) -> Option<Write> {

@@ -1,6 +1,6 @@
 //! What an operator says of a plugin: where it is, its settings, its isolation, its limits.
 
-use super::breaker::BreakerConfig;
+use super::{breaker::BreakerConfig, secrets::LEAST};
 use crate::{cpus::cpus, grants::GrantsConfig};
 use bytesize::ByteSize;
 use schemars::JsonSchema;
@@ -38,7 +38,7 @@ pub struct PluginConfig {
     /// tables reach the plugin as JSON.
     pub settings: BTreeMap<String, serde_json::Value>,
     /// Names of settings that are secret: messages and dead letters have a placeholder instead of
-    /// their values.
+    /// their values, which have 4 bytes or more.
     pub secret_settings: Vec<String>,
     /// What a call may use.
     pub limits: Limits,
@@ -200,8 +200,20 @@ impl PluginConfig {
         let unset = self.secret_settings.iter().filter(unset).map(|name| {
             format!(".secret-settings names `{name}`, which is not among its settings")
         });
+        let texts = self.setting_texts();
+        let short = move |name: &&String| {
+            texts.get(*name).is_some_and(|text| (1..LEAST).contains(&text.len()))
+        };
+        let short = self.secret_settings.iter().filter(short).map(|name| {
+            format!(
+                ".secret-settings names `{name}`, whose value has fewer than {LEAST} bytes: it would \
+                 be found in texts that have nothing to do with it, and so is not hidden in any"
+            )
+        });
         let zeros = self.limits.zeros();
-        unset.chain(zeros.map(|name| format!(".limits.{name} is 0: its calls would fail")))
+        unset
+            .chain(short)
+            .chain(zeros.map(|name| format!(".limits.{name} is 0: its calls would fail")))
     }
 
     /// The settings as plugins read them: texts as they are, everything else as JSON.

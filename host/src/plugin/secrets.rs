@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// Bytes that a value has at least to be looked for inside other texts; a shorter one would be
 /// found everywhere, and is replaced only where it stands alone.
-const LEAST: usize = 4;
+pub(super) const LEAST: usize = 4;
 
 /// The secret settings of a plugin. What leaves the node has a placeholder instead of each.
 #[derive(Default)]
@@ -19,10 +19,17 @@ impl Secrets {
     /// The settings of these names.
     pub(super) fn of(settings: &BTreeMap<String, String>, names: &[String]) -> Self {
         let secret = |name: &String| {
-            let value = settings.get(name).filter(|value| !value.is_empty())?.clone();
-            Some(Secret { value, placeholder: format!("<secret {name}>") })
+            let value = settings.get(name).filter(|value| !value.is_empty())?;
+            let placeholder = format!("<secret {name}>");
+            // Quoted, as texts with special characters are in JSON and in errors.
+            let quoted = serde_json::to_string(value).unwrap_or_default();
+            let quoted =
+                quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned();
+            let values = if quoted == *value { vec![quoted] } else { vec![value.clone(), quoted] };
+            let placed = move |value| Secret { value, placeholder: placeholder.clone() };
+            Some(values.into_iter().map(placed))
         };
-        let mut secrets: Vec<_> = names.iter().filter_map(secret).collect();
+        let mut secrets: Vec<_> = names.iter().filter_map(secret).flatten().collect();
         // One that contains another is replaced whole.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.value.len()));
         Self(secrets)
@@ -85,6 +92,12 @@ mod tests {
         let secrets = Secrets::of(&settings, &["a".into(), "b".into(), "unset".into()]);
         assert_eq!(secrets.text("x hunter2 1 open"), "x <secret a> 1 open");
         assert_eq!(secrets.text("1"), "<secret b>");
+        let settings = [("d".to_owned(), "say \"so\"".to_owned())].into();
+        let quotes = Secrets::of(&settings, &["d".into()]);
+        assert_eq!(
+            quotes.text(r#"{"a":"say \"so\""} say "so""#),
+            r#"{"a":"<secret d>"} <secret d>"#
+        );
         assert_eq!(secrets.bytes(b"\xffhunter2\xff".to_vec()), b"\xff<secret a>\xff");
     }
 }

@@ -49,10 +49,14 @@ impl Server {
             .arg("--no-defaults")
             .arg(format!("--datadir={}", data.display()))
             .args(["--auth-root-authentication-method=normal", "--skip-test-db", "--user=root"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        assert!(installed.unwrap().success(), "`mariadb-install-db` failed");
+            .output()
+            .unwrap();
+        assert!(
+            installed.status.success(),
+            "`mariadb-install-db` failed: {}{}",
+            String::from_utf8_lossy(&installed.stdout),
+            String::from_utf8_lossy(&installed.stderr)
+        );
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let options = options.iter().map(|option| (*option).to_owned()).collect();
         let mut server = Self { port, options, child: None, directory };
