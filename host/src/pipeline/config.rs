@@ -55,7 +55,8 @@ pub struct BatchConfig {
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
     pub linger: Duration,
-    /// Batches in the stages at once; `0` allows one for each CPU.
+    /// Batches in the stages at once; `0` allows one for each CPU. As many more are of objects that
+    /// are tried again.
     pub at_once: usize,
 }
 

@@ -70,6 +70,8 @@ pub struct Pipeline {
     /// Milliseconds of the last word in the log on what keeps objects waiting.
     complained: AtomicU64,
     arrivals: mpsc::Sender<Item>,
+    /// Those that are tried again, beside the others: what kept them waiting once may do so again.
+    repeats: mpsc::Sender<Item>,
 }
 
 /// What all pipelines of a node share.
@@ -110,6 +112,7 @@ impl Pipeline {
         metrics: PipelineMetrics,
     ) -> Arc<Self> {
         let (arrivals, waiting) = mpsc::channel(WAITING);
+        let (repeats, waiting_again) = mpsc::channel(WAITING);
         let pace = Pace::new(config.batch.time, stages.patience() / 4);
         let name: Arc<str> = name.into();
         let pipeline = Arc::new(Self {
@@ -126,9 +129,11 @@ impl Pipeline {
             pace,
             complained: AtomicU64::new(0),
             arrivals,
+            repeats,
         });
-        let weak = Arc::downgrade(&pipeline);
-        tokio::spawn(gather(weak, waiting, config.batch.clone()));
+        for waiting in [waiting, waiting_again] {
+            tokio::spawn(gather(Arc::downgrade(&pipeline), waiting, config.batch.clone()));
+        }
         pipeline
     }
 
@@ -172,6 +177,7 @@ impl Pipeline {
             pace: Pace::new(Duration::ZERO, Duration::ZERO),
             complained: AtomicU64::new(0),
             arrivals: self.arrivals.clone(),
+            repeats: self.repeats.clone(),
         };
         found.then(|| Arc::new(pipeline))
     }
@@ -196,7 +202,8 @@ impl Pipeline {
 
     /// Accepts an item; its answer goes where the item says.
     pub(crate) async fn accept(self: &Arc<Self>, item: Item) {
-        if let Err(refused) = self.arrivals.send(item).await {
+        let queue = if item.is_repeated() { &self.repeats } else { &self.arrivals };
+        if let Err(refused) = queue.send(item).await {
             let message = "the node is shutting down";
             let failure = Failure::new(FailureClass::Busy, Stage::Admission, message);
             self.fail(refused.0, failure);
@@ -432,13 +439,11 @@ async fn gather(
         {
             gathered.push(item);
         }
-        // Those that are tried again are among themselves: they may be further than the others, or
-        // keep them waiting once more.
-        let kind = |item: &Item| (item.step, item.is_repeated());
-        let Some(first) = gathered.first().map(kind) else { continue };
+        // Those that are tried again may be at different steps.
+        let Some(step) = gathered.first().map(|item| item.step) else { continue };
         let mut bytes = None;
         let batch = gathered.extract_if(.., |item| {
-            if kind(item) != first {
+            if item.step != step {
                 return false;
             }
             let size = item.object.data.len() as u64;
@@ -460,6 +465,6 @@ async fn gather(
         pipeline.begin(&mut batch);
         let span = tracing::debug_span!("batch", pipeline = &*pipeline.name, objects = batch.len());
         let tasks = pipeline.shared.tasks.clone();
-        tasks.spawn(pipeline.run(batch, first.0, Some(slot)).instrument(span));
+        tasks.spawn(pipeline.run(batch, step, Some(slot)).instrument(span));
     }
 }
