@@ -14,15 +14,16 @@ const WINDOW: usize = 16;
 const PROBES: u32 = 8;
 
 /// How much larger than any remembered one a batch may be.
-const GROWTH: f64 = 4.0;
+const GROWTH: f64 = 2.0;
 
 /// How many objects the stages take at once, by what the last batches took.
 ///
 /// Quick plugins get the fullest batches that there are objects for. To plugins that compute long
 /// a full batch would be seconds of work, in which its first object waits for its last: it gets as
-/// many objects as are computed on for `work`. Of waiting only that counts which each further
-/// object adds, as where a plugin asks a server about one after the other, and it may be longer:
-/// smaller batches of objects that are waited for side by side would only wait more often.
+/// many objects as are computed on for `work`. Waiting may be longer: batches grow as long as they
+/// take no longer than `wait`. Beyond that only that counts which each further object adds, as where
+/// a plugin asks a server about one after the other: smaller batches of objects that are waited for
+/// side by side would only wait more often.
 #[derive(Debug)]
 pub(super) struct Pace {
     work: Duration,
@@ -47,8 +48,7 @@ struct Batch {
 }
 
 impl Pace {
-    /// A pace at which a batch is worked on so long, zero for ever, and its objects may add as much
-    /// as `wait` to what it takes.
+    /// A pace at which a batch is worked on so long, zero for ever, and waits so long.
     pub(super) fn new(work: Duration, wait: Duration) -> Self {
         Self { work, wait, seen: Mutex::default() }
     }
@@ -76,7 +76,8 @@ impl Pace {
             return most;
         }
         let by_work = within(work, seen.each(|batch| batch.worked));
-        let by_wait = within(wait, seen.each_further());
+        let by_wait =
+            if seen.longest() <= wait { f64::INFINITY } else { within(wait, seen.each_further()) };
         let paced = by_work.min(by_wait).min(largest * GROWTH);
         let paced = (paced.round() as usize).clamp(1, most);
         seen.sized = seen.sized.wrapping_add(1);
@@ -97,6 +98,11 @@ impl Seen {
     /// Objects of the largest batch.
     fn largest(&self) -> Option<f64> {
         self.batches.iter().map(|batch| batch.objects).reduce(f64::max)
+    }
+
+    /// Seconds that the longest batch took.
+    fn longest(&self) -> f64 {
+        self.batches.iter().map(|batch| batch.took).fold(0.0, f64::max)
     }
 
     /// Seconds that an object takes if all that batches take is for their objects.
@@ -186,17 +192,17 @@ mod tests {
     #[test]
     fn stages_that_wait_get_full_batches_unless_each_object_makes_them_wait_longer() {
         assert_eq!(settled(&pace(), 40, side_by_side), MOST);
-        assert_eq!(settled(&pace(), 40, in_turn), 50);
+        assert!((50..=100).contains(&settled(&pace(), 40, in_turn)));
     }
 
     #[test]
     fn a_few_objects_that_are_waited_for_long_do_not_make_batches_small() {
         let random = fastrand::Rng::with_seed(7);
         let random = std::cell::RefCell::new(random);
-        // One in ten keeps its batch waiting for a second.
+        // One in ten keeps its batch waiting for long.
         let some = |objects: u32| {
             let slow = (0..objects).any(|_| random.borrow_mut().u32(..10) == 0);
-            let took = if slow { Duration::from_secs(1) } else { Duration::from_millis(2) };
+            let took = if slow { Duration::from_secs(2) } else { Duration::from_millis(2) };
             (Duration::from_micros(20) * objects, took)
         };
         assert!(settled(&pace(), 100, some) >= 100);
