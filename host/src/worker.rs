@@ -270,7 +270,7 @@ impl Builder {
         let engine = Engine::new(Some(&config.cache_dir()))?;
         let environment = Environment::new(&config.instances, telemetry.clone(), disks.clone());
         let plugins = load(&engine, &environment, &config, &components).await?;
-        for line in plugins.values().flat_map(|plugin| plugin.unread_settings()) {
+        for line in plugins.values().flat_map(|plugin| plugin.warnings()) {
             tracing::warn!("{line}");
         }
         let disk = disk.await.map_err(|source| {

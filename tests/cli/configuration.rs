@@ -122,6 +122,39 @@ fn a_setting_that_its_plugin_does_not_read_is_told() {
 }
 
 #[test]
+fn a_misspelt_setting_is_told_where_the_plugin_misses_it() {
+    let path = fixture_path("bad-settings");
+    let config = format!(
+        "[plugins.strict]\ncomponent = {path:?}\nsettings.strict_levle = 3\n\
+         [pipelines.default]\ningest = [\"strict\"]\n"
+    );
+    let refused = Operator::new(&config).run("check");
+    assert_eq!(refused.code, Some(1));
+    let hint = "plugins.strict.settings.strict_levle is not a setting that the plugin reads; \
+                did you mean `strict_level`?";
+    assert!(refused.stderr.contains(hint), "{}", refused.stderr);
+}
+
+#[test]
+fn a_setting_that_leads_where_nothing_is_granted_is_told() {
+    let config = "[plugins.ingest-admit]\nsettings.admit_url = \"http://gat/\"\n\
+                  grants.http.gate = { host = \"gate.example\", ports = [443] }\n\
+                  [pipelines.default]\ningest = [\"ingest-admit\"]\n";
+    let warned = |config: &str| {
+        let checked = Operator::new(config).run("check");
+        assert_eq!(checked.code, Some(0), "{checked:?}");
+        checked.stderr
+    };
+    let line = "plugins.ingest-admit.settings.admit_url: requests to `gat` are not granted";
+    let stderr = warned(config);
+    assert!(stderr.contains(line), "{stderr}");
+    for granted in ["http://gate/", "http://gate.example:443/"] {
+        let stderr = warned(&config.replace("http://gat/", granted));
+        assert!(!stderr.contains("warning"), "{granted}: {stderr}");
+    }
+}
+
+#[test]
 fn the_reference_names_every_key() {
     let shown = Operator::new("").run("check --keys");
     assert_eq!((shown.code, &*shown.stderr), (Some(0), ""));

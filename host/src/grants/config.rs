@@ -469,6 +469,8 @@ mod tests {
         let all = commands("a:*", "xgruop create");
         assert!(all.contains("`xgruop create` is no command that is known"), "{all}");
         assert!(all.contains("did you mean `xgroup create`?"), "{all}");
+        let all = commands("a:*", "reed");
+        assert!(all.contains("did you mean `read`?"), "{all}");
         for name in [
             "get",
             "select",

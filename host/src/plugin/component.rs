@@ -11,6 +11,7 @@ use super::{
     inspect::{Inspection, STAGES},
     instance::{Exports, IngestExports, Instance, ResolveExports, SerializeExports},
     secrets::Secrets,
+    settings::Settings,
     sharing,
     state::State,
     tape::Tape,
@@ -34,7 +35,7 @@ pub struct Plugin {
     epochs: Epochs,
     interfaces: Interfaces,
     descriptions: Vec<(Stage, wit::Description)>,
-    unread_settings: Vec<String>,
+    warnings: Vec<String>,
     writes: Vec<Format>,
     reads: Vec<Format>,
     writes_keys: bool,
@@ -141,7 +142,7 @@ impl Plugin {
             epochs: engine.epochs(),
             interfaces,
             descriptions: Vec::new(),
-            unread_settings: Vec::new(),
+            warnings: Vec::new(),
             writes: Vec::new(),
             reads: Vec::new(),
             writes_keys: inspection.writes_keys(),
@@ -171,11 +172,12 @@ impl Plugin {
         self.descriptions.iter().map(|(stage, d)| (*stage, d.name.as_str(), d.version.as_str()))
     }
 
-    /// A line for each of its settings that it did not ask for while it was loaded: a name that is
-    /// misspelt, most likely.
+    /// A line for each of its settings that will not do what it seems to: one that the plugin did
+    /// not ask for while it was loaded, whose name is misspelt most likely, and a URL whose host is
+    /// not granted.
     #[must_use]
-    pub fn unread_settings(&self) -> &[String] {
-        &self.unread_settings
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// Whether it exports `stage`.
@@ -282,8 +284,14 @@ impl Plugin {
             Error::new(ErrorKind::Plugin, format!("plugin `{name}` cannot be used: {what}"))
                 .with_hint(format!("its settings are in [plugins.{name}.settings]"))
         };
-        // The plugin's own words on its settings.
-        let unset = |what: String| refuse(what).with_kind(ErrorKind::Config);
+        // The plugin's own words on its settings; it may miss one that is there and misspelt.
+        let unset = |what: String, settings: &Settings| {
+            let error = refuse(what).with_kind(ErrorKind::Config);
+            match settings.misspelt(&name).as_slice() {
+                [] => error,
+                misspelt => error.with_hint(misspelt.join("; ")),
+            }
+        };
         let secrets = self.secrets.clone();
         let broken = |stage: Stage| {
             let (refuse, secrets) = (&refuse, &secrets);
@@ -306,17 +314,19 @@ impl Plugin {
         if asked(Stage::Ingest) && instance.exports().ingest.is_some() {
             let call = instance.call(|e| e.ingest.map(|i| i.describe), (), budget).await;
             let (description,) = call.map_err(broken(Stage::Ingest))?;
-            self.descriptions.push((Stage::Ingest, description.map_err(&unset)?));
+            let description = description.map_err(|what| unset(what, instance.settings()))?;
+            self.descriptions.push((Stage::Ingest, description));
         }
         if asked(Stage::Resolve) && instance.exports().resolve.is_some() {
             let call = instance.call(|e| e.resolve.map(|r| r.describe), (), budget).await;
             let (description,) = call.map_err(broken(Stage::Resolve))?;
-            self.descriptions.push((Stage::Resolve, description.map_err(&unset)?));
+            let description = description.map_err(|what| unset(what, instance.settings()))?;
+            self.descriptions.push((Stage::Resolve, description));
         }
         if asked(Stage::Serialize) && instance.exports().serialize.is_some() {
             let call = instance.call(|e| e.serialize.map(|s| s.describe), (), budget).await;
             let (answer,) = call.map_err(broken(Stage::Serialize))?;
-            let (description, formats) = answer.map_err(&unset)?;
+            let (description, formats) = answer.map_err(|what| unset(what, instance.settings()))?;
             self.descriptions.push((Stage::Serialize, description));
             let parse = |texts: Vec<String>| -> Result<Vec<Format>> {
                 texts.iter().map(|t| t.parse().map_err(|e| refuse(format!("{e}")))).collect()
@@ -327,7 +337,9 @@ impl Plugin {
                 return Err(refuse(format!("it writes the format {format} and does not read it")));
             }
         }
-        self.unread_settings = instance.settings().unread(&name);
+        let settings = instance.settings();
+        self.warnings = settings.unread(&name);
+        self.warnings.extend(settings.ungranted(&name, self.access.grants().http()));
         Ok(())
     }
 }

@@ -1,10 +1,14 @@
 //! `Settings`: a plugin's settings as one of its instances reads them.
 
-use crate::config::nearest;
+use crate::{
+    config::nearest,
+    grants::http::{HttpGuard, Scheme},
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
+use url::Url;
 
 /// Names that are remembered of settings which were asked for and are not there.
 const ABSENT: usize = 64;
@@ -48,13 +52,38 @@ impl Settings {
         if self.read.is_empty() && self.absent.is_empty() {
             return Vec::new();
         }
-        let unread = self.values.keys().filter(|name| !self.read.contains(*name));
-        let line = |name: &String| {
-            let near = nearest(name, self.absent.iter().map(String::as_str));
-            format!("plugins.{plugin}.settings.{name} is not a setting that the plugin reads{near}")
-        };
-        unread.map(line).collect()
+        self.strangers().map(|(name, near)| stranger(plugin, name, &near)).collect()
     }
+
+    /// The same of a plugin that stopped before it had asked for all: a line for each setting whose
+    /// name is like one that it asked for in vain.
+    pub(super) fn misspelt(&self, plugin: &str) -> Vec<String> {
+        let alike = self.strangers().filter(|(_, near)| !near.is_empty());
+        alike.map(|(name, near)| stranger(plugin, name, &near)).collect()
+    }
+
+    /// A line for each URL among the settings that were asked for to which no request is granted.
+    pub(super) fn ungranted(&self, plugin: &str, guard: &HttpGuard) -> Vec<String> {
+        let read = self.values.iter().filter(|(name, _)| self.read.contains(*name));
+        let refused = read.filter_map(|(name, value)| {
+            let url = Url::parse(value).ok().filter(|url| Scheme::of(url).is_some())?;
+            Some((name, guard.leads_nowhere(&url)?))
+        });
+        refused
+            .map(|(name, refusal)| format!("plugins.{plugin}.settings.{name}: {refusal}"))
+            .collect()
+    }
+
+    /// Settings that were not asked for, each with the nearest name that was, as the end of a
+    /// sentence.
+    fn strangers(&self) -> impl Iterator<Item = (&str, String)> {
+        let unread = self.values.keys().filter(|name| !self.read.contains(*name));
+        unread.map(|name| (&**name, nearest(name, self.absent.iter().map(String::as_str))))
+    }
+}
+
+fn stranger(plugin: &str, name: &str, near: &str) -> String {
+    format!("plugins.{plugin}.settings.{name} is not a setting that the plugin reads{near}")
 }
 
 #[cfg(test)]

@@ -150,18 +150,32 @@ impl HttpGuard {
                 Err(refused) => refusal = Some(refused),
             }
         }
-        Err(refusal.unwrap_or_else(|| {
-            if let (Some(rule), Some(port)) =
-                (self.rules.iter().find(|r| r.label == host), url.port())
-            {
-                return rule.section.refuse_always(format!(
-                    "`{host}:{port}` is not granted: `{host}` is the label of a grant, which says \
-                     the port, so leave it out of the URL"
-                ));
-            }
-            let what = format!("requests to `{host}` are not granted");
-            Section::new(&self.plugin, "http", "LABEL").refuse(what, format!("host = \"{host}\""))
-        }))
+        Err(refusal.unwrap_or_else(|| self.elsewhere(&url)))
+    }
+
+    /// Why no request to a URL can be allowed, whatever it asks for: its host is no grant's. `None`
+    /// also where nothing is granted at all.
+    #[must_use]
+    pub fn leads_nowhere(&self, url: &Url) -> Option<Refusal> {
+        let leads = |rule: &Rule| {
+            rule.grant.led(&rule.label, url).is_some() || rule.grant.host.matches(url.host())
+        };
+        let nowhere = self.is_granted() && !self.rules.iter().any(|rule| leads(rule));
+        nowhere.then(|| self.elsewhere(url))
+    }
+
+    /// The refusal of a URL whose host is no grant's.
+    fn elsewhere(&self, url: &Url) -> Refusal {
+        let host = shown(url.host_str().unwrap_or_default().as_bytes());
+        let label = |rule: &&Arc<Rule>| rule.label == host && rule.grant.host.single().is_some();
+        if let (Some(rule), Some(port)) = (self.rules.iter().find(label), url.port()) {
+            return rule.section.refuse_always(format!(
+                "`{host}:{port}` is not granted: `{host}` is the label of a grant, which says \
+                 the port, so leave it out of the URL"
+            ));
+        }
+        let what = format!("requests to `{host}` are not granted");
+        Section::new(&self.plugin, "http", "LABEL").refuse(what, format!("host = \"{host}\""))
     }
 }
 

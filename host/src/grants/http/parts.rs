@@ -16,7 +16,7 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    pub(super) fn of(url: &Url) -> Option<Self> {
+    pub(crate) fn of(url: &Url) -> Option<Self> {
         [Self::Https, Self::Http].into_iter().find(|scheme| scheme.name() == url.scheme())
     }
 

@@ -54,7 +54,8 @@ impl CommandRule {
         if all_keys || table::find(name).is_some() || table::has_subcommands(name) {
             return None;
         }
-        let near = nearest(name, table::commands().iter().map(|command| command.name));
+        let classes = ["read", "write", "publish"].into_iter();
+        let near = nearest(name, classes.chain(table::commands().iter().map(|c| c.name)));
         let needs = "one of a module needs `keys = [\"*\"]`";
         Some(format!("`{name}` is no command that is known, and {needs}{near}"))
     }
