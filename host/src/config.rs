@@ -487,23 +487,22 @@ impl Config {
     /// All instances of all plugins have to fit into the engine, with some room for those that
     /// replay dead letters.
     fn check_room(&self, problems: &mut Vec<String>) {
-        let most = (Engine::MAX_INSTANCES / 10 * 9) as usize;
+        let each = self.pools().map(|(_, instances)| instances);
+        problems.extend(no_room(each.sum(), "instances", Engine::MAX_INSTANCES));
+    }
+
+    /// The pools of instances that a node makes: of which plugin, and how many each may have.
+    pub(crate) fn pools(&self) -> impl Iterator<Item = (&str, usize)> {
         let reads = self.pipelines.values().filter_map(|pipeline| pipeline.serialize.as_ref());
-        let pools = self.pipelines.values().flat_map(PipelineConfig::plugins);
-        let pools = pools.map(|(_, name)| name).chain(reads);
-        let all: usize = pools
-            .map(|name| self.plugins.get(name).cloned().unwrap_or_default())
-            .map(|plugin| match plugin.isolation {
+        let judges = self.pipelines.values().flat_map(PipelineConfig::plugins);
+        judges.map(|(_, name)| name).chain(reads).map(|name| {
+            let plugin = self.plugins.get(name).cloned().unwrap_or_default();
+            let instances = match plugin.isolation {
                 Isolation::Shared => 1,
                 Isolation::Pipeline | Isolation::Object => plugin.limits.instances(),
-            })
-            .sum();
-        if all > most {
-            problems.push(format!(
-                "the plugins of all pipelines may have {all} instances together, and a node has \
-                 room for {most}: set plugins.*.limits.instances"
-            ));
-        }
+            };
+            (name.as_str(), instances)
+        })
     }
 
     /// Where compiled plugins are cached.
@@ -563,6 +562,18 @@ fn remove(table: &mut toml::Table, path: &[String]) -> bool {
             None => false,
         },
     }
+}
+
+/// What is wrong where all plugins may have more of something than the engine has, with some room
+/// for replays of dead letters.
+pub(crate) fn no_room(all: usize, what: &str, engine: u32) -> Option<String> {
+    let most = (engine / 10 * 9) as usize;
+    (all > most).then(|| {
+        format!(
+            "the plugins of all pipelines may have {all} {what} together, and a node has room for \
+             {most}: set plugins.*.limits.instances"
+        )
+    })
 }
 
 /// The known name that is nearest to a wrong one, as the end of a sentence.

@@ -93,7 +93,7 @@ pub async fn reproduce(
     let metrics = Telemetry::default().pool(DEFAULT_PIPELINE, name);
     let pool = Pool::new(Arc::new(plugin), Isolation::Object, max_object, metrics)
         .answered_by(tape.clone());
-    let judged = judge(&pool, letter.stage, &object).await;
+    let judged = judge(&pool, letter.stage, &object).await.map_err(|fault| *fault);
     let ended = match (tape.diverged(), judged) {
         (Some(how), _) => Ended::Otherwise(how),
         (None, Ok(verdict)) => Ended::Verdict(verdict),
@@ -133,9 +133,9 @@ fn unrecorded(letter: &DeadLetter, config: &PluginConfig) -> Record {
 }
 
 /// A stage's verdict on an object, in words.
-async fn judge(pool: &Pool, stage: Stage, object: &Object) -> Result<String, Fault> {
+async fn judge(pool: &Pool, stage: Stage, object: &Object) -> Result<String, Box<Fault>> {
     let batch = [object];
-    let nothing = || Fault::from(Failure::invalid("the plugin gave no verdict"));
+    let nothing = || Failure::invalid("the plugin gave no verdict").into();
     match stage {
         Stage::Ingest => {
             pool.ingest(&batch).await.pop().unwrap_or_else(|| Err(nothing())).map(ingested)

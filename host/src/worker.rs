@@ -3,7 +3,7 @@
 use crate::{
     Error, ErrorKind, Result, builtin,
     codecs::Codecs,
-    config::{Address, Config, DEFAULT_PIPELINE},
+    config::{Address, Config, DEFAULT_PIPELINE, no_room},
     dead_letters::DeadLetters,
     driver::{Arena, Disks},
     framedb::OwnFrameDb,
@@ -14,7 +14,7 @@ use crate::{
     pipeline::{
         Admission, Ingress, Pipeline, PipelineConfig, Shared, Stages, order::Order, sink::Sink,
     },
-    plugin::{Breaker, Engine, Environment, Plugin, PluginConfig, Pool, framedb::FrameDb},
+    plugin::{Breaker, Engine, Environment, Parts, Plugin, PluginConfig, Pool, framedb::FrameDb},
     reader::Reader,
     registrar::Registrar,
     registry::{
@@ -422,11 +422,33 @@ async fn load(
             }
         }
     }
+    if problems.is_empty() {
+        problems.extend(crowded(config, &plugins));
+    }
     match problems.len() {
         0 => Ok(plugins),
         1 => Err(problems.remove(0)),
         _ => Err(together(&problems)),
     }
+}
+
+/// What is wrong where the components of all plugins are together too much for the engine.
+fn crowded(config: &Config, plugins: &BTreeMap<String, Arc<Plugin>>) -> Option<Error> {
+    let all = |each: fn(Parts) -> usize| -> usize {
+        let pools = config.pools();
+        pools.filter_map(|(name, count)| Some(each(plugins.get(name)?.parts()) * count)).sum()
+    };
+    let memories = no_room(all(|parts| parts.memories), "linear memories", Engine::MAX_MEMORIES);
+    let tables = || no_room(all(|parts| parts.tables), "tables", Engine::MAX_TABLES);
+    let message = memories.or_else(tables)?;
+    let largest = plugins.values().max_by_key(|plugin| plugin.parts().memories)?;
+    let hint = format!(
+        "an instance of `{}` has {} linear memories and {} tables: one component may be several",
+        largest.name(),
+        largest.parts().memories,
+        largest.parts().tables,
+    );
+    Some(Error::new(ErrorKind::Config, message).with_hint(hint))
 }
 
 /// One error for all the plugins that cannot be used.

@@ -15,6 +15,7 @@ mod dlq;
 mod help;
 mod offline;
 mod plugins;
+mod rebinding;
 mod reproducing;
 mod running;
 mod serving;

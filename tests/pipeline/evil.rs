@@ -6,9 +6,9 @@
 
 use bytesize::ByteSize;
 use framedb_core::{Failure, FailureClass, Stage};
-use framedb_host::plugin::PluginConfig;
+use framedb_host::plugin::{Isolation, PluginConfig};
 use framedb_tests::{
-    Build, Describe, TestNode, arrival, failure, fixture, servers::web::Web, stored,
+    Build, Describe, TestNode, arrival, eventually, failure, fixture, servers::web::Web, stored,
 };
 use serde_json::json;
 use std::time::Duration;
@@ -24,7 +24,7 @@ fn limited(plugin: &mut PluginConfig) {
     plugin.limits.cpu = Duration::from_millis(100);
     plugin.limits.batch_cpu = Duration::from_millis(200);
     plugin.limits.memory = ByteSize::mib(64);
-    plugin.limits.table_elements = 20_000;
+    plugin.limits.table_elements = 90_000;
     plugin.limits.host_calls = 100;
     plugin.limits.batch_host_calls = 1000;
     plugin.limits.log = ByteSize::kib(16);
@@ -103,7 +103,7 @@ async fn growing_tables_ends_at_the_number_of_elements() {
     let name = "evil-tables";
     let build = node(name).plugin(name, growing_tables(), limited);
     let failure = attacked(&build.start().await, "").await;
-    let message = "plugin `evil-tables` exceeded a limit in ingest: 20000 of table-elements \
+    let message = "plugin `evil-tables` exceeded a limit in ingest: 90000 of table-elements \
                    (plugins.evil-tables.limits.table-elements)";
     assert_eq!((failure.class, failure.message.as_str()), (FailureClass::Limit, message));
 }
@@ -182,6 +182,22 @@ async fn work_after_the_answer_stands_still_and_costs_the_instance() {
     let retired = "cause=\"unfinished-work\"";
     assert_eq!(node.counted("framedb_plugin_instances_retired_total", retired), 1);
     // The next call has an instance of its own, in which nobody works.
+    let _ = stored(node.ingest(arrival("next")).await);
+    assert_eq!(node.counted("framedb_plugin_instances_retired_total", ""), 1);
+    assert_eq!(node.counted("framedb_plugin_failures_total", ""), 0);
+}
+
+#[tokio::test]
+async fn work_after_the_answer_ends_a_shared_instance_that_no_call_is_in() {
+    let name = "evil-late-work";
+    let build = node(name).configure(name, |plugin| plugin.isolation = Isolation::Shared);
+    let node = build.start().await;
+    let _ = stored(node.ingest(arrival("culprit").meta("attack")).await);
+    let retired = "cause=\"unfinished-work\"";
+    eventually("the instance has ended", || async {
+        (node.counted("framedb_plugin_instances_retired_total", retired) == 1).then_some(())
+    })
+    .await;
     let _ = stored(node.ingest(arrival("next")).await);
     assert_eq!(node.counted("framedb_plugin_instances_retired_total", ""), 1);
     assert_eq!(node.counted("framedb_plugin_failures_total", ""), 0);

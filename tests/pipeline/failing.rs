@@ -232,7 +232,8 @@ async fn an_answer_far_larger_than_its_object_is_refused() {
         .await;
     let failure = in_a_batch(&node, Stage::Serialize, r#"{"STAGE":"huge","bytes":1048577}"#).await;
     assert_eq!(failure.class, FailureClass::Limit, "{failure:?}");
-    let settings = "more than 1048576 (plugins.misbehave.limits.output-ratio)";
+    let settings = "more than 1048576 (100 times its size, 1 MiB at least: \
+                    plugins.misbehave.limits.output-ratio)";
     assert!(failure.message.ends_with(settings), "{failure:?}");
 }
 

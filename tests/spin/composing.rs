@@ -93,6 +93,25 @@ async fn a_chain_says_which_of_its_plugins_refuses_its_settings() {
     assert!(error.chain().contains("plugin 3 of the chain: "), "{}", error.chain());
 }
 
+#[tokio::test]
+async fn chains_that_are_together_too_much_for_a_node_are_refused() {
+    let inspect = ("ingest-inspect", component("ingest-inspect"));
+    let whole = bytes::Bytes::from(chained(&vec![inspect; 9]).unwrap());
+    let start = async |instances| {
+        let build = TestNode::build()
+            .plugin("chain", whole.clone(), |plugin| plugin.limits.instances = instances)
+            .pipeline("default", |pipeline| pipeline.ingest = vec!["chain".into()]);
+        build.try_start().await
+    };
+    let error = start(800).await.unwrap_err();
+    let message = "linear memories together, and a node has room for 3600: set \
+                   plugins.*.limits.instances";
+    assert!(error.chain().contains(message), "{}", error.chain());
+    let hint = error.hint().unwrap_or_default();
+    assert!(hint.starts_with("an instance of `chain` has 1"), "{hint}");
+    start(100).await.unwrap().ingest(arrival("a")).await;
+}
+
 #[test]
 fn what_cannot_be_composed_is_refused_with_what_is_there_and_what_is_not() {
     let refused = |plugins: &[(&str, bytes::Bytes)]| chained(plugins).unwrap_err().chain();

@@ -3,6 +3,7 @@
 use crate::Http;
 use std::{
     env,
+    ffi::OsStr,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -125,7 +126,17 @@ impl Operator {
     /// Starts a node, and waits until it is ready.
     #[must_use]
     pub fn serve(&self) -> NodeProcess {
-        let mut child = self.command("serve").stdin(Stdio::null()).spawn().unwrap();
+        self.serve_in([])
+    }
+
+    /// The same with variables in its environment.
+    #[must_use]
+    pub fn serve_in<'a>(
+        &self,
+        variables: impl IntoIterator<Item = (&'a str, &'a OsStr)>,
+    ) -> NodeProcess {
+        let mut command = self.command("serve");
+        let mut child = command.envs(variables).stdin(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let (sender, receiver) = mpsc::channel();
         thread::spawn(move || {

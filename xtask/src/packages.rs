@@ -22,6 +22,8 @@ enum What {
     Program(&'static str),
     /// A Python that has a module.
     Module(&'static str),
+    /// A library that programs are started with.
+    Library(&'static str),
 }
 
 /// Everything that tests need. The embedded engines need none.
@@ -29,6 +31,8 @@ const NEEDS: &[Need] = &[
     Need { what: What::Program("redis-server"), package: "redis-server" },
     Need { what: What::Program("mariadbd"), package: "mariadb-server" },
     Need { what: What::Program("etcd"), package: "etcd-server" },
+    // What a name leads to in a test.
+    Need { what: What::Library("libnss_wrapper.so"), package: "libnss-wrapper" },
     // Virtual environments are made with `ensurepip`, which Debian keeps apart.
     Need { what: What::Module("ensurepip"), package: "python3-venv" },
 ];
@@ -62,6 +66,7 @@ fn missing(needs: &[Need], is_there: impl Fn(What) -> bool) -> Vec<&'static str>
 fn is_there(what: What) -> bool {
     match what {
         What::Program(program) => on_path(program),
+        What::Library(library) => in_libraries(library),
         What::Module(module) => Command::new("python3")
             .args(["-c", &format!("import {module}")])
             .stderr(Stdio::null())
@@ -74,6 +79,12 @@ fn on_path(program: &str) -> bool {
     let path = env::var_os("PATH");
     let own = env::split_paths(path.as_deref().unwrap_or(OsStr::new("")));
     own.chain(SYSTEM.iter().map(PathBuf::from)).any(|place| place.join(program).is_file())
+}
+
+/// Whether a library is where Debian puts those of the machine.
+fn in_libraries(library: &str) -> bool {
+    let folders = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    folders.map(|folder| folder.path()).any(|folder| folder.join(library).is_file())
 }
 
 fn apt(arguments: &[&str]) -> Result<()> {
@@ -100,5 +111,6 @@ mod tests {
         assert_eq!(missing(&needs, |what| matches!(what, What::Program("one"))), ["second"]);
         assert!(on_path("cargo") && !on_path("no-such-program"));
         assert!(!is_there(What::Module("no_such_module")));
+        assert!(!is_there(What::Library("no_such_library.so")));
     }
 }

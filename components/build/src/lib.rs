@@ -43,7 +43,7 @@ pub fn shipped() -> Vec<&'static str> {
 }
 
 /// The guests that the tests run, by package.
-pub const FIXTURES: [&str; 40] = [
+pub const FIXTURES: [&str; 41] = [
     "fixture-keyvalue",
     "fixture-answers-http",
     "fixture-asks-http",
@@ -61,6 +61,7 @@ pub const FIXTURES: [&str; 40] = [
     "fixture-lifts-plainly",
     "fixture-other-version",
     "fixture-uses-framedb",
+    "fixture-evil-dns-rebinding",
     "fixture-evil-endless-stream",
     "fixture-evil-handles",
     "fixture-evil-host-calls",

@@ -11,6 +11,7 @@ use crate::{
     chain::Between,
     name,
 };
+use bytes::Bytes;
 use framedb_core::{self as rules, Child, Columns, Ingested, Object, Retry};
 use std::time::Duration;
 
@@ -37,7 +38,7 @@ impl exported::Guest for Component {
 
 async fn judge(batch: types::Objects) -> Option<Vec<Ingested>> {
     let types::Objects { envelopes, payloads } = batch;
-    let objects = objects(columns(&envelopes), payloads.iter().cloned());
+    let objects = objects(columns(&envelopes), Bytes::copy_from_slice(&payloads));
     let Some(objects) = objects else {
         println!("ERROR the batch has columns that do not fit");
         return None;
@@ -63,12 +64,14 @@ fn miscounted<T>(which: &str, count: usize) -> Option<T> {
 /// The rows of a batch; none where its columns do not fit.
 fn objects(
     columns: Columns<rules::Attribute, rules::Kind>,
-    payloads: impl ExactSizeIterator<Item = Vec<u8>>,
+    mut payloads: Bytes,
 ) -> Option<Vec<Object>> {
-    let envelopes = columns.unpack()?;
-    let fits = envelopes.len() == payloads.len();
-    let object = |(envelope, data): (_, Vec<u8>)| Object { envelope, data: data.into() };
-    fits.then(|| envelopes.into_iter().zip(payloads).map(object).collect())
+    let sizes = columns.sizes.clone();
+    let object = |(envelope, size)| {
+        let size = usize::try_from(size).ok().filter(|size| *size <= payloads.len())?;
+        Some(Object { envelope, data: payloads.split_to(size) })
+    };
+    columns.unpack()?.into_iter().zip(sizes).map(object).collect()
 }
 
 fn columns(envelopes: &types::Envelopes) -> Columns<rules::Attribute, rules::Kind> {
@@ -90,8 +93,8 @@ fn packed(batch: Vec<Object>) -> types::Objects {
         Columns::pack(rows);
     let envelopes =
         types::Envelopes { text, text_ends, attributes, attribute_ends, attempts, kinds, sizes };
-    let payloads = batch.into_iter().map(|object| object.data.into()).collect();
-    types::Objects { envelopes, payloads }
+    let payloads: Vec<_> = batch.into_iter().map(|object| object.data).collect();
+    types::Objects { envelopes, payloads: payloads.concat() }
 }
 
 impl From<rules::Kind> for types::Kind {

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 pub(crate) fn subject(by: &By, object: &Object<'_>) -> Option<String> {
     // What is compared goes along, so that a key is never taken for a payload.
     let digest = match by {
-        By::Payload => Sha256::new_with_prefix(b"payload\0").chain_update(&object.data),
+        By::Payload => Sha256::new_with_prefix(b"payload\0").chain_update(object.data),
         By::Key => Sha256::new_with_prefix(b"key\0").chain_update(object.envelope.key),
         By::Metadata(field) => {
             let metadata: serde_json::Value =
@@ -35,9 +35,9 @@ mod tests {
     use super::*;
     use framedb_plugin::ingest::Envelope;
 
-    fn object<'a>(key: &'a str, metadata: &'a str, data: &str) -> Object<'a> {
+    fn object<'a>(key: &'a str, metadata: &'a str, data: &'a str) -> Object<'a> {
         let envelope = Envelope { key, metadata, ..Envelope::default() };
-        Object { envelope, data: data.into() }
+        Object { envelope, data: data.as_bytes() }
     }
 
     #[test]

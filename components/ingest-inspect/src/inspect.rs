@@ -61,16 +61,16 @@ impl Ingest for Inspect {
 
     async fn process(&self, object: Object<'_>) -> Verdict {
         let Object { envelope, data } = object;
-        let found = Found::in_bytes(&data);
+        let found = Found::in_bytes(data);
         if let Some(declared) = envelope.content_type
-            && let Some(reason) = contradiction(declared, found, &data)
+            && let Some(reason) = contradiction(declared, found, data)
         {
             return Verdict::reject(reason);
         }
         let undeclared = envelope.content_type.is_none();
         Verdict::Accept(Accepted {
             content_type: found.filter(|_| undeclared).map(|found| found.content_type().into()),
-            attributes: self.attributes(found, &data),
+            attributes: self.attributes(found, data),
         })
     }
 }

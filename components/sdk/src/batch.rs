@@ -1,4 +1,4 @@
-//! Batches as they cross the sandbox, by columns, made rows of: envelopes are views of them.
+//! Batches as they cross the sandbox, by columns, made rows of: objects are views of them.
 
 use crate::{
     bindings::shared::framedb::edge::types::{Envelopes, Objects},
@@ -15,15 +15,21 @@ pub(crate) fn envelopes(batch: &Envelopes) -> Result<Vec<Envelope<'_>>, String> 
     rows(batch)?.collect()
 }
 
-/// The objects of a batch, whose payloads move out of it.
+/// The objects of a batch.
 ///
 /// # Errors
 ///
 /// As [`envelopes`].
-pub(crate) fn objects(batch: &mut Objects) -> Result<Vec<Object<'_>>, String> {
-    let payloads = mem::take(&mut batch.payloads);
-    let object = |(envelope, data): (Result<_, _>, _)| Ok(Object { envelope: envelope?, data });
-    rows(&batch.envelopes)?.zip(payloads).map(object).collect()
+pub(crate) fn objects(batch: &Objects) -> Result<Vec<Object<'_>>, String> {
+    let mut payloads = &*batch.payloads;
+    let mut payload = |size| payloads.split_off(..usize::try_from(size).ok()?);
+    rows(&batch.envelopes)?
+        .map(|envelope| {
+            let envelope = envelope?;
+            let data = payload(envelope.size).ok_or("the host sent payloads that do not fit")?;
+            Ok(Object { envelope, data })
+        })
+        .collect()
 }
 
 /// The rows that the columns make.
@@ -80,12 +86,12 @@ mod tests {
             kinds: vec![Some(Kind::Storage), None],
             sizes: vec![3, 0],
         };
-        Objects { envelopes, payloads: vec![vec![1, 2, 3], Vec::new()] }
+        Objects { envelopes, payloads: vec![1, 2, 3] }
     }
 
     #[test]
     fn columns_become_rows() {
-        let mut batch = batch();
+        let batch = batch();
         let first = Envelope {
             id: "7",
             attempt: 2,
@@ -107,11 +113,9 @@ mod tests {
             ..Envelope::default()
         };
         assert_eq!(envelopes(&batch.envelopes).unwrap(), [first, second]);
-        let expected = [
-            Object { envelope: first, data: vec![1, 2, 3] },
-            Object { envelope: second, data: Vec::new() },
-        ];
-        assert_eq!(objects(&mut batch).unwrap(), expected);
+        let expected =
+            [Object { envelope: first, data: &[1, 2, 3] }, Object { envelope: second, data: &[] }];
+        assert_eq!(objects(&batch).unwrap(), expected);
     }
 
     #[test]
@@ -131,5 +135,8 @@ mod tests {
             let error = envelopes(&batch).unwrap_err();
             assert!(error.contains(part), "{part} in {error}");
         }
+        let mut batch = batch();
+        batch.payloads.pop();
+        assert!(objects(&batch).unwrap_err().contains("do not fit"));
     }
 }

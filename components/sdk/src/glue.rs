@@ -76,13 +76,12 @@ pub fn describe_ingest<P: Ingest>(
 /// `ingest.process`.
 pub async fn process<P: Ingest>(
     slot: &'static LocalKey<Slot<P>>,
-    mut batch: Objects,
+    batch: Objects,
 ) -> Vec<ingest::Verdict> {
-    let count = batch.payloads.len();
     let plugin = slot.with(|slot| slot.plugin(P::NAME, P::new));
-    match plugin.and_then(|plugin| Ok((plugin, objects(&mut batch)?))) {
+    match plugin.and_then(|plugin| Ok((plugin, objects(&batch)?))) {
         Ok((plugin, objects)) => plugin.process_batch(objects).await,
-        Err(reason) => vec![ingest::Verdict::retry(reason); count],
+        Err(reason) => vec![ingest::Verdict::retry(reason); batch.envelopes.sizes.len()],
     }
 }
 
@@ -120,13 +119,12 @@ pub fn describe_serialize<P: Serialize>(
 /// `serialize.encode`.
 pub async fn encode<P: Serialize>(
     slot: &'static LocalKey<Slot<P>>,
-    mut batch: Objects,
+    batch: Objects,
 ) -> Vec<serialize::Verdict> {
-    let count = batch.payloads.len();
     let plugin = slot.with(|slot| slot.plugin(P::NAME, P::new));
-    match plugin.and_then(|plugin| Ok((plugin, objects(&mut batch)?))) {
+    match plugin.and_then(|plugin| Ok((plugin, objects(&batch)?))) {
         Ok((plugin, objects)) => plugin.encode_batch(objects).await,
-        Err(reason) => vec![serialize::Verdict::retry(reason); count],
+        Err(reason) => vec![serialize::Verdict::retry(reason); batch.envelopes.sizes.len()],
     }
 }
 

@@ -32,13 +32,13 @@ pub struct Envelope<'a> {
     pub size: u64,
 }
 
-/// An object with its bytes.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// An object with its bytes: a view of its batch, without copies.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Object<'a> {
     /// Everything but the bytes.
     pub envelope: Envelope<'a>,
-    /// The payload, the plugin's to keep or change.
-    pub data: Vec<u8>,
+    /// The payload.
+    pub data: &'a [u8],
 }
 
 impl Attribute {

@@ -53,7 +53,7 @@ fn parts(encoder: &mut Encoder<Vec<u8>>, object: &Object<'_>) -> Result<(), Erro
             Value::Boolean(truth) => encoder.bool(*truth)?,
         };
     }
-    encoder.str("data")?.bytes(&object.data)?;
+    encoder.str("data")?.bytes(object.data)?;
     Ok(())
 }
 
@@ -103,7 +103,7 @@ mod tests {
     fn object() -> Object<'static> {
         let envelope =
             Envelope { key: "cam/1", source: "cam", metadata: "{}", ..Envelope::default() };
-        Object { envelope, data: vec![1, 2, 3] }
+        Object { envelope, data: &[1, 2, 3] }
     }
 
     #[test]

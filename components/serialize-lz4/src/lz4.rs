@@ -54,10 +54,10 @@ impl Serialize for Lz4 {
     async fn encode(&self, object: Object<'_>) -> Verdict {
         let data = object.data;
         let limit = self.limit(data.len());
-        if (data.len() as u64) < self.settings.min_size || !self.probe.promises(&data, limit) {
+        if (data.len() as u64) < self.settings.min_size || !self.probe.promises(data, limit) {
             return Verdict::Unchanged;
         }
-        match frame::compress(&data, limit) {
+        match frame::compress(data, limit) {
             Some(frame) => Verdict::bytes(FORMAT, frame),
             None => Verdict::Unchanged,
         }

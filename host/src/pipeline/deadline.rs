@@ -35,7 +35,7 @@ impl Pipeline {
         pool: &Pool,
         items: Vec<Item>,
         judge: impl for<'a> FnOnce(&'a Pool, &'a [&'a Object]) -> BoxFuture<'a, Verdicts<T>>,
-    ) -> Vec<(Item, Result<T, Fault>)> {
+    ) -> Vec<(Item, Result<T, Box<Fault>>)> {
         let stage = step.stage();
         let mut items = self.fail_late(items, stage);
         let Some(deadline) = items.iter().map(|item| item.deadline).max() else {

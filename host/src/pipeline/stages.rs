@@ -59,7 +59,7 @@ impl Pipeline {
                 Ok(Ingested::Retry(retry)) => {
                     self.retry(item, cut(pool, &retry.reason), retry.after);
                 }
-                Err(fault) => next.extend(self.plugin_failed(item, fault).await),
+                Err(fault) => next.extend(self.plugin_failed(item, *fault).await),
             }
         }
         next
@@ -103,7 +103,7 @@ impl Pipeline {
                 Ok(Resolved::Retry(retry)) => {
                     self.retry(item, cut(pool, &retry.reason), retry.after);
                 }
-                Err(fault) => next.extend(self.plugin_failed(item, fault).await),
+                Err(fault) => next.extend(self.plugin_failed(item, *fault).await),
             }
         }
         next
@@ -138,7 +138,7 @@ impl Pipeline {
                 Ok(Encoded::Retry(retry)) => {
                     self.retry(item, cut(pool, &retry.reason), retry.after);
                 }
-                Err(fault) => next.extend(self.plugin_failed(item, fault).await),
+                Err(fault) => next.extend(self.plugin_failed(item, *fault).await),
             }
         }
         next

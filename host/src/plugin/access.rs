@@ -3,7 +3,7 @@
 //! Guards decide, the node's [`Environment`] has the connections; a capability asks the first
 //! and uses the second. Guests know labels only.
 
-use super::{caps::http::Outgoing, environment::Environment};
+use super::{audit::Audit, caps::http::Outgoing, environment::Environment};
 use crate::{
     Result,
     driver::http::{BoxError, Lent, Speaks},
@@ -11,7 +11,7 @@ use crate::{
     telemetry::Telemetry,
 };
 use parking_lot::Mutex;
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{collections::HashMap, fmt, sync::Arc, time::Instant};
 
 /// What sends requests over HTTP, by the label of the grant and how it speaks.
 type Senders = HashMap<(String, Speaks), Arc<Lent<Outgoing>>>;
@@ -23,6 +23,7 @@ pub(crate) struct Access {
     environment: Environment,
     /// Held for the look at the map.
     senders: Mutex<Senders>,
+    audit: Audit,
 }
 
 impl Access {
@@ -42,7 +43,8 @@ impl Access {
     }
 
     fn of(plugin: Arc<str>, grants: Grants, environment: &Environment) -> Self {
-        Self { plugin, grants, environment: environment.clone(), senders: Mutex::default() }
+        let environment = environment.clone();
+        Self { plugin, grants, environment, senders: Mutex::default(), audit: Audit::default() }
     }
 
     /// What decides whether a call may be made.
@@ -82,7 +84,7 @@ impl Access {
     /// Records that a call was refused, and answers what the guest may read of it.
     ///
     /// The event shows what the guest named and no address; one that came too fast is counted
-    /// and not told, because a plugin that calls in a loop would fill the log.
+    /// and not told, and so are those beyond what the log takes ([`Audit`]).
     pub(crate) fn refused(&self, capability: &'static str, refusal: &Refusal) -> String {
         self.telemetry()
             .counter(
@@ -90,9 +92,13 @@ impl Access {
                 &[("plugin", &*self.plugin), ("capability", capability)],
             )
             .increment(1);
-        if !matches!(refusal.kind(), RefusalKind::TooFast(_)) {
-            let plugin = &*self.plugin;
-            tracing::warn!(target: AUDIT, plugin, capability, %refusal, "refused a plugin's call");
+        if !matches!(refusal.kind(), RefusalKind::TooFast(_))
+            && let Some(untold) = self.audit.tell(Instant::now())
+        {
+            let (plugin, untold) = (&*self.plugin, (untold > 0).then_some(untold));
+            tracing::warn!(
+                target: AUDIT, plugin, capability, %refusal, untold, "refused a plugin's call"
+            );
         }
         refusal.for_guest()
     }

@@ -2,10 +2,11 @@
 //!
 //! Declared by hand instead of generated, because generated bindings for async functions take
 //! owned values: here payloads are shared, so that lowering a batch, and lowering it again in a
-//! replay, copies none of them.
+//! replay, copies none of them in the host.
 
 #![allow(unsafe_code, reason = "the derives implement wasmtime's unsafe traits")]
 
+use super::payloads::Payloads;
 use bytes::Bytes;
 use framedb_core::{
     self as rules, Child, Decoded, Encoded, Failure, Format, Ingested, Judge, Placement, Resolved,
@@ -81,13 +82,13 @@ pub(crate) struct Objects {
     #[component(name = "envelopes")]
     envelopes: Envelopes,
     #[component(name = "payloads")]
-    payloads: Vec<Bytes>,
+    payloads: Payloads,
 }
 
 impl Objects {
     /// About how many bytes it takes in a guest.
     pub(crate) fn bytes(&self) -> usize {
-        self.envelopes.bytes() + self.payloads.iter().map(Bytes::len).sum::<usize>()
+        self.envelopes.bytes() + self.payloads.bytes()
     }
 }
 
@@ -303,7 +304,7 @@ impl Objects {
     pub(crate) fn pack(batch: &[&rules::Object]) -> Self {
         Self {
             envelopes: Envelopes::pack(batch),
-            payloads: batch.iter().map(|object| object.data.clone()).collect(),
+            payloads: Payloads::new(batch.iter().map(|object| object.data.clone())),
         }
     }
 }

@@ -36,9 +36,31 @@ pub struct Plugin {
     interfaces: Interfaces,
     descriptions: Vec<(Stage, wit::Description)>,
     warnings: Vec<String>,
+    parts: Parts,
     writes: Vec<Format>,
     reads: Vec<Format>,
     writes_keys: bool,
+}
+
+/// What an instance takes of the engine's room: more than one where the component was composed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Parts {
+    /// Linear memories.
+    pub(crate) memories: usize,
+    /// Tables.
+    pub(crate) tables: usize,
+}
+
+impl Parts {
+    fn of(component: &Component) -> Self {
+        // None where modules are imported, which are never linked.
+        let needed = component.resources_required();
+        let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        Self {
+            memories: needed.as_ref().map_or(1, |needed| count(needed.num_memories)),
+            tables: needed.as_ref().map_or(1, |needed| count(needed.num_tables)),
+        }
+    }
 }
 
 /// Where the stages' functions are in the component's exports.
@@ -143,6 +165,7 @@ impl Plugin {
             interfaces,
             descriptions: Vec::new(),
             warnings: Vec::new(),
+            parts: Parts::of(&component),
             writes: Vec::new(),
             reads: Vec::new(),
             writes_keys: inspection.writes_keys(),
@@ -224,6 +247,11 @@ impl Plugin {
     /// Those of its settings that nobody is shown.
     pub(crate) fn secrets(&self) -> &Arc<Secrets> {
         &self.secrets
+    }
+
+    /// What each of its instances takes of the engine's room.
+    pub(crate) fn parts(&self) -> Parts {
+        self.parts
     }
 
     /// Whether it can write objects or queues itself.

@@ -1,6 +1,6 @@
 //! What an operator says of a plugin: where it is, its settings, its isolation, its limits.
 
-use super::{breaker::BreakerConfig, secrets::LEAST};
+use super::{breaker::BreakerConfig, engine::Engine, secrets::LEAST};
 use crate::{cpus::cpus, grants::GrantsConfig};
 use bytesize::ByteSize;
 use schemars::JsonSchema;
@@ -72,7 +72,7 @@ pub struct Limits {
     /// Memory of an instance, over all its linear memories.
     #[schemars(with = "String")]
     pub memory: ByteSize,
-    /// Elements of an instance, over all its tables.
+    /// Elements of an instance, over all its tables; at most 1000000.
     pub table_elements: usize,
     /// Bytes that a plugin may answer for an object; `0` allows `max-object` and 1 MiB.
     #[schemars(with = "String")]
@@ -211,8 +211,13 @@ impl PluginConfig {
             )
         });
         let zeros = self.limits.zeros();
+        let most = Engine::MAX_TABLE_ELEMENTS;
+        let beyond = (self.limits.table_elements > most).then(|| {
+            format!(".limits.table-elements is more than the {most} that a table can have")
+        });
         unset
             .chain(short)
+            .chain(beyond)
             .chain(zeros.map(|name| format!(".limits.{name} is 0: its calls would fail")))
     }
 

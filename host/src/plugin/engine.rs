@@ -27,6 +27,9 @@ pub(super) const TICK: Duration = Duration::from_millis(5);
 /// slower than keeping nothing.
 const KEEP_RESIDENT: usize = 1 << 20;
 
+/// Core instances, memories and tables of one component.
+const MAX_PARTS: u32 = 256;
+
 /// The engine that compiles and runs plugins; one a process, because its pool reserves 16 TiB
 /// of address space.
 #[derive(Clone)]
@@ -54,6 +57,15 @@ impl Engine {
     /// Plugin instances that it can hold at once; each reserves address space, not memory.
     pub const MAX_INSTANCES: u32 = 1000;
 
+    /// Linear memories of all instances. One of a component that was composed has several.
+    pub const MAX_MEMORIES: u32 = 4 * Self::MAX_INSTANCES;
+
+    /// Tables of all instances.
+    pub const MAX_TABLES: u32 = 16 * Self::MAX_INSTANCES;
+
+    /// Elements that one table can have: 16 MB of address space.
+    pub const MAX_TABLE_ELEMENTS: usize = 1_000_000;
+
     /// An engine that keeps compiled plugins in `cache`, a folder that only this user may
     /// write, because its files run as native code.
     ///
@@ -68,15 +80,17 @@ impl Engine {
         let mut pooling = PoolingAllocationConfig::new();
         pooling
             .total_component_instances(Self::MAX_INSTANCES)
-            .total_core_instances(Self::MAX_INSTANCES * 4)
-            .total_memories(Self::MAX_INSTANCES * 4)
-            .total_tables(Self::MAX_INSTANCES * 4)
+            // They reserve nothing.
+            .total_core_instances(Self::MAX_INSTANCES * MAX_PARTS)
+            .total_memories(Self::MAX_MEMORIES)
+            .total_tables(Self::MAX_TABLES)
+            .table_elements(Self::MAX_TABLE_ELEMENTS)
             .total_stacks(Self::MAX_INSTANCES)
             // A component may be several that were composed: a chain of plugins, a worker with
             // a plugin for each stage.
-            .max_core_instances_per_component(256)
-            .max_memories_per_component(32)
-            .max_tables_per_component(128)
+            .max_core_instances_per_component(MAX_PARTS)
+            .max_memories_per_component(MAX_PARTS)
+            .max_tables_per_component(MAX_PARTS)
             .linear_memory_keep_resident(KEEP_RESIDENT)
             .pagemap_scan(Enabled::Auto);
         let mut config = wasmtime::Config::new();

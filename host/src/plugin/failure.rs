@@ -3,7 +3,7 @@
 use super::{record::Record, secrets::Secrets};
 use framedb_core::{Failure, FailureClass, Judge, Stage};
 use std::{fmt, sync::Arc};
-use wasmtime::{Trap, WasmBacktrace};
+use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
 /// Frames of a backtrace that are kept.
 const MAX_FRAMES: usize = 32;
@@ -27,6 +27,8 @@ enum Cause {
     Trap(String),
     /// The guest exceeded a limit.
     Limit(Exceeded),
+    /// The engine had no room for another instance.
+    Room,
 }
 
 /// What a plugin's failure is to the object that caused it.
@@ -43,6 +45,12 @@ pub(crate) struct Fault {
 impl From<Failure> for Fault {
     fn from(failure: Failure) -> Self {
         Self { failure, backtrace: Vec::new(), record: None }
+    }
+}
+
+impl From<Failure> for Box<Fault> {
+    fn from(failure: Failure) -> Self {
+        Box::new(failure.into())
     }
 }
 
@@ -68,6 +76,7 @@ impl fmt::Display for Broken {
         match &self.cause {
             Cause::Trap(cause) => f.write_str(cause),
             Cause::Limit(exceeded) => exceeded.fmt(f),
+            Cause::Room => f.write_str("there was no room for another instance"),
         }
     }
 }
@@ -99,6 +108,9 @@ impl Broken {
         if let Some(exceeded) = error.downcast_ref::<Exceeded>() {
             return Self::limit(exceeded.clone());
         }
+        if error.is::<PoolConcurrencyLimitError>() {
+            return Self { cause: Cause::Room, error: None, record: None };
+        }
         let root = error.root_cause().to_string();
         // This trap has no public type; its text is the only mark.
         if root.contains("fuel allocated for hostcalls") {
@@ -122,11 +134,18 @@ impl Broken {
         matches!(&self.cause, Cause::Limit(exceeded) if time(exceeded))
     }
 
+    /// Whether no call was made, because the engine had no room for it: neither the plugin's fault
+    /// nor an object's.
+    pub(crate) fn had_no_room(&self) -> bool {
+        self.cause == Cause::Room
+    }
+
     /// What metrics count it as.
     pub(crate) fn cause(&self) -> &'static str {
         match &self.cause {
             Cause::Trap(_) => "trap",
             Cause::Limit(exceeded) => exceeded.setting,
+            Cause::Room => "room",
         }
     }
 
@@ -140,6 +159,14 @@ impl Broken {
                 format!(
                     "plugin `{plugin}` exceeded a limit in {stage}: {value} of {setting} \
                      (plugins.{plugin}.limits.{setting})"
+                ),
+            ),
+            Cause::Room => Failure::new(
+                FailureClass::Unavailable,
+                stage,
+                format!(
+                    "plugin `{plugin}` was not asked in {stage}: the node has no room for another \
+                     instance now"
                 ),
             ),
         };

@@ -13,6 +13,7 @@ mod config;
 mod inspect;
 
 mod access;
+mod audit;
 mod bindings;
 mod budget;
 mod call;
@@ -24,6 +25,7 @@ pub(crate) mod framedb;
 mod instance;
 mod live;
 mod packed;
+mod payloads;
 mod record;
 mod secrets;
 mod servers;
@@ -42,6 +44,7 @@ pub mod spin;
 
 pub(crate) use breaker::Breaker;
 pub use breaker::BreakerConfig;
+pub(crate) use component::Parts;
 pub use component::{Plugin, digest};
 pub use config::{Isolation, Limits, PluginConfig};
 pub use engine::Engine;

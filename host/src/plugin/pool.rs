@@ -17,7 +17,8 @@ use super::{
 use crate::telemetry::PoolMetrics;
 use bytesize::ByteSize;
 use framedb_core::{
-    Decoded, Encoded, Failure, Format, Ingested, Judge, Key, Object, Resolved, Stage, miscounted,
+    Decoded, Encoded, Failure, FailureClass, Format, Ingested, Judge, Key, Object, Resolved, Stage,
+    miscounted,
 };
 use futures::{StreamExt, stream};
 use std::{
@@ -38,7 +39,7 @@ const LOSSES: usize = 3;
 const PARTS: usize = 4;
 
 /// One answer per object: the plugin's verdict, or what the host has to say instead.
-pub(crate) type Verdicts<T> = Vec<Result<T, Fault>>;
+pub(crate) type Verdicts<T> = Vec<Result<T, Box<Fault>>>;
 
 /// The instances of one plugin in one pipeline.
 ///
@@ -106,7 +107,7 @@ impl Pool {
     pub(crate) async fn ingest(&self, batch: &[&Object]) -> Verdicts<Ingested> {
         let input = |group| wit::Objects::pack(part(batch, group));
         let verdicts = self.judge_admitted::<Process>(batch, input).await;
-        let check = |verdict: Ingested, object: &Object| -> Result<Ingested, Fault> {
+        let check = |verdict: Ingested, object: &Object| -> Result<Ingested, Box<Fault>> {
             let sizes: Vec<usize> = match &verdict {
                 Ingested::Changed { data, .. } => vec![data.len()],
                 Ingested::Split(children) => children.iter().map(|c| c.data.len()).collect(),
@@ -143,14 +144,15 @@ impl Pool {
     pub(crate) async fn encode(&self, batch: &[&Object]) -> Verdicts<Encoded> {
         let input = |group| wit::Objects::pack(part(batch, group));
         let verdicts = self.judge_admitted::<Encode>(batch, input).await;
-        let check = |verdict: wit::SerializeVerdict, object: &Object| -> Result<Encoded, Fault> {
-            let judge = self.judge_in(Stage::Serialize);
-            let encoded = verdict.declared(judge, self.plugin.writes())?;
-            if let Encoded::Bytes { data, .. } = &encoded {
-                self.check_answer(Stage::Serialize, data.len(), object)?;
-            }
-            Ok(encoded)
-        };
+        let check =
+            |verdict: wit::SerializeVerdict, object: &Object| -> Result<Encoded, Box<Fault>> {
+                let judge = self.judge_in(Stage::Serialize);
+                let encoded = verdict.declared(judge, self.plugin.writes())?;
+                if let Encoded::Bytes { data, .. } = &encoded {
+                    self.check_answer(Stage::Serialize, data.len(), object)?;
+                }
+                Ok(encoded)
+            };
         verdicts.into_iter().zip(batch).map(|(verdict, object)| check(verdict?, object)).collect()
     }
 
@@ -183,6 +185,8 @@ impl Pool {
         };
         let verdicts = self.judge::<C>(batch.len(), self.keys(batch), input).await;
         match verdicts.last() {
+            // No call was made.
+            Some(Err(fault)) if fault.failure.class == FailureClass::Unavailable => {}
             Some(Err(fault)) if verdicts.iter().all(Result::is_err) => {
                 let keys = batch.iter().map(|object| &object.envelope.key);
                 admitted.failed(keys, &fault.failure.message);
@@ -262,9 +266,10 @@ impl Pool {
                 "plugin call failed",
             );
         }
-        if last {
+        if last || broken.had_no_room() {
             let (name, secrets) = (self.plugin.name(), self.plugin.secrets());
-            return vec![Err(broken.into_fault(name, C::STAGE, secrets))];
+            let fault = Box::new(broken.into_fault(name, C::STAGE, secrets));
+            return group.map(|_| Err(fault.clone())).collect();
         }
         // The parts run side by side, as far as the pool's instances go. A failure that took
         // its time would take it again at every step, so that each object is then alone at
@@ -437,6 +442,10 @@ impl Pool {
         let name = self.plugin.name();
         let settings = match setting {
             "output" => format!("plugins.{name}.limits.output, limits.max-object"),
+            "output-ratio" => format!(
+                "{} times its size, 1 MiB at least: plugins.{name}.limits.output-ratio",
+                limits.output_ratio
+            ),
             setting => format!("plugins.{name}.limits.{setting}"),
         };
         Err(self.judge_in(stage).too_large(answered, most, &settings))

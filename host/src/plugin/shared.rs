@@ -18,10 +18,12 @@ use crate::telemetry::PoolMetrics;
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use parking_lot::Mutex;
 use std::{
+    future::poll_fn,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    task::Poll,
     time::{Duration, Instant as Time},
 };
 use tokio::{
@@ -182,7 +184,7 @@ async fn serve(
     let calls = turn.each(calls);
     let failed = tokio::select! {
         ended = calls => match ended {
-            Ok(()) => return metrics.retired("shared"),
+            Ok(cause) => return metrics.retired(cause),
             Err(error) => Some(error),
         },
         () = live.stuck() => None,
@@ -208,11 +210,17 @@ struct Take<'a> {
 }
 
 impl Take<'_> {
-    /// Makes the calls that come, until there will be no more, or the instance is worn; then
-    /// those which are under way end, and others go to the next instance.
-    async fn all(&self, accessor: &Accessor<State>, jobs: &mut mpsc::UnboundedReceiver<Job>) {
+    /// Makes the calls that come, until there will be no more, the instance is worn, or a guest
+    /// works on while no call is in it; then those which are under way end, and others go to the
+    /// next instance. Answers what metrics count the end as.
+    async fn all(
+        &self,
+        accessor: &Accessor<State>,
+        jobs: &mut mpsc::UnboundedReceiver<Job>,
+    ) -> &'static str {
         let born = Time::now();
         let mut running = FuturesUnordered::new();
+        let mut cause = "shared";
         let (mut taken, mut open) = (0, true);
         loop {
             let worn = taken >= self.limits.max_calls || born.elapsed() >= self.limits.max_age;
@@ -232,8 +240,13 @@ impl Take<'_> {
                     }
                     None => open = false,
                 },
-                Some(()) = running.next(), if !running.is_empty() => {}
-                else => return,
+                Some(()) = running.next(), if !running.is_empty() => {
+                    if running.is_empty() && works_on(accessor).await {
+                        cause = "unfinished-work";
+                        self.retired.store(true, Ordering::Relaxed);
+                    }
+                }
+                else => return cause,
             }
         }
     }
@@ -285,6 +298,11 @@ impl Inside<'_> {
         let _ = blamed.send(broken);
         None
     }
+}
+
+/// Whether something is left of calls that have ended.
+async fn works_on(accessor: &Accessor<State>) -> bool {
+    poll_fn(|cx| Poll::Ready(accessor.poll_no_interesting_tasks(cx).is_pending())).await
 }
 
 /// So far from now.

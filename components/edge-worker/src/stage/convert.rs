@@ -16,10 +16,8 @@ pub(super) fn envelopes(batch: &[&Object]) -> types::Envelopes {
 
 /// A batch with its payloads.
 pub(super) fn objects(batch: &[&Object]) -> types::Objects {
-    types::Objects {
-        envelopes: envelopes(batch),
-        payloads: batch.iter().map(|object| object.data.to_vec()).collect(),
-    }
+    let payloads: Vec<_> = batch.iter().map(|object| &*object.data).collect();
+    types::Objects { envelopes: envelopes(batch), payloads: payloads.concat() }
 }
 
 impl From<rules::Kind> for types::Kind {

@@ -97,7 +97,11 @@ impl Application {
             secrets: Arc::new(Secrets::of(&variables, &secrets)),
             settings: Arc::new(variables),
             access: Arc::new(access),
-            limits: Limits { memory: MEMORY, table_elements: 10_000_000, ..Limits::default() },
+            limits: Limits {
+                memory: MEMORY,
+                table_elements: Engine::MAX_TABLE_ELEMENTS,
+                ..Limits::default()
+            },
             headers: HEADER_BYTES,
             epochs: engine.epochs(),
         };

@@ -1,0 +1,63 @@
+//! `Audit`: how many of a plugin's refused calls the log is told of.
+//!
+//! A refusal costs a guest next to nothing, and a line of the log is kept: one that asks for what
+//! it may not have, over and over, would fill the disk.
+
+use parking_lot::Mutex;
+use std::time::{Duration, Instant};
+
+/// Events of a plugin that are told in a [`WINDOW`].
+const TOLD: u32 = 50;
+
+const WINDOW: Duration = Duration::from_secs(10);
+
+/// Counts a plugin's events, and lets as many through as a log can take.
+#[derive(Debug, Default)]
+pub(super) struct Audit {
+    /// Held for a few sums.
+    present: Mutex<Present>,
+}
+
+#[derive(Debug, Default)]
+struct Present {
+    /// When the present window began.
+    since: Option<Instant>,
+    told: u32,
+    /// Events since the last one that was told.
+    untold: u64,
+}
+
+impl Audit {
+    /// Whether an event is to be told: then how many were not, since the last one that was.
+    pub(super) fn tell(&self, now: Instant) -> Option<u64> {
+        let mut present = self.present.lock();
+        let open = present.since.is_some_and(|since| now.saturating_duration_since(since) < WINDOW);
+        if !open {
+            (present.since, present.told) = (Some(now), 0);
+        }
+        if present.told == TOLD {
+            present.untold += 1;
+            return None;
+        }
+        present.told += 1;
+        Some(std::mem::take(&mut present.untold))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_much_for_a_window_is_counted_and_told_in_the_next() {
+        let (audit, start) = (Audit::default(), Instant::now());
+        for _ in 0..TOLD {
+            assert_eq!(audit.tell(start), Some(0));
+        }
+        for n in 1..=7 {
+            assert_eq!(audit.tell(start + Duration::from_secs(n)), None);
+        }
+        assert_eq!(audit.tell(start + WINDOW), Some(7));
+        assert_eq!(audit.tell(start + WINDOW), Some(0));
+    }
+}
