@@ -522,7 +522,7 @@ async fn those_who_write_one_key_at_the_same_time_do_not_fail_one_another() {
     let (one, two) = (node(&redis, &instances).await, node(&redis, &instances).await);
     let spin = plain(&instances, Some(&url)).start().await;
     let write = async |http: Http, who: &str| {
-        for n in 0..30 {
+        for n in 0..100 {
             put(&http, "k?framedb_id=cache&type=in-memory", &format!("{who} {n}")).await;
         }
     };

@@ -3,7 +3,7 @@
 //! Guards decide, the node's [`Environment`] has the connections; a capability asks the first
 //! and uses the second. Guests know labels only.
 
-use super::{audit::Audit, caps::http::Outgoing, environment::Environment};
+use super::{caps::http::Outgoing, environment::Environment, events::Events};
 use crate::{
     Result,
     driver::http::{BoxError, Lent, Speaks},
@@ -11,7 +11,7 @@ use crate::{
     telemetry::Telemetry,
 };
 use parking_lot::Mutex;
-use std::{collections::HashMap, fmt, sync::Arc, time::Instant};
+use std::{collections::HashMap, error, fmt, iter, sync::Arc, time::Instant};
 
 /// What sends requests over HTTP, by the label of the grant and how it speaks.
 type Senders = HashMap<(String, Speaks), Arc<Lent<Outgoing>>>;
@@ -23,7 +23,8 @@ pub(crate) struct Access {
     environment: Environment,
     /// Held for the look at the map.
     senders: Mutex<Senders>,
-    audit: Audit,
+    refusals: Events,
+    failures: Events,
 }
 
 impl Access {
@@ -44,7 +45,14 @@ impl Access {
 
     fn of(plugin: Arc<str>, grants: Grants, environment: &Environment) -> Self {
         let environment = environment.clone();
-        Self { plugin, grants, environment, senders: Mutex::default(), audit: Audit::default() }
+        Self {
+            plugin,
+            grants,
+            environment,
+            senders: Mutex::default(),
+            refusals: Events::default(),
+            failures: Events::default(),
+        }
     }
 
     /// What decides whether a call may be made.
@@ -84,7 +92,7 @@ impl Access {
     /// Records that a call was refused, and answers what the guest may read of it.
     ///
     /// The event shows what the guest named and no address; one that came too fast is counted
-    /// and not told, and so are those beyond what the log takes ([`Audit`]).
+    /// and not told, and so are those beyond what the log takes ([`Events`]).
     pub(crate) fn refused(&self, capability: &'static str, refusal: &Refusal) -> String {
         self.telemetry()
             .counter(
@@ -93,7 +101,7 @@ impl Access {
             )
             .increment(1);
         if !matches!(refusal.kind(), RefusalKind::TooFast(_))
-            && let Some(untold) = self.audit.tell(Instant::now())
+            && let Some(untold) = self.refusals.tell(Instant::now())
         {
             let (plugin, untold) = (&*self.plugin, (untold > 0).then_some(untold));
             tracing::warn!(
@@ -101,6 +109,16 @@ impl Access {
             );
         }
         refusal.for_guest()
+    }
+
+    /// Tells the log why a request got no answer, of which a guest has a code only.
+    pub(crate) fn unanswered(&self, label: &str, error: &(dyn error::Error + 'static)) {
+        if let Some(untold) = self.failures.tell(Instant::now()) {
+            let (plugin, untold) = (&*self.plugin, (untold > 0).then_some(untold));
+            let causes = iter::successors(error.source(), |cause| cause.source());
+            let error = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
+            tracing::warn!(plugin, label, error, untold, "a plugin's request got no answer");
+        }
     }
 
     fn telemetry(&self) -> &Telemetry {

@@ -13,13 +13,13 @@ mod config;
 mod inspect;
 
 mod access;
-mod audit;
 mod bindings;
 mod budget;
 mod call;
 mod caps;
 mod clocks;
 mod environment;
+mod events;
 mod failure;
 pub(crate) mod framedb;
 mod instance;

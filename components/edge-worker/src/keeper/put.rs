@@ -11,14 +11,16 @@ use super::{
     engine::{Engine, Instance},
     redis_routes::{Committed, RedisRoutes},
     routes::{Routes, failed},
+    wait::PATIENCE,
 };
 use framedb_core::{
-    CodecRecord, Failure, FailureClass, Intent, Kind, Place, Route, Settlement, Stage,
+    Backoff, CodecRecord, Failure, FailureClass, Intent, Kind, Place, Route, Settlement, Stage,
 };
-use std::time::SystemTime;
+use spin_sdk::time::sleep;
+use std::time::{Instant, SystemTime};
 
-/// How often a write begins anew because others have written the key meanwhile.
-const MAX_TRIES: usize = 8;
+/// How often an interrupted write is looked at that others settle at the same time.
+const MAX_LOOKS: usize = 8;
 
 impl Keeper {
     /// Stores an object and registers it.
@@ -29,21 +31,24 @@ impl Keeper {
             Routes::Redis(routes) => routes,
             routes => return self.put_then_register(instance, routes, object).await,
         };
-        if let Some(route) = self.put_at_once(instance, routes, object).await? {
-            return Ok(route);
-        }
-        let mut overtaken = Vec::new();
-        for _ in 0..MAX_TRIES {
-            let Some(route) = self.put_announced(instance, routes, object, &mut overtaken).await?
-            else {
-                continue;
+        let end = Instant::now() + PATIENCE;
+        let (mut overtaken, mut backoff) = (Vec::new(), Backoff::default());
+        loop {
+            let stored = match self.put_at_once(instance, routes, object).await? {
+                None => self.put_announced(instance, routes, object, &mut overtaken).await?,
+                stored => stored,
             };
-            // Until now they said whose the bytes may be.
-            for intent in &overtaken {
-                let ended = routes.end(intent).await;
-                ended.map_err(|fault| failed(fault, &format!("register {} in", object.key)))?;
+            if let Some(route) = stored {
+                // Until now they said whose the bytes may be.
+                for intent in &overtaken {
+                    let ended = routes.end(intent).await;
+                    ended.map_err(|fault| failed(fault, &format!("register {} in", object.key)))?;
+                }
+                return Ok(route);
             }
-            return Ok(route);
+            let left = end.saturating_duration_since(Instant::now());
+            let Some(delay) = backoff.next(left, None, fastrand::f64()) else { break };
+            sleep(delay).await;
         }
         let what = format!(
             "cannot store {} on `{}`: others write the same key again and again",
@@ -172,7 +177,7 @@ impl Keeper {
         let key = &intent.key;
         let attempt = format!("settle an interrupted write of {key} in");
         // One that others settle at the same time is looked at again, and is settled then.
-        for _ in 0..MAX_TRIES {
+        for _ in 0..MAX_LOOKS {
             let seen = routes.look(key).await.map_err(|fault| failed(fault, &attempt))?;
             let registered = seen.route.as_ref();
             // It may be an instance that only nodes have, or that there is no more.

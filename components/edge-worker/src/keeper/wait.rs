@@ -3,8 +3,9 @@
 use futures::future::{Either, select};
 use std::{pin::pin, time::Duration};
 
-/// How long a server may take for one answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a server may take for one answer, and how long a write begins anew while others write
+/// the same key.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What becomes of something within [`PATIENCE`]; nothing when it takes longer.
 pub(super) async fn within<T>(awaited: impl Future<Output = T>) -> Option<T> {

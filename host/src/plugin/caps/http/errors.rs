@@ -6,10 +6,18 @@ use crate::{driver::http::Fault, grants::Refusal, plugin::access::Access};
 use std::{error, iter};
 use wasmtime_wasi_http::Error;
 
-/// Why no answer began.
-pub(super) fn of_request(access: &Access, error: &(dyn error::Error + 'static)) -> Error {
+/// Why no answer began at the server of a grant.
+pub(super) fn of_request(
+    access: &Access,
+    label: &str,
+    error: &(dyn error::Error + 'static),
+) -> Error {
     if let Some(refusal) = cause::<Refusal>(error) {
         return refused(access, refusal);
+    }
+    // What broke in the guest's own body is no news to anybody but the guest.
+    if cause::<Error>(error).is_none() {
+        access.unanswered(label, error);
     }
     of_body(error)
 }

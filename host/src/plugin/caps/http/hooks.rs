@@ -125,7 +125,7 @@ impl Call {
                 request.body_mut().begin().await?;
             }
             let answer = lent.send(request).await;
-            answer.map_err(|error| errors::of_request(&access, &error))
+            answer.map_err(|error| errors::of_request(&access, destination.label(), &error))
         };
         let answer = timeout_at(until.min(first_byte), sent).await;
         let (response, permit) = answer.map_err(|_| Error::HttpResponseTimeout)??;

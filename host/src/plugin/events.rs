@@ -1,7 +1,7 @@
-//! `Audit`: how many of a plugin's refused calls the log is told of.
+//! `Events`: how much of what a plugin brings about the log is told.
 //!
-//! A refusal costs a guest next to nothing, and a line of the log is kept: one that asks for what
-//! it may not have, over and over, would fill the disk.
+//! A call that fails costs a guest next to nothing, and a line of the log is kept: one that asks
+//! for what it may not have, over and over, would fill the disk.
 
 use parking_lot::Mutex;
 use std::time::{Duration, Instant};
@@ -11,9 +11,9 @@ const TOLD: u32 = 50;
 
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// Counts a plugin's events, and lets as many through as a log can take.
+/// Counts a plugin's events of one kind, and lets as many through as a log can take.
 #[derive(Debug, Default)]
-pub(super) struct Audit {
+pub(super) struct Events {
     /// Held for a few sums.
     present: Mutex<Present>,
 }
@@ -27,7 +27,7 @@ struct Present {
     untold: u64,
 }
 
-impl Audit {
+impl Events {
     /// Whether an event is to be told: then how many were not, since the last one that was.
     pub(super) fn tell(&self, now: Instant) -> Option<u64> {
         let mut present = self.present.lock();
@@ -50,14 +50,14 @@ mod tests {
 
     #[test]
     fn what_is_too_much_for_a_window_is_counted_and_told_in_the_next() {
-        let (audit, start) = (Audit::default(), Instant::now());
+        let (events, start) = (Events::default(), Instant::now());
         for _ in 0..TOLD {
-            assert_eq!(audit.tell(start), Some(0));
+            assert_eq!(events.tell(start), Some(0));
         }
         for n in 1..=7 {
-            assert_eq!(audit.tell(start + Duration::from_secs(n)), None);
+            assert_eq!(events.tell(start + Duration::from_secs(n)), None);
         }
-        assert_eq!(audit.tell(start + WINDOW), Some(7));
-        assert_eq!(audit.tell(start + WINDOW), Some(0));
+        assert_eq!(events.tell(start + WINDOW), Some(7));
+        assert_eq!(events.tell(start + WINDOW), Some(0));
     }
 }
