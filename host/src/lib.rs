@@ -18,6 +18,7 @@
 //! # }
 //! ```
 
+mod aside;
 pub mod bench;
 pub mod bucket;
 pub mod builtin;
@@ -28,6 +29,7 @@ mod cpus;
 pub mod dead_letters;
 pub mod driver;
 mod error;
+mod events;
 mod framedb;
 #[doc(hidden)]
 pub mod fuzz;

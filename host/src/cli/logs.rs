@@ -5,8 +5,9 @@ use framedb_host::{Error, ErrorKind, LogFormat};
 use std::io::{self, IsTerminal as _};
 use tracing_subscriber::EnvFilter;
 
-/// The embedded database says more than an operator asked for, unless the filter names it.
-const QUIETER: &str = "fjall=warn,lsm_tree=warn";
+/// Libraries that say more than an operator asked for, unless the filter names them: the embedded
+/// database, and the one that checks certificates, which says what the error says that it gives.
+const QUIETER: &str = "fjall=warn,lsm_tree=warn,rustls_platform_verifier=off";
 
 /// Logs of a node.
 pub(super) fn install(filter: &str, format: LogFormat) -> Result<()> {

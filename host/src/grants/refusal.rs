@@ -27,17 +27,31 @@ pub struct Refusal {
     add: Option<(Section, String)>,
     /// Whether some rule is for the same place.
     near: bool,
+    /// What a name leads to.
+    behind: Option<String>,
 }
 
 impl Refusal {
     /// Something that cannot be decided because it cannot be read.
     pub(super) fn unreadable(what: impl Into<String>) -> Self {
-        Self { kind: RefusalKind::Unreadable, what: what.into(), add: None, near: false }
+        Self {
+            kind: RefusalKind::Unreadable,
+            what: what.into(),
+            add: None,
+            near: false,
+            behind: None,
+        }
     }
 
     /// Something that a list of addresses does not have.
     pub(super) fn unlisted(what: impl Into<String>) -> Self {
-        Self { kind: RefusalKind::NotGranted, what: what.into(), add: None, near: false }
+        Self {
+            kind: RefusalKind::NotGranted,
+            what: what.into(),
+            add: None,
+            near: false,
+            behind: None,
+        }
     }
 
     /// Why.
@@ -50,6 +64,18 @@ impl Refusal {
     pub(super) fn with_near(mut self, near: bool) -> Self {
         self.near = near;
         self
+    }
+
+    /// Says what a name leads to, for the operator alone.
+    pub(super) fn with_behind(mut self, behind: impl Into<String>) -> Self {
+        self.behind = Some(behind.into());
+        self
+    }
+
+    /// What a name leads to: for the log, and for no guest.
+    #[must_use]
+    pub fn behind(&self) -> Option<&str> {
+        self.behind.as_deref()
     }
 
     /// Whether some rule is for the same place: of several refusals, such a one says more.
@@ -118,12 +144,18 @@ impl Section {
     /// Refuses what a line in this table would allow.
     pub(super) fn refuse(&self, what: impl Into<String>, line: impl fmt::Display) -> Refusal {
         let add = Some((self.clone(), line.to_string()));
-        Refusal { kind: RefusalKind::NotGranted, what: what.into(), add, near: false }
+        Refusal { kind: RefusalKind::NotGranted, what: what.into(), add, near: false, behind: None }
     }
 
     /// Refuses what nothing in this table would allow.
     pub(super) fn refuse_always(&self, what: impl Into<String>) -> Refusal {
-        Refusal { kind: RefusalKind::NotGranted, what: what.into(), add: None, near: false }
+        Refusal {
+            kind: RefusalKind::NotGranted,
+            what: what.into(),
+            add: None,
+            near: false,
+            behind: None,
+        }
     }
 
     /// Refuses what may be done later.

@@ -108,13 +108,17 @@ impl Pipeline {
             let problem = match tokio::time::timeout(KEPT_WITHIN, kept).await {
                 Ok(Ok(letter)) => {
                     pipeline.metrics().dead_letter(failure.class);
-                    tracing::info!(
-                        id = &*letter.id,
-                        pipeline = &*pipeline.name,
-                        class = %letter.class,
-                        attempts = letter.attempts,
-                        "an object is kept as a dead letter"
-                    );
+                    if let Some(untold) = pipeline.kept.tell() {
+                        tracing::info!(
+                            id = &*letter.id,
+                            pipeline = &*pipeline.name,
+                            key = %item.envelope().key,
+                            class = %letter.class,
+                            attempts = letter.attempts,
+                            untold,
+                            "an object is kept as a dead letter"
+                        );
+                    }
                     if ack {
                         let outcome =
                             Outcome::DeadLettered { id: letter.id, reason: failure.message };
@@ -132,11 +136,15 @@ impl Pipeline {
                 }
             };
             pipeline.metrics().dead_letter_refused();
-            tracing::error!(
-                pipeline = &*pipeline.name,
-                problem,
-                "an object was refused, because it could not be kept as a dead letter"
-            );
+            if let Some(untold) = pipeline.unkept.tell() {
+                tracing::error!(
+                    pipeline = &*pipeline.name,
+                    key = %item.envelope().key,
+                    problem,
+                    untold,
+                    "an object was refused, because it could not be kept as a dead letter"
+                );
+            }
             failure.message =
                 format!("{}; it could not be kept as a dead letter: {problem}", failure.message);
             if ack {

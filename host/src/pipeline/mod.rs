@@ -32,8 +32,8 @@ pub use item::{Answer, Reply};
 pub use policy::{Action, PolicyConfig, RetriesConfig};
 
 use crate::{
-    codecs::Codecs, dead_letters::DeadLetters, instances::Instances, plugin::Pool,
-    telemetry::PipelineMetrics,
+    aside::step_aside, codecs::Codecs, dead_letters::DeadLetters, events::Events,
+    instances::Instances, plugin::Pool, telemetry::PipelineMetrics,
 };
 use busy::busy;
 use framedb_core::{Failure, FailureClass, Outcome, Rule, Stage, gave_up};
@@ -69,6 +69,9 @@ pub struct Pipeline {
     pace: Pace,
     /// Milliseconds of the last word in the log on what keeps objects waiting.
     complained: AtomicU64,
+    /// Objects that were kept as dead letters, and that could not be, as the log is told.
+    kept: Events,
+    unkept: Events,
     arrivals: mpsc::Sender<Item>,
     /// Those that are tried again, beside the others: what kept them waiting once may do so again.
     repeats: mpsc::Sender<Item>,
@@ -128,6 +131,8 @@ impl Pipeline {
             metrics: Arc::new(metrics),
             pace,
             complained: AtomicU64::new(0),
+            kept: Events::default(),
+            unkept: Events::default(),
             arrivals,
             repeats,
         });
@@ -176,6 +181,8 @@ impl Pipeline {
             metrics: self.metrics.clone(),
             pace: Pace::new(Duration::ZERO, Duration::ZERO),
             complained: AtomicU64::new(0),
+            kept: Events::default(),
+            unkept: Events::default(),
             arrivals: self.arrivals.clone(),
             repeats: self.repeats.clone(),
         };
@@ -300,10 +307,10 @@ impl Pipeline {
             if fresh {
                 self.pace.note(objects, worked, started.elapsed());
             }
-            // The stages are free for the next batch while this one is written; yielding lets
+            // The stages are free for the next batch while this one is written; stepping aside lets
             // another thread have the one of them that this thread does not go on with.
             drop(slot);
-            tokio::task::yield_now().await;
+            step_aside().await;
         }
         self.write(items).await;
     }

@@ -3,15 +3,16 @@
 //! Guards decide, the node's [`Environment`] has the connections; a capability asks the first
 //! and uses the second. Guests know labels only.
 
-use super::{caps::http::Outgoing, environment::Environment, events::Events};
+use super::{caps::http::Outgoing, environment::Environment};
 use crate::{
     Result,
     driver::http::{BoxError, Lent, Speaks},
+    events::Events,
     grants::{Addresses, Grants, GrantsConfig, Refusal, RefusalKind, http::Destination},
     telemetry::Telemetry,
 };
 use parking_lot::Mutex;
-use std::{collections::HashMap, error, fmt, iter, sync::Arc, time::Instant};
+use std::{collections::HashMap, fmt, sync::Arc};
 
 /// What sends requests over HTTP, by the label of the grant and how it speaks.
 type Senders = HashMap<(String, Speaks), Arc<Lent<Outgoing>>>;
@@ -25,6 +26,7 @@ pub(crate) struct Access {
     senders: Mutex<Senders>,
     refusals: Events,
     failures: Events,
+    output: Arc<Events>,
 }
 
 impl Access {
@@ -52,6 +54,7 @@ impl Access {
             senders: Mutex::default(),
             refusals: Events::default(),
             failures: Events::default(),
+            output: Arc::new(Events::at_most(LINES)),
         }
     }
 
@@ -91,7 +94,7 @@ impl Access {
 
     /// Records that a call was refused, and answers what the guest may read of it.
     ///
-    /// The event shows what the guest named and no address; one that came too fast is counted
+    /// The event shows what the guest named, and what a name led to that leads nowhere it may; one that came too fast is counted
     /// and not told, and so are those beyond what the log takes ([`Events`]).
     pub(crate) fn refused(&self, capability: &'static str, refusal: &Refusal) -> String {
         self.telemetry()
@@ -101,30 +104,44 @@ impl Access {
             )
             .increment(1);
         if !matches!(refusal.kind(), RefusalKind::TooFast(_))
-            && let Some(untold) = self.refusals.tell(Instant::now())
+            && let Some(untold) = self.refusals.tell()
         {
-            let (plugin, untold) = (&*self.plugin, (untold > 0).then_some(untold));
+            let (plugin, behind) = (&*self.plugin, refusal.behind());
             tracing::warn!(
-                target: AUDIT, plugin, capability, %refusal, untold, "refused a plugin's call"
+                target: AUDIT, plugin, capability, %refusal, behind, untold, "refused a plugin's call"
             );
         }
         refusal.for_guest()
     }
 
-    /// Tells the log why a request got no answer, of which a guest has a code only.
-    pub(crate) fn unanswered(&self, label: &str, error: &(dyn error::Error + 'static)) {
-        if let Some(untold) = self.failures.tell(Instant::now()) {
-            let (plugin, untold) = (&*self.plugin, (untold > 0).then_some(untold));
-            let causes = iter::successors(error.source(), |cause| cause.source());
-            let error = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
-            tracing::warn!(plugin, label, error, untold, "a plugin's request got no answer");
+    /// Tells the log why what stands behind a label could not be asked, of which a guest learns
+    /// little.
+    pub(crate) fn unanswered(&self, capability: &'static str, label: &str, error: &str) {
+        if let Some(untold) = self.failures.tell() {
+            let plugin = &*self.plugin;
+            tracing::warn!(
+                plugin,
+                capability,
+                label,
+                error,
+                untold,
+                "a plugin's call got no answer"
+            );
         }
+    }
+
+    /// How many lines that the plugin writes the log takes.
+    pub(super) fn output(&self) -> Arc<Events> {
+        self.output.clone()
     }
 
     fn telemetry(&self) -> &Telemetry {
         self.environment.telemetry()
     }
 }
+
+/// Lines of a plugin's that the log takes in ten seconds: a hundred a second.
+const LINES: u32 = 1000;
 
 /// The target of audit events, for filters of the log.
 const AUDIT: &str = "framedb::audit";

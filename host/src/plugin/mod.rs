@@ -19,7 +19,6 @@ mod call;
 mod caps;
 mod clocks;
 mod environment;
-mod events;
 mod failure;
 pub(crate) mod framedb;
 mod instance;

@@ -14,7 +14,7 @@ use super::{
     shared::{Ended, Shared},
     tape::Tape,
 };
-use crate::telemetry::PoolMetrics;
+use crate::{events::Events, telemetry::PoolMetrics};
 use bytesize::ByteSize;
 use framedb_core::{
     Decoded, Encoded, Failure, FailureClass, Format, Ingested, Judge, Key, Object, Resolved, Stage,
@@ -61,6 +61,7 @@ pub(crate) struct Pool {
     idle: Mutex<Vec<(ThreadId, Instance)>>,
     permits: Semaphore,
     metrics: Arc<PoolMetrics>,
+    failures: Events,
 }
 
 impl Pool {
@@ -83,6 +84,7 @@ impl Pool {
             idle: Mutex::default(),
             permits,
             metrics,
+            failures: Events::default(),
             plugin,
         }
     }
@@ -257,12 +259,16 @@ impl Pool {
         self.metrics.failed(C::STAGE, broken.cause());
         // Of a batch that fails five times, the first failure and the culprit are news; who
         // asks for a reproduction is shown the failure anyway.
-        if self.tape.is_none() && (last || group.len() == whole) {
+        if self.tape.is_none()
+            && (last || group.len() == whole)
+            && let Some(untold) = self.failures.tell()
+        {
             tracing::warn!(
                 plugin = self.plugin.name(),
                 stage = %C::STAGE,
                 objects = group.len(),
                 cause = self.plugin.secrets().text(&broken.to_string()),
+                untold,
                 "plugin call failed",
             );
         }

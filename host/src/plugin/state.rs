@@ -91,7 +91,7 @@ impl State {
     /// The state of any guest.
     pub(super) fn of(guest: &Guest, tape: Option<Arc<Tape>>) -> Self {
         let Guest { name, secrets, settings, access, limits, headers, epochs } = guest;
-        let lines = Lines::new(name.clone(), secrets.clone());
+        let lines = Lines::new(name.clone(), secrets.clone(), access.output());
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
         let mut http = WasiHttpCtx::new();

@@ -85,6 +85,15 @@ impl Fault {
         matches!(self, Self::Server { cause, sent: true, .. } if cause.is_connection_dropped())
     }
 
+    /// Whether the server answered, and it is the command that it does not take.
+    pub(crate) fn is_of_the_command(&self) -> bool {
+        match self {
+            Self::Server { cause, .. } => cause.code().is_some() && !self.refuses_login(),
+            Self::FewReplicas { .. } | Self::TooLarge { .. } => true,
+            _ => false,
+        }
+    }
+
     /// Whether the server refuses the login.
     pub(super) fn refuses_login(&self) -> bool {
         let Self::Server { cause, .. } = self else { return false };

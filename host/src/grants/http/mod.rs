@@ -246,7 +246,8 @@ impl Rule {
         // The address of a name is the site's affair: a guest learns what kind it is, not which.
         let what =
             format!("a host of the grant `{}` leads to {kind}", shown(self.label.as_bytes()));
-        Err(self.section.refuse(what, "private = [\"…\"]"))
+        let refusal = self.section.refuse(what, "private = [\"…\"]");
+        Err(refusal.with_behind(address.to_string()))
     }
 }
 

@@ -170,13 +170,18 @@ impl<'a> Walker<'a> {
 
     fn verb(&self, table: &TableName, verb: TableVerb) -> Walk {
         let verbs = self.guard.tables.iter().filter(|(granted, _)| granted.covers(table));
-        let mut verbs = verbs.flat_map(|(_, verbs)| verbs);
-        if verbs.any(|granted| matches!(granted, TableVerb::All) || *granted == verb) {
+        let verbs = verbs.flat_map(|(_, verbs)| verbs.iter().copied());
+        let mut granted: Vec<TableVerb> = verbs.collect();
+        if granted.iter().any(|granted| matches!(granted, TableVerb::All) || *granted == verb) {
             return Ok(());
         }
         let table = shown(table.to_string().as_bytes());
         let what = format!("`{verb}` of the table `{table}` is not granted");
-        Err(self.guard.section.refuse(what, format!("tables = {{ \"{table}\" = [\"{verb}\"] }}")))
+        // Those that it has stay, where this line takes the place of one that is there.
+        granted.push(verb);
+        let verbs: Vec<_> = granted.iter().map(|verb| format!("\"{verb}\"")).collect();
+        let line = format!("tables = {{ \"{table}\" = [{}] }}", verbs.join(", "));
+        Err(self.guard.section.refuse(what, line))
     }
 
     fn is_common(&self, table: &str) -> bool {

@@ -170,7 +170,7 @@ fn a_statement_that_comes_again_is_decided_as_before() {
 fn a_refusal_shows_the_line_to_add() {
     let refusal = guard("{ audit = ['insert'] }").check("SELECT a FROM audit").unwrap_err();
     assert_eq!(refusal.to_string(), "`select` of the table `audit` is not granted");
-    let add = "[plugins.p.grants.mysql.db]\ntables = { \"audit\" = [\"select\"] }";
+    let add = "[plugins.p.grants.mysql.db]\ntables = { \"audit\" = [\"insert\", \"select\"] }";
     assert_eq!(refusal.add().as_deref(), Some(add));
 }
 

@@ -4,7 +4,10 @@
 //! node stops reading, and HTTP/2's flow control makes the sender wait.
 
 use super::{convert, edge_v1 as pb};
-use crate::pipeline::{Answer, Arrival, Ingress, Permit, Reply};
+use crate::{
+    aside::step_aside,
+    pipeline::{Answer, Arrival, Ingress, Permit, Reply},
+};
 use bytes::{Bytes, BytesMut};
 use framedb_core::Failure;
 use std::{
@@ -12,13 +15,19 @@ use std::{
     pin::Pin,
     task::{Context, Poll},
 };
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{
+    sync::mpsc,
+    task::{JoinHandle, unconstrained},
+};
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
 /// Objects of one stream that may be in pieces at once.
 const MAX_PARTIAL: usize = 256;
+
+/// Messages that are read before other tasks go first: about a batch.
+const AT_ONCE: usize = 256;
 
 /// The receipts of a stream; ends when all its objects have ended.
 pub(super) struct Receipts {
@@ -51,7 +60,9 @@ pub(super) fn start(
 ) -> Receipts {
     let (answers, receiver) = mpsc::unbounded_channel();
     let reader = Reader { ingress, answers, partial: HashMap::new(), skipped: HashSet::new() };
-    let reading = tokio::spawn(reader.read(incoming, closing));
+    // It lets others go first by itself: at the end of Tokio's budget it would wait until its
+    // thread has nothing else to do, which is a batch in the stages later.
+    let reading = tokio::spawn(unconstrained(reader.read(incoming, closing)));
     Receipts { answers: receiver, reading: Some(reading) }
 }
 
@@ -61,7 +72,12 @@ impl Reader {
         mut incoming: Streaming<pb::StreamRequest>,
         closing: CancellationToken,
     ) -> Result<(), Status> {
+        let mut count = 0;
         let ended = loop {
+            count += 1;
+            if count % AT_ONCE == 0 {
+                step_aside().await;
+            }
             let next = tokio::select! {
                 biased;
                 // What was sent before the node began to close may be lost unread; it has no

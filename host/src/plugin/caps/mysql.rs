@@ -50,6 +50,7 @@ pub struct Opened {
 
 /// A statement that may be sent.
 pub(super) struct Call {
+    access: Arc<Access>,
     granted: Arc<Granted<MysqlGrant, SqlGuard>>,
     pub(super) label: Arc<str>,
     database: Arc<Lent>,
@@ -214,6 +215,7 @@ pub(super) fn begin(
     };
     Ok(match decide() {
         Ok(sql) => Ok(Call {
+            access: state.access.clone(),
             granted: opened.granted.clone(),
             label: opened.label.clone(),
             database: opened.database.clone(),
@@ -231,19 +233,28 @@ pub(super) fn begin(
 impl Call {
     /// Runs a statement whose rows nobody reads.
     pub(super) async fn execute(self) -> Result<(), Complaint> {
-        let Self { granted, database, statement, .. } = self;
+        let Self { access, granted, label, database, statement } = self;
         let received = move |bytes| granted.rate.received(bytes, Instant::now());
-        database.execute(statement, received).await
+        let done = database.execute(statement, received).await;
+        done.inspect_err(|complaint| told(&access, &label, complaint))
     }
 
     /// Runs a statement; its rows as they come.
     pub(super) async fn query<N: Names>(self) -> Result<Rows<Vec<N::Value>>, Complaint> {
-        let Self { granted, database, statement, .. } = self;
+        let Self { access, granted, label, database, statement } = self;
         let convert = move |row: Row| {
             granted.rate.received(weight(&row), Instant::now());
             N::row(row)
         };
-        database.query(statement, convert).await
+        let rows = database.query(statement, convert).await;
+        rows.inspect_err(|complaint| told(&access, &label, complaint))
+    }
+}
+
+/// Tells the log of a database that cannot be asked.
+fn told(access: &Access, label: &str, complaint: &Complaint) {
+    if let Complaint::Connection(why) = complaint {
+        access.unanswered(CAPABILITY, label, why);
     }
 }
 

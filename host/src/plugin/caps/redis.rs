@@ -42,6 +42,7 @@ pub struct Opened {
     label: Arc<str>,
     granted: Arc<Granted<RedisGrant, RedisGuard>>,
     connection: Arc<Connection>,
+    access: Arc<Access>,
     /// Whether the connection is this guest's own and has ended: it does not open again by
     /// itself, as none of Spin's does.
     ended: Option<Arc<AtomicBool>>,
@@ -281,17 +282,15 @@ impl Call {
     }
 
     fn late(&self) -> Error {
-        let label = &self.opened.label;
-        Error::Other(format!("cannot use the Redis `{label}`: the server did not answer in time"))
+        self.opened.late()
     }
 }
 
 impl Opened {
     /// Opens the connection, as Spin does at once.
     async fn greet(&self, until: tokio::time::Instant) -> Result<(), Error> {
-        let late = || Error::Other("cannot connect: the server did not answer in time".into());
         let greeted = timeout_at(until, self.connection.ask_at(&[], cmd("PING"))).await;
-        match greeted.map_err(|_| late())? {
+        match greeted.map_err(|_| self.late())? {
             Err(fault) if fault.ends_connection() => Err(self.failed(&fault)),
             _ => Ok(()),
         }
@@ -306,7 +305,17 @@ impl Opened {
         if fault.says("WRONGTYPE") {
             return Error::TypeError;
         }
-        Error::Other(format!("cannot use the Redis `{}`: {}", self.label, fault.for_guest()))
+        let why = fault.for_guest();
+        if !fault.is_of_the_command() {
+            self.access.unanswered(CAPABILITY, &self.label, &why);
+        }
+        Error::Other(format!("cannot use the Redis `{}`: {why}", self.label))
+    }
+
+    fn late(&self) -> Error {
+        let why = "the server did not answer in time";
+        self.access.unanswered(CAPABILITY, &self.label, why);
+        Error::Other(format!("cannot use the Redis `{}`: {why}", self.label))
     }
 }
 
@@ -329,7 +338,8 @@ fn open(state: &mut State, label: String) -> Told<(Opened, tokio::time::Instant)
     };
     match connection {
         Ok(connection) => {
-            let opened = Opened { label: label.into(), granted, connection, ended };
+            let access = state.access.clone();
+            let opened = Opened { label: label.into(), granted, connection, access, ended };
             Ok(Ok((opened, state.wait_until())))
         }
         Err(error) => {

@@ -1,6 +1,9 @@
 //! Standard output and error of plugins, as lines of the node's log.
 
-use crate::plugin::{failure::Exceeded, secrets::Secrets};
+use crate::{
+    events::Events,
+    plugin::{failure::Exceeded, secrets::Secrets},
+};
 use bytes::Bytes;
 use std::{
     io,
@@ -18,6 +21,9 @@ use wasmtime_wasi::{
 /// host gather without bound.
 const MAX_LINE: usize = 8 << 10;
 
+/// Bytes that a line counts beside its own: about what the log writes before it.
+const LINE: u64 = 100;
+
 /// Bytes a guest may write at once.
 const PERMIT: usize = 64 << 10;
 
@@ -27,6 +33,7 @@ const PERMIT: usize = 64 << 10;
 pub(crate) struct Lines {
     plugin: Arc<str>,
     secrets: Arc<Secrets>,
+    told: Arc<Events>,
     // Held for the length of a copy; never across an await.
     buffer: Arc<Mutex<Buffer>>,
 }
@@ -41,8 +48,8 @@ struct Buffer {
 }
 
 impl Lines {
-    pub(crate) fn new(plugin: Arc<str>, secrets: Arc<Secrets>) -> Self {
-        Self { plugin, secrets, buffer: Arc::default() }
+    pub(crate) fn new(plugin: Arc<str>, secrets: Arc<Secrets>, told: Arc<Events>) -> Self {
+        Self { plugin, secrets, told, buffer: Arc::default() }
     }
 
     /// The last line that was written since the last call of this function.
@@ -80,7 +87,8 @@ impl Lines {
 
     fn append(&self, bytes: &[u8]) {
         let mut buffer = self.lock();
-        buffer.written = buffer.written.saturating_add(bytes.len() as u64);
+        let lines = bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+        buffer.written = buffer.written.saturating_add(bytes.len() as u64 + lines * LINE);
         if buffer.written > buffer.most {
             return;
         }
@@ -104,13 +112,15 @@ impl Lines {
         if line.is_empty() {
             return;
         }
-        let plugin = &*self.plugin;
-        match line.split_once(' ') {
-            Some(("ERROR", text)) => tracing::error!(plugin, text, "plugin output"),
-            Some(("WARN", text)) => tracing::warn!(plugin, text, "plugin output"),
-            Some(("DEBUG", text)) => tracing::debug!(plugin, text, "plugin output"),
-            Some(("INFO", text)) => tracing::info!(plugin, text, "plugin output"),
-            _ => tracing::info!(plugin, text = line, "plugin output"),
+        if let Some(untold) = self.told.tell() {
+            let plugin = &*self.plugin;
+            match line.split_once(' ') {
+                Some(("ERROR", text)) => tracing::error!(plugin, text, untold, "plugin output"),
+                Some(("WARN", text)) => tracing::warn!(plugin, text, untold, "plugin output"),
+                Some(("DEBUG", text)) => tracing::debug!(plugin, text, untold, "plugin output"),
+                Some(("INFO", text)) => tracing::info!(plugin, text, untold, "plugin output"),
+                _ => tracing::info!(plugin, text = line, untold, "plugin output"),
+            }
         }
         // Rust's panic message is followed by a note on backtraces, which says nothing here.
         if !line.starts_with("note: ") {
@@ -187,7 +197,7 @@ mod tests {
 
     #[test]
     fn the_last_line_is_remembered_once_and_long_lines_are_cut() {
-        let lines = Lines::new("x".into(), Arc::default());
+        let lines = Lines::new("x".into(), Arc::default(), Arc::default());
         lines.arm(1 << 20);
         lines.append(b"first\nsec");
         lines.append(b"ond\n");
@@ -198,15 +208,23 @@ mod tests {
     }
 
     #[test]
+    fn short_lines_count_what_stands_before_them() {
+        let lines = Lines::new("x".into(), Arc::default(), Arc::default());
+        lines.arm(10 * LINE);
+        lines.append(&b"a\n".repeat(10));
+        assert_eq!(lines.exceeded().map(|e| e.setting), Some("log"));
+    }
+
+    #[test]
     fn what_a_call_writes_beyond_its_limit_is_not_logged() {
-        let lines = Lines::new("x".into(), Arc::default());
-        lines.arm(10);
+        let lines = Lines::new("x".into(), Arc::default(), Arc::default());
+        lines.arm(10 + LINE);
         lines.append(b"123456789\n");
         assert!(lines.exceeded().is_none());
         lines.append(b"more\n");
         assert_eq!(lines.exceeded().map(|e| e.setting), Some("log"));
         assert_eq!(lines.take_last().as_deref(), Some("123456789"));
-        lines.arm(10);
+        lines.arm(10 + LINE);
         assert!(lines.exceeded().is_none());
     }
 }

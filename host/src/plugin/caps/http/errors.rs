@@ -17,7 +17,9 @@ pub(super) fn of_request(
     }
     // What broke in the guest's own body is no news to anybody but the guest.
     if cause::<Error>(error).is_none() {
-        access.unanswered(label, error);
+        let causes = iter::successors(error.source(), |cause| cause.source());
+        let text = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
+        access.unanswered(CAPABILITY, label, &text);
     }
     of_body(error)
 }

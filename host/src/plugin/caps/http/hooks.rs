@@ -1,6 +1,7 @@
 //! `Hooks`: what becomes of a request that a guest sends.
 
 use super::{
+    CAPABILITY,
     body::{Incoming, Outgoing},
     errors, taped,
 };
@@ -86,8 +87,7 @@ impl Hooks {
         // What was checked is what is sent.
         parts.uri = destination.uri().clone();
         let lent = self.access.lent(&destination).map_err(|error| {
-            let label = destination.label();
-            tracing::error!(label, error = error.chain(), "a grant cannot be used");
+            self.access.unanswered(CAPABILITY, destination.label(), &error.chain());
             Error::ConfigurationError
         })?;
         let options = options.unwrap_or_default();
@@ -127,8 +127,13 @@ impl Call {
             let answer = lent.send(request).await;
             answer.map_err(|error| errors::of_request(&access, destination.label(), &error))
         };
-        let answer = timeout_at(until.min(first_byte), sent).await;
-        let (response, permit) = answer.map_err(|_| Error::HttpResponseTimeout)??;
+        let Ok(answer) = timeout_at(until.min(first_byte), sent).await else {
+            let waited = humantime::format_duration(asked.elapsed()).to_string();
+            let why = format!("no answer began within {waited}");
+            access.unanswered(CAPABILITY, destination.label(), &why);
+            return Err(Error::HttpResponseTimeout);
+        };
+        let (response, permit) = answer?;
         destination.rate().received(size(response.headers()), Instant::now());
         Ok(response.map(|body| {
             Incoming::new(body, permit, destination, until, between_bytes, heard).boxed_unsync()
