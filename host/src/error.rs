@@ -145,18 +145,24 @@ impl Error {
     /// The error with all its causes, on one line.
     #[must_use]
     pub fn chain(&self) -> String {
-        let mut text = self.message.clone();
-        let mut source = std::error::Error::source(self);
-        while let Some(cause) = source {
-            let told = cause.to_string();
-            // Some libraries' errors say their cause themselves.
-            if !text.ends_with(&told) {
-                text = format!("{text}: {told}");
-            }
-            source = cause.source();
-        }
-        text
+        with_causes(self.message.clone(), std::error::Error::source(self))
     }
+}
+
+/// What an error says, with all its causes, on one line.
+pub(crate) fn with_causes(
+    mut text: String,
+    mut source: Option<&(dyn std::error::Error + 'static)>,
+) -> String {
+    while let Some(cause) = source {
+        let told = cause.to_string();
+        // Some libraries' errors say their cause themselves.
+        if !text.ends_with(&told) {
+            text = format!("{text}: {told}");
+        }
+        source = cause.source();
+    }
+    text
 }
 
 impl fmt::Display for Error {

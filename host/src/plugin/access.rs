@@ -94,8 +94,9 @@ impl Access {
 
     /// Records that a call was refused, and answers what the guest may read of it.
     ///
-    /// The event shows what the guest named, and what a name led to that leads nowhere it may; one that came too fast is counted
-    /// and not told, and so are those beyond what the log takes ([`Events`]).
+    /// The event shows what the guest named, and the address that it may not reach by that name.
+    /// One that came too fast is counted and not told, and so are those beyond what the log takes
+    /// ([`Events`]).
     pub(crate) fn refused(&self, capability: &'static str, refusal: &Refusal) -> String {
         self.telemetry()
             .counter(

@@ -35,6 +35,11 @@ impl Complaint {
         Self::Other("the server did not answer in time".to_owned())
     }
 
+    /// Whether the server could not be asked, whatever the statement.
+    pub(crate) fn is_of_the_server(&self) -> bool {
+        matches!(self, Self::Connection(_)) || *self == Self::late()
+    }
+
     /// Nobody waits for the answer any more.
     pub(crate) fn given_up() -> Self {
         Self::Other("the statement was given up".to_owned())
@@ -101,6 +106,14 @@ mod tests {
     fn complaint(code: u16, message: &str) -> String {
         let (message, state) = (message.to_owned(), "HY000".to_owned());
         Complaint::from(Cause::Server(ServerError { code, message, state })).to_string()
+    }
+
+    #[test]
+    fn a_server_that_is_late_or_away_is_no_fault_of_the_statement() {
+        assert!(Complaint::late().is_of_the_server());
+        assert!(Complaint::Connection(String::new()).is_of_the_server());
+        assert!(!Complaint::given_up().is_of_the_server());
+        assert!(!Complaint::Statement(String::new()).is_of_the_server());
     }
 
     #[test]

@@ -253,8 +253,8 @@ impl Call {
 
 /// Tells the log of a database that cannot be asked.
 fn told(access: &Access, label: &str, complaint: &Complaint) {
-    if let Complaint::Connection(why) = complaint {
-        access.unanswered(CAPABILITY, label, why);
+    if complaint.is_of_the_server() {
+        access.unanswered(CAPABILITY, label, &complaint.to_string());
     }
 }
 

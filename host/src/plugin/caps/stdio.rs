@@ -12,6 +12,7 @@ use std::{
     task::{Context, Poll},
 };
 use tokio::io::AsyncWrite;
+use tracing::{Level, enabled, event};
 use wasmtime_wasi::{
     cli::{IsTerminal, StdoutStream},
     p2::{OutputStream, Pollable, StreamError, StreamResult},
@@ -112,15 +113,23 @@ impl Lines {
         if line.is_empty() {
             return;
         }
-        if let Some(untold) = self.told.tell() {
-            let plugin = &*self.plugin;
-            match line.split_once(' ') {
-                Some(("ERROR", text)) => tracing::error!(plugin, text, untold, "plugin output"),
-                Some(("WARN", text)) => tracing::warn!(plugin, text, untold, "plugin output"),
-                Some(("DEBUG", text)) => tracing::debug!(plugin, text, untold, "plugin output"),
-                Some(("INFO", text)) => tracing::info!(plugin, text, untold, "plugin output"),
-                _ => tracing::info!(plugin, text = line, untold, "plugin output"),
-            }
+        // What the log's filter leaves out takes no line from the rest.
+        macro_rules! tell {
+            ($level:ident, $text:expr) => {
+                if enabled!(Level::$level)
+                    && let Some(untold) = self.told.tell()
+                {
+                    let (plugin, text) = (&*self.plugin, $text);
+                    event!(Level::$level, plugin, text, untold, "plugin output");
+                }
+            };
+        }
+        match line.split_once(' ') {
+            Some(("ERROR", text)) => tell!(ERROR, text),
+            Some(("WARN", text)) => tell!(WARN, text),
+            Some(("DEBUG", text)) => tell!(DEBUG, text),
+            Some(("INFO", text)) => tell!(INFO, text),
+            _ => tell!(INFO, &*line),
         }
         // Rust's panic message is followed by a note on backtraces, which says nothing here.
         if !line.starts_with("note: ") {
@@ -205,6 +214,16 @@ mod tests {
         assert_eq!(lines.take_last(), None);
         lines.append(&vec![b'a'; 100_000]);
         assert_eq!(lines.take_last().map(|line| line.len()), Some(MAX_LINE));
+    }
+
+    #[test]
+    fn lines_that_nobody_sees_take_no_room_from_those_that_are_told() {
+        let told = Arc::new(Events::at_most(1));
+        let lines = Lines::new("x".into(), Arc::default(), told.clone());
+        lines.arm(1 << 20);
+        let nobody = tracing::subscriber::NoSubscriber::default();
+        tracing::subscriber::with_default(nobody, || lines.append(b"DEBUG one\nDEBUG two\n"));
+        assert_eq!(told.tell(), Some(None));
     }
 
     #[test]

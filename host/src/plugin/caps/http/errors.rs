@@ -2,7 +2,7 @@
 //! refuses.
 
 use super::{CAPABILITY, body::MAX_BYTES};
-use crate::{driver::http::Fault, grants::Refusal, plugin::access::Access};
+use crate::{driver::http::Fault, error::with_causes, grants::Refusal, plugin::access::Access};
 use std::{error, iter};
 use wasmtime_wasi_http::Error;
 
@@ -17,9 +17,7 @@ pub(super) fn of_request(
     }
     // What broke in the guest's own body is no news to anybody but the guest.
     if cause::<Error>(error).is_none() {
-        let causes = iter::successors(error.source(), |cause| cause.source());
-        let text = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
-        access.unanswered(CAPABILITY, label, &text);
+        access.unanswered(CAPABILITY, label, &with_causes(error.to_string(), error.source()));
     }
     of_body(error)
 }
