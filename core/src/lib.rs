@@ -65,7 +65,9 @@ pub use limits::{
     MAX_ATTRIBUTES, MAX_KEY, MAX_METADATA, MAX_RETAINED_MEMORY, allowance, least_guest_memory,
 };
 pub use matching::{Facts, Pattern, Rule};
-pub use object::{Envelope, Kind, MetadataError, Object, UnknownKind, check_metadata, declared};
+pub use object::{
+    Envelope, Kind, MetadataError, Object, UnknownKind, check_metadata, declared, essence,
+};
 pub use outcome::{Failure, FailureClass, Outcome, Receipt, Stage, StageTimes};
 pub use parts::Parts;
 pub use query::Query;

@@ -1,6 +1,6 @@
 //! Patterns and rules: which objects a pipeline, or a routing rule, is for.
 
-use crate::Kind;
+use crate::{Kind, essence};
 use serde::{Deserialize, Serialize};
 use wildmatch::WildMatch;
 
@@ -39,7 +39,8 @@ pub struct Rule {
     pub kind: Option<Kind>,
     /// Pattern of the instance that the sender named.
     pub framedb_id: Option<Pattern>,
-    /// Pattern of the content type, as in `image/*`.
+    /// Pattern of the content type, as in `image/*`; parameters, as in `; charset=utf-8`, may be
+    /// left out.
     pub content_type: Option<Pattern>,
     /// Pattern of the key.
     pub key: Option<Pattern>,
@@ -76,11 +77,17 @@ impl Rule {
         fits(self.source.as_ref(), Some(facts.source))
             && self.kind.is_none_or(|kind| facts.kind == Some(kind))
             && fits(self.framedb_id.as_ref(), facts.framedb_id)
-            && fits(self.content_type.as_ref(), facts.content_type)
+            && (fits(self.content_type.as_ref(), facts.content_type)
+                || fits(self.content_type.as_ref(), facts.content_type.map(media_type).as_deref()))
             && fits(self.key.as_ref(), Some(facts.key))
             && self.min_size.is_none_or(|least| facts.size >= least)
             && self.max_size.is_none_or(|most| facts.size <= most)
     }
+}
+
+/// What a content type says apart from its parameters, as types are usually written.
+fn media_type(content_type: &str) -> String {
+    essence(content_type).to_ascii_lowercase()
 }
 
 #[cfg(test)]
@@ -107,6 +114,14 @@ mod tests {
         assert!(!rule(r#"{"source":"cam-*","content-type":"text/*"}"#).matches(&FACTS));
         assert!(rule(r#"{"kind":"storage","key":"cam-?/*","min-size":10}"#).matches(&FACTS));
         assert!(!rule(r#"{"max-size":9}"#).matches(&FACTS));
+    }
+
+    #[test]
+    fn content_types_fit_with_and_without_their_parameters() {
+        let csv = Facts { content_type: Some("Text/CSV; charset=utf-8"), ..FACTS };
+        assert!(rule(r#"{"content-type":"text/csv"}"#).matches(&csv));
+        assert!(rule(r#"{"content-type":"*charset=utf-8"}"#).matches(&csv));
+        assert!(!rule(r#"{"content-type":"text/plain"}"#).matches(&csv));
     }
 
     #[test]

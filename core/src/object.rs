@@ -130,11 +130,17 @@ pub fn check_metadata(bytes: &[u8]) -> Result<&str, MetadataError> {
 #[must_use]
 pub fn declared(content_type: &str) -> Option<&str> {
     let content_type = content_type.trim();
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    let essence = essence(content_type);
     let undeclared = essence.is_empty()
         || essence.eq_ignore_ascii_case("application/octet-stream")
         || essence.eq_ignore_ascii_case("application/x-www-form-urlencoded");
     (!undeclared).then_some(content_type)
+}
+
+/// A content type without its parameters: `text/csv` of `text/csv; charset=utf-8`.
+#[must_use]
+pub fn essence(content_type: &str) -> &str {
+    content_type.split(';').next().unwrap_or_default().trim()
 }
 
 #[cfg(test)]

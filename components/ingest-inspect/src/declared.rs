@@ -4,11 +4,12 @@ use crate::{
     found::Found,
     structured::{is_cbor, is_json},
 };
+use framedb_core::essence;
 
 /// Why `data`, declared as `declared` and found to be `found`, is refused; none when the two
 /// agree, or when nothing is known about what was declared.
 pub(crate) fn contradiction(declared: &str, found: Option<Found>, data: &[u8]) -> Option<String> {
-    let essence = declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let essence = essence(declared).to_ascii_lowercase();
     let agrees = match essence.as_str() {
         "image/jpeg" | "image/jpg" | "image/pjpeg" => found == Some(Found::Jpeg),
         "image/png" => found == Some(Found::Png),

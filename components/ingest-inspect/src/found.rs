@@ -29,8 +29,7 @@ impl Found {
             0x89 if image::is_png(data) => Some(Self::Png),
             b'R' if data.starts_with(b"RIFF") && image::is_webp(data) => Some(Self::Webp),
             b'G' if image::is_gif(data) => Some(Self::Gif),
-            0x1a if video::is_webm(data) => Some(Self::Webm),
-            0x1a if video::is_mkv(data) => Some(Self::Matroska),
+            0x1a => matroska(data),
             // The box that begins an MP4 is at most a few hundred bytes long.
             0 if video::is_mp4(data) => Some(Self::Mp4),
             0x80..=0xdf if structured::is_cbor_document(data) => Some(Self::Cbor),
@@ -40,7 +39,7 @@ impl Found {
         }
     }
 
-    /// The content type to note.
+    /// The content type of it.
     pub(crate) fn content_type(self) -> &'static str {
         match self {
             Self::Jpeg => "image/jpeg",
@@ -67,6 +66,19 @@ impl Found {
     }
 }
 
+/// A Matroska file, or the part of that format that is WebM.
+fn matroska(data: &[u8]) -> Option<Found> {
+    // `infer` looks for the name of the format in 256 bytes, and wants them all to be there.
+    let mut head = [0; 257];
+    let known = data.len().min(head.len());
+    head[..known].copy_from_slice(&data[..known]);
+    if video::is_webm(&head) {
+        Some(Found::Webm)
+    } else {
+        video::is_mkv(&head).then_some(Found::Matroska)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,7 +86,6 @@ mod tests {
     #[test]
     fn each_type_is_recognised_by_its_content() {
         let webm = [b"\x1a\x45\xdf\xa3\x9f\x42\x82\x84webm".as_slice(), &[0; 300]].concat();
-        let mkv = [b"\x1a\x45\xdf\xa3\xa3\x42\x82\x88matroska".as_slice(), &[0; 300]].concat();
         for (data, found) in [
             (b"\xff\xd8\xff\xe0".as_slice(), Found::Jpeg),
             (b"\x89PNG\r\n\x1a\n", Found::Png),
@@ -82,7 +93,8 @@ mod tests {
             (b"GIF89a", Found::Gif),
             (b"\0\0\0\x18ftypisom\0\0\0\0", Found::Mp4),
             (&webm, Found::Webm),
-            (&mkv, Found::Matroska),
+            (b"\x1a\x45\xdf\xa3\x9f\x42\x82\x84webm", Found::Webm),
+            (b"\x1a\x45\xdf\xa3\xa3\x42\x82\x88matroska", Found::Matroska),
             (b" {\"a\": [1]}\n", Found::Json),
             (b"\xa1\x61a\x01", Found::Cbor),
             (b"\xd9\xd9\xf7\x01", Found::Cbor),

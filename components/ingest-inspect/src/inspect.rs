@@ -1,6 +1,7 @@
 //! The plugin: what is noted about an object, and what is refused.
 
 use crate::{declared::contradiction, found::Found};
+use framedb_core::essence;
 use framedb_plugin::ingest::{Accepted, Attribute, Ingest, Object, Verdict};
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
@@ -21,10 +22,18 @@ pub struct Inspect {
 }
 
 impl Inspect {
-    fn attributes(&self, found: Option<Found>, data: &[u8]) -> Vec<Attribute> {
+    fn attributes(
+        &self,
+        declared: Option<&str>,
+        found: Option<Found>,
+        data: &[u8],
+    ) -> Vec<Attribute> {
         let mut attributes = Vec::new();
         if let Some(found) = found {
-            attributes.push(Attribute::new("content-type", found.content_type()));
+            // Of a text its sender knows more: it may be CSV, or XML.
+            let declared = declared.filter(|_| found == Found::Text).map(essence);
+            let content_type = declared.unwrap_or(found.content_type());
+            attributes.push(Attribute::new("content-type", content_type));
             // A picture that is cut off has no size; that is no reason to refuse it.
             if let Some(size) = found.is_image().then(|| imagesize::blob_size(data).ok()).flatten()
             {
@@ -70,7 +79,7 @@ impl Ingest for Inspect {
         let undeclared = envelope.content_type.is_none();
         Verdict::Accept(Accepted {
             content_type: found.filter(|_| undeclared).map(|found| found.content_type().into()),
-            attributes: self.attributes(found, data),
+            attributes: self.attributes(envelope.content_type, found, data),
         })
     }
 }
@@ -85,7 +94,7 @@ mod tests {
     #[test]
     fn pictures_get_their_size() {
         let inspect = Inspect::new(Settings::default()).unwrap();
-        let attributes = inspect.attributes(Found::in_bytes(PNG), PNG);
+        let attributes = inspect.attributes(None, Found::in_bytes(PNG), PNG);
         let expected = [
             Attribute::new("content-type", "image/png"),
             Attribute::new("width", 640_i64),
@@ -95,9 +104,19 @@ mod tests {
     }
 
     #[test]
+    fn a_text_is_what_its_sender_says() {
+        let inspect = Inspect::new(Settings::default()).unwrap();
+        let found = Found::in_bytes(b"a,b\n");
+        let csv = inspect.attributes(Some("text/csv; charset=utf-8"), found, b"a,b\n");
+        assert_eq!(csv, [Attribute::new("content-type", "text/csv")]);
+        let png = inspect.attributes(Some("image/x-png"), Found::in_bytes(PNG), PNG);
+        assert_eq!(png.first(), Some(&Attribute::new("content-type", "image/png")));
+    }
+
+    #[test]
     fn a_digest_is_added_where_asked_for() {
         let inspect = Inspect::new(Settings { sha256: true }).unwrap();
-        let attributes = inspect.attributes(None, b"abc");
+        let attributes = inspect.attributes(None, None, b"abc");
         let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(attributes, [Attribute::new("sha256", digest)]);
     }
@@ -105,6 +124,6 @@ mod tests {
     #[test]
     fn bytes_of_no_known_type_get_nothing() {
         let inspect = Inspect::new(Settings::default()).unwrap();
-        assert!(inspect.attributes(Found::in_bytes(b"\0\x01"), b"\0\x01").is_empty());
+        assert!(inspect.attributes(None, Found::in_bytes(b"\0\x01"), b"\0\x01").is_empty());
     }
 }

@@ -9,14 +9,19 @@ pub(crate) const CHECKED: usize = 64 << 10;
 /// CBOR's tag for itself, as it is encoded.
 const SELF_DESCRIBED: [u8; 3] = [0xd9, 0xd9, 0xf7];
 
+/// What some programs write before a text, and RFC 8259, section 8.1, lets readers pass over.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// Whether `data` is a JSON object or array; a lone number or word counts as text.
 pub(crate) fn is_json_document(data: &[u8]) -> bool {
-    let first = data.iter().find(|byte| !byte.is_ascii_whitespace());
+    let text = data.strip_prefix(BYTE_ORDER_MARK).unwrap_or(data);
+    let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
     matches!(first, Some(b'{' | b'[')) && is_json(data)
 }
 
 /// Whether `data` is any one JSON value.
 pub(crate) fn is_json(data: &[u8]) -> bool {
+    let data = data.strip_prefix(BYTE_ORDER_MARK).unwrap_or(data);
     let part = data.get(..CHECKED).unwrap_or(data);
     let mut json = serde_json::Deserializer::from_slice(part);
     let read = IgnoredAny::deserialize(&mut json).and_then(|_| json.end());
@@ -66,6 +71,7 @@ mod tests {
     #[test]
     fn one_value_and_nothing_after_it() {
         assert!(is_json(b"1") && is_json(b" [1, {\"a\":null}] "));
+        assert!(is_json_document("\u{feff}{}\r\n".as_bytes()));
         assert!(!is_json(b"[1] [2]") && !is_json(b"[1") && !is_json(b""));
         assert!(is_cbor(b"\x01") && is_cbor(b"\x82\x01\x9f\xff"));
         assert!(!is_cbor(b"\x01\x02") && !is_cbor(b"\x82\x01") && !is_cbor(b""));

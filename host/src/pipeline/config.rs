@@ -31,7 +31,8 @@ pub struct MatchConfig {
     pub kind: Option<Kind>,
     /// The instance that the sender named.
     pub framedb_id: Option<String>,
-    /// The declared content type, as in `image/*`.
+    /// The declared content type, as in `image/*`; parameters, as in `; charset=utf-8`, may be
+    /// left out.
     pub content_type: Option<String>,
 }
 

@@ -36,7 +36,7 @@ const LOSSES: usize = 3;
 /// Parts that a group of objects is replayed in when its call failed. Two would do, but a call
 /// that fails is dearer than one that succeeds: four fail half as often, and pass fewer objects
 /// again.
-const PARTS: usize = 4;
+const PARTS: usize = 16;
 
 /// One answer per object: the plugin's verdict, or what the host has to say instead.
 pub(crate) type Verdicts<T> = Vec<Result<T, Box<Fault>>>;
@@ -215,10 +215,9 @@ impl Pool {
             }
             Isolation::Object => {
                 let at_once = self.plugin.limits().instances();
+                let alone = || Some(Replay { since: Instant::now(), recorded: true });
                 stream::iter(0..count)
-                    .map(|n| {
-                        self.judge_group::<C>(&input, &keys, n..n + 1, 1, Some(Instant::now()))
-                    })
+                    .map(|n| self.judge_group::<C>(&input, &keys, n..n + 1, 1, alone()))
                     .buffered(at_once)
                     .concat()
                     .await
@@ -226,21 +225,21 @@ impl Pool {
         }
     }
 
-    /// Judges a group of a batch of `whole` objects, and its parts if that fails: in instances that
-    /// were made `since` the first failure, and an object that is alone then, which is the last
-    /// part and recorded, in one of its own.
+    /// Judges a group of a batch of `whole` objects, and its parts if that fails, down to the one
+    /// object that fails alone and is then recorded.
     async fn judge_group<C: Call>(
         &self,
         input: &(impl Fn(Range<usize>) -> C::In + Sync),
         keys: &Arc<[Key]>,
         group: Range<usize>,
         whole: usize,
-        since: Option<Instant>,
+        replay: Option<Replay>,
     ) -> Verdicts<C::Out> {
         let budget = self.budget(group.len(), whole);
+        let since = replay.map(|replay| replay.since);
         let tape = match &self.tape {
             Some(tape) => Some(tape.clone()),
-            None => (since.is_some() && group.len() <= 1).then(|| self.recording(budget)),
+            None => replay.filter(|replay| replay.recorded).map(|_| self.recording(budget)),
         };
         let last = tape.is_some();
         let called = match self.shared.as_ref().filter(|_| since.is_none() && !last) {
@@ -278,14 +277,15 @@ impl Pool {
             return group.map(|_| Err(fault.clone())).collect();
         }
         // The parts run side by side, as far as the pool's instances go. A failure that took
-        // its time would take it again at every step, so that each object is then alone at
-        // once: a fresh instance costs less than that.
-        let step = if broken.took_its_time() { 1 } else { group.len().div_ceil(PARTS) };
-        let since = since.unwrap_or_else(Instant::now);
+        // its time would take it again at every step, so that each object is then alone and
+        // recorded at once: a fresh instance costs less than that.
+        let recorded = broken.took_its_time() || group.len() <= 1;
+        let step = if recorded { 1 } else { group.len().div_ceil(PARTS) };
+        let replay = Some(Replay { since: since.unwrap_or_else(Instant::now), recorded });
         stream::iter(group.clone().step_by(step))
             .map(|start| {
                 let part = start..(start + step).min(group.end);
-                Box::pin(self.judge_group::<C>(input, keys, part, whole, Some(since)))
+                Box::pin(self.judge_group::<C>(input, keys, part, whole, replay))
             })
             .buffered(self.plugin.limits().instances().max(2))
             .concat()
@@ -475,6 +475,16 @@ impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pool").field("plugin", &self.plugin).finish_non_exhaustive()
     }
+}
+
+/// How a group of objects is judged again after a failure.
+#[derive(Clone, Copy)]
+struct Replay {
+    /// When the first call failed: only instances made since then are asked.
+    since: Instant,
+    /// Whether what the plugin is told is recorded, which takes an instance of its own. It is the
+    /// last attempt.
+    recorded: bool,
 }
 
 struct Lease<'a> {
