@@ -7,18 +7,15 @@
 use crate::{
     Error, ErrorKind, Result, builtin,
     dead_letters::DeadLettersConfig,
-    driver::{
-        mysql,
-        redis::{self, is_redis},
-    },
+    driver::redis::is_redis,
     grants,
     instances::InstanceConfig,
     listener::ServicesConfig,
     pipeline::{Defaults, PipelineConfig},
-    plugin::{Engine, Isolation, PluginConfig},
+    plugin::{Engine, Isolation, Limits, PluginConfig},
     registry::RegistryConfig,
     sources::{Channel, Cluster, ClusterConfig, SourcesConfig},
-    store::kinds_of,
+    store::{check_url, kinds_of},
 };
 use bytesize::ByteSize;
 use framedb_core::{DEFAULT_MAX_OBJECT, Kind, least_guest_memory};
@@ -315,7 +312,8 @@ impl Config {
         if problems.is_empty() { Ok(()) } else { Err(report("the configuration", problems)) }
     }
 
-    fn problems(&self, at_hand: &dyn Fn(&str) -> bool) -> Vec<String> {
+    /// What is wrong with the settings, each held against the others.
+    pub(crate) fn problems(&self, at_hand: &dyn Fn(&str) -> bool) -> Vec<String> {
         let mut problems = Vec::new();
         self.check_doors(&mut problems);
         self.check_sizes(&mut problems);
@@ -326,6 +324,26 @@ impl Config {
         self.check_room(&mut problems);
         self.check_grants(&mut problems);
         problems
+    }
+
+    /// What works, and yet may not do what its operator expects.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let deadline = self.limits.deadline;
+        let shown = |time: Duration| humantime::format_duration(time).to_string();
+        let late = self.used_plugins().into_iter().filter_map(|(name, plugin)| {
+            let Limits { time, batch_time, .. } = plugin.limits;
+            (deadline < batch_time + time).then(|| {
+                format!(
+                    "limits.deadline ({}) is shorter than plugins.{name}.limits.batch-time ({}) and \
+                     time ({}) together: where one object takes all of them, those beside it are \
+                     refused as late",
+                    shown(deadline),
+                    shown(batch_time),
+                    shown(time)
+                )
+            })
+        });
+        late.collect()
     }
 
     fn check_doors(&self, problems: &mut Vec<String>) {
@@ -446,13 +464,7 @@ impl Config {
         let instances = grants::Instances {
             scheme: &|id| self.instances.get(id).map(InstanceConfig::scheme),
             is_redis: &is_redis,
-            wrong_url: &|url| {
-                let read = match is_redis(url.scheme()) {
-                    true => redis::Address::parse(url.expose()).map(drop),
-                    false => mysql::Address::parse(url.expose()).map(drop),
-                };
-                read.err().map(|error| error.to_string())
-            },
+            wrong_url: &|url| check_url(url.expose()).err().map(|error| error.to_string()),
         };
         for (name, plugin) in &self.plugins {
             let wrong = plugin.grants.problems(&instances).into_iter();
@@ -462,11 +474,13 @@ impl Config {
         }
     }
 
-    /// The plugins that pipelines name, with what is said of them.
+    /// The plugins that pipelines name, with what is said of them; those that there are.
     pub(crate) fn used_plugins(&self) -> BTreeMap<String, PluginConfig> {
         let mut used = BTreeMap::new();
         for pipeline in self.pipelines.values() {
-            for (_, name) in pipeline.plugins() {
+            let there =
+                |name: &str| self.plugins.contains_key(name) || builtin::component(name).is_some();
+            for (_, name) in pipeline.plugins().filter(|(_, name)| there(name)) {
                 used.insert(name.clone(), self.plugin(name));
             }
         }
@@ -487,8 +501,8 @@ impl Config {
     /// All instances of all plugins have to fit into the engine, with some room for those that
     /// replay dead letters.
     fn check_room(&self, problems: &mut Vec<String>) {
-        let each = self.pools().map(|(_, instances)| instances);
-        problems.extend(no_room(each.sum(), "instances", Engine::MAX_INSTANCES));
+        let each = self.pools().map(|(_, instances)| (1, instances));
+        problems.extend(no_room(each, "instances", Engine::MAX_INSTANCES));
     }
 
     /// The pools of instances that a node makes: of which plugin, and how many each may have.
@@ -513,7 +527,7 @@ impl Config {
 }
 
 /// One error for many problems.
-fn report(what: &str, problems: Vec<String>) -> Error {
+pub(crate) fn report(what: &str, problems: Vec<String>) -> Error {
     let message = match problems.as_slice() {
         [one] => format!("{what} is wrong: {one}"),
         many => format!("{what} has {} problems:\n  {}", many.len(), many.join("\n  ")),
@@ -565,13 +579,24 @@ fn remove(table: &mut toml::Table, path: &[String]) -> bool {
 }
 
 /// What is wrong where all plugins may have more of something than the engine has, with some room
-/// for replays of dead letters.
-pub(crate) fn no_room(all: usize, what: &str, engine: u32) -> Option<String> {
+/// for replays of dead letters: `pools` are how many of it an instance has, and how many instances
+/// there may be.
+pub(crate) fn no_room(
+    pools: impl Iterator<Item = (usize, usize)>,
+    what: &str,
+    engine: u32,
+) -> Option<String> {
     let most = (engine / 10 * 9) as usize;
+    let (one, all) =
+        pools.fold((0, 0), |(one, all), (each, instances)| (one + each, all + each * instances));
     (all > most).then(|| {
+        let advice = match most / one.max(1) {
+            0 => "use fewer plugins, or smaller ones".to_owned(),
+            fit => format!("set plugins.*.limits.instances to {fit} or less"),
+        };
         format!(
             "the plugins of all pipelines may have {all} {what} together, and a node has room for \
-             {most}: set plugins.*.limits.instances"
+             {most}: {advice}"
         )
     })
 }
@@ -627,7 +652,30 @@ mod tests {
         };
         config(300).unwrap();
         let error = config(600).unwrap_err().to_string();
-        assert!(error.contains("room for 900: set plugins.*.limits.instances"), "{error}");
+        assert!(error.contains("room for 900: set plugins.*.limits.instances to 225"), "{error}");
+    }
+
+    #[test]
+    fn urls_that_no_engine_can_use_are_refused() {
+        for (url, problem) in [
+            ("memory:big", "behind `memory:`"),
+            ("mysql://h:port/d", "it is not a URL"),
+            ("redis://", "host"),
+            ("rediss://h?ssl-ca=/no/such.pem", "/no/such.pem"),
+        ] {
+            let text = format!("[instances.i]\nurl = \"{url}\"\n");
+            let error = Config::parse(&text).unwrap().check().unwrap_err().to_string();
+            assert!(error.contains("instances.i.url: ") && error.contains(problem), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_deadline_that_leaves_no_time_to_replay_is_told() {
+        let warnings = |text: &str| Config::parse(text).unwrap().warnings();
+        assert!(warnings("").is_empty());
+        let short = warnings("[limits]\ndeadline = \"5s\"\n");
+        let told = "plugins.serialize-raw.limits.batch-time (5s) and time (2s) together";
+        assert!(short.iter().any(|line| line.contains(told)), "{short:?}");
     }
 
     #[test]

@@ -147,6 +147,14 @@ impl Error {
     pub fn chain(&self) -> String {
         with_causes(self.message.clone(), std::error::Error::source(self))
     }
+
+    /// As [`Error::chain`], and what to do about it.
+    pub(crate) fn advice(&self) -> String {
+        match self.hint() {
+            Some(hint) => format!("{} ({hint})", self.chain()),
+            None => self.chain(),
+        }
+    }
 }
 
 /// What an error says, with all its causes, on one line.

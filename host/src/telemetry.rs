@@ -19,7 +19,8 @@ const SECONDS: &[f64] =
 
 /// What the counters count.
 const COUNTERS: &[(&str, &str)] = &[
-    ("framedb_objects_total", "Objects that ended, by outcome."),
+    ("framedb_objects_total", "Objects that ended in a pipeline, by outcome."),
+    ("framedb_refused_total", "Objects refused before they came to a pipeline, by class."),
     ("framedb_received_bytes_total", "Bytes of payload that batches took in."),
     ("framedb_stored_bytes_total", "Bytes that stores took."),
     ("framedb_batches_total", "Batches that began."),
@@ -49,7 +50,7 @@ const GAUGES: &[(&str, &str)] = &[
 
 /// What the histograms measure.
 const HISTOGRAMS: &[(&str, &str)] = &[
-    ("framedb_stage_duration_seconds", "Time that batches spent in a stage."),
+    ("framedb_stage_duration_seconds", "Time that batches spent in a stage, by plugin."),
     ("framedb_queue_age_seconds", "How long the oldest object of a batch had waited for it."),
 ];
 
@@ -116,7 +117,13 @@ impl Telemetry {
             ),
             retired: Family::default(),
             failed: Family::default(),
+            seconds: Family::default(),
         }
+    }
+
+    /// Counts an object that is refused before it comes to a pipeline.
+    pub(crate) fn refused(&self, class: FailureClass) {
+        self.counter("framedb_refused_total", &[("class", class.as_str())]).increment(1);
     }
 
     pub(crate) fn pipeline(&self, pipeline: &str) -> PipelineMetrics {
@@ -130,12 +137,7 @@ impl Telemetry {
             stored: outcome("stored"),
             bytes_in: self.counter("framedb_received_bytes_total", &[("pipeline", pipeline)]),
             bytes_stored: self.counter("framedb_stored_bytes_total", &[("pipeline", pipeline)]),
-            seconds: Stage::ALL.map(|stage| {
-                self.histogram(
-                    "framedb_stage_duration_seconds",
-                    &[("pipeline", pipeline), ("stage", stage.as_str())],
-                )
-            }),
+            seconds: Family::default(),
             batches: self.counter("framedb_batches_total", &[("pipeline", pipeline)]),
             age: self.histogram("framedb_queue_age_seconds", &[("pipeline", pipeline)]),
         }
@@ -160,25 +162,37 @@ fn key(name: &'static str, labels: &[(&'static str, &str)]) -> Key {
     Key::from_parts(name, labels)
 }
 
-/// The counters of one name, by what tells them apart: each is looked for in the registry once,
-/// because that takes longer than counting does.
-struct Family<K>(Mutex<Vec<(K, Counter)>>);
+/// The metrics of one name, by what tells them apart: each is looked for in the registry once,
+/// because that takes longer than recording does.
+struct Family<K, M>(Mutex<Vec<(K, M)>>);
 
-impl<K> Default for Family<K> {
+impl<K, M> Default for Family<K, M> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-impl<K: PartialEq> Family<K> {
-    fn increment(&self, which: K, find: impl FnOnce() -> Counter) {
+impl<K: PartialEq, M> Family<K, M> {
+    fn record(&self, which: K, find: impl FnOnce() -> M, record: impl FnOnce(&M)) {
         let mut known = self.0.lock();
-        if let Some((_, counter)) = known.iter().find(|(known, _)| *known == which) {
-            return counter.increment(1);
+        if let Some((_, metric)) = known.iter().find(|(known, _)| *known == which) {
+            return record(metric);
         }
-        let counter = find();
-        counter.increment(1);
-        known.push((which, counter));
+        let metric = find();
+        record(&metric);
+        known.push((which, metric));
+    }
+}
+
+impl<K: PartialEq> Family<K, Counter> {
+    fn increment(&self, which: K, find: impl FnOnce() -> Counter) {
+        self.record(which, find, |counter| counter.increment(1));
+    }
+}
+
+impl<K: PartialEq> Family<K, Histogram> {
+    fn time(&self, which: K, time: Duration, find: impl FnOnce() -> Histogram) {
+        self.record(which, find, |seconds| seconds.record(time.as_secs_f64()));
     }
 }
 
@@ -188,13 +202,26 @@ pub(crate) struct PoolMetrics {
     pipeline: Arc<str>,
     plugin: Arc<str>,
     created: Counter,
-    retired: Family<&'static str>,
-    failed: Family<(Stage, &'static str)>,
+    retired: Family<&'static str, Counter>,
+    failed: Family<(Stage, &'static str), Counter>,
+    seconds: Family<Stage, Histogram>,
 }
 
 impl PoolMetrics {
     pub(crate) fn created(&self) {
         self.created.increment(1);
+    }
+
+    /// Records the time that a batch spent in the plugin.
+    pub(crate) fn stage(&self, stage: Stage, time: Duration) {
+        self.seconds.time(stage, time, || {
+            let labels = [
+                ("pipeline", &*self.pipeline),
+                ("stage", stage.as_str()),
+                ("plugin", &*self.plugin),
+            ];
+            self.telemetry.histogram("framedb_stage_duration_seconds", &labels)
+        });
     }
 
     /// Counts an instance that is not used again.
@@ -226,10 +253,10 @@ pub(crate) struct PipelineMetrics {
     telemetry: Telemetry,
     pipeline: Arc<str>,
     stored: Counter,
-    ended: Family<&'static str>,
+    ended: Family<&'static str, Counter>,
     bytes_in: Counter,
     bytes_stored: Counter,
-    seconds: [Histogram; Stage::ALL.len()],
+    seconds: Family<Stage, Histogram>,
     batches: Counter,
     age: Histogram,
 }
@@ -260,11 +287,12 @@ impl PipelineMetrics {
         self.bytes_stored.increment(bytes);
     }
 
-    /// Records the time that a batch spent in a stage.
+    /// Records the time that a batch spent in a stage that no plugin does.
     pub(crate) fn stage(&self, stage: Stage, time: Duration) {
-        if let Some(histogram) = self.seconds.get(stage as usize) {
-            histogram.record(time.as_secs_f64());
-        }
+        self.seconds.time(stage, time, || {
+            let labels = [("pipeline", &*self.pipeline), ("stage", stage.as_str())];
+            self.telemetry.histogram("framedb_stage_duration_seconds", &labels)
+        });
     }
 
     /// The metrics of the whole node.

@@ -3,7 +3,7 @@
 use crate::{
     Error, ErrorKind, Result, builtin,
     codecs::Codecs,
-    config::{Address, Config, DEFAULT_PIPELINE, no_room},
+    config::{Address, Config, DEFAULT_PIPELINE, no_room, report},
     dead_letters::DeadLetters,
     driver::{Arena, Disks},
     framedb::OwnFrameDb,
@@ -87,14 +87,33 @@ impl Worker {
     ///
     /// As [`Worker::new`].
     pub async fn check(config: &Config) -> Result<Vec<Arc<Plugin>>> {
-        config.check()?;
         // A look at a configuration makes no folders.
         let cache = Some(config.cache_dir()).filter(|folder| folder.is_dir());
         let engine = Engine::new(cache.as_deref())?;
-        Ok(load(&engine, &Environment::default(), config, &HashMap::new())
-            .await?
-            .into_values()
-            .collect())
+        // What has no component is a problem of the settings.
+        let mut used = config.used_plugins();
+        used.retain(|name, plugin| match &plugin.component {
+            Some(path) => path.is_file(),
+            None => builtin::component(name).is_some(),
+        });
+        let loaded = load(&engine, &Environment::default(), config, used, &HashMap::new()).await;
+        let mut problems = config.problems(&|_| false);
+        match loaded {
+            Ok(plugins) if problems.is_empty() => Ok(plugins.into_values().collect()),
+            Ok(_) => Err(report("the configuration", problems)),
+            Err(unusable) if problems.is_empty() => Err(together(unusable)),
+            Err(unusable) => {
+                problems.extend(unusable.iter().map(Error::advice));
+                Err(report("the configuration", problems))
+            }
+        }
+    }
+
+    /// What works, and yet may not do what the operator expects: a line for each.
+    #[must_use]
+    pub fn warnings(config: &Config, plugins: &[Arc<Plugin>]) -> Vec<String> {
+        let of_plugins = plugins.iter().flat_map(|plugin| plugin.warnings());
+        config.warnings().into_iter().chain(of_plugins.map(ToString::to_string)).collect()
     }
 
     /// The way in: ingests objects from code.
@@ -269,8 +288,11 @@ impl Builder {
         // The engine and the data directory take their time side by side.
         let engine = Engine::new(Some(&config.cache_dir()))?;
         let environment = Environment::new(&config.instances, telemetry.clone(), disks.clone());
-        let plugins = load(&engine, &environment, &config, &components).await?;
-        for line in plugins.values().flat_map(|plugin| plugin.warnings()) {
+        let plugins = load(&engine, &environment, &config, config.used_plugins(), &components)
+            .await
+            .map_err(together)?;
+        let warnings = plugins.values().flat_map(|plugin| plugin.warnings());
+        for line in config.warnings().iter().chain(warnings) {
             tracing::warn!("{line}");
         }
         let disk = disk.await.map_err(|source| {
@@ -346,6 +368,7 @@ impl Builder {
                 instances: instances.clone(),
                 registry: registry.clone(),
                 order: order.clone(),
+                telemetry: telemetry.clone(),
                 deadline: config.limits.deadline,
                 unreachable: config.limits.unreachable,
             },
@@ -385,9 +408,10 @@ async fn load(
     engine: &Engine,
     environment: &Environment,
     config: &Config,
+    used: BTreeMap<String, PluginConfig>,
     components: &HashMap<String, Bytes>,
-) -> Result<BTreeMap<String, Arc<Plugin>>> {
-    let loading = config.used_plugins().into_iter().map(|(name, plugin)| async move {
+) -> std::result::Result<BTreeMap<String, Arc<Plugin>>, Vec<Error>> {
+    let loading = used.into_iter().map(|(name, plugin)| async move {
         let bytes = match (components.get(&name), &plugin.component) {
             (Some(bytes), _) => bytes.clone(),
             (None, Some(path)) => Bytes::from(tokio::fs::read(path).await.map_err(|source| {
@@ -425,23 +449,21 @@ async fn load(
     if problems.is_empty() {
         problems.extend(crowded(config, &plugins));
     }
-    match problems.len() {
-        0 => Ok(plugins),
-        1 => Err(problems.remove(0)),
-        _ => Err(together(&problems)),
-    }
+    if problems.is_empty() { Ok(plugins) } else { Err(problems) }
 }
 
 /// What is wrong where the components of all plugins are together too much for the engine.
 fn crowded(config: &Config, plugins: &BTreeMap<String, Arc<Plugin>>) -> Option<Error> {
-    let all = |each: fn(Parts) -> usize| -> usize {
+    let beyond = |part: fn(Parts) -> usize, what, engine| {
         let pools = config.pools();
-        pools.filter_map(|(name, count)| Some(each(plugins.get(name)?.parts()) * count)).sum()
+        let pools =
+            pools.filter_map(|(name, count)| Some((part(plugins.get(name)?.parts()), count)));
+        let largest = plugins.values().max_by_key(|plugin| part(plugin.parts()));
+        no_room(pools, what, engine).zip(largest)
     };
-    let memories = no_room(all(|parts| parts.memories), "linear memories", Engine::MAX_MEMORIES);
-    let tables = || no_room(all(|parts| parts.tables), "tables", Engine::MAX_TABLES);
-    let message = memories.or_else(tables)?;
-    let largest = plugins.values().max_by_key(|plugin| plugin.parts().memories)?;
+    let memories = beyond(|parts| parts.memories, "linear memories", Engine::MAX_MEMORIES);
+    let tables = || beyond(|parts| parts.tables, "tables", Engine::MAX_TABLES);
+    let (message, largest) = memories.or_else(tables)?;
     let hint = format!(
         "an instance of `{}` has {} linear memories and {} tables: one component may be several",
         largest.name(),
@@ -452,14 +474,11 @@ fn crowded(config: &Config, plugins: &BTreeMap<String, Arc<Plugin>>) -> Option<E
 }
 
 /// One error for all the plugins that cannot be used.
-fn together(problems: &[Error]) -> Error {
-    let lines: Vec<_> = problems
-        .iter()
-        .map(|problem| match problem.hint() {
-            Some(hint) => format!("{} ({hint})", problem.chain()),
-            None => problem.chain(),
-        })
-        .collect();
+fn together(mut problems: Vec<Error>) -> Error {
+    if problems.len() == 1 {
+        return problems.remove(0);
+    }
+    let lines: Vec<_> = problems.iter().map(Error::advice).collect();
     let message = format!("{} plugins cannot be used:\n  {}", lines.len(), lines.join("\n  "));
     Error::new(ErrorKind::Plugin, message)
 }

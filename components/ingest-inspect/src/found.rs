@@ -70,8 +70,9 @@ impl Found {
 fn matroska(data: &[u8]) -> Option<Found> {
     // `infer` looks for the name of the format in 256 bytes, and wants them all to be there.
     let mut head = [0; 257];
-    let known = data.len().min(head.len());
-    head[..known].copy_from_slice(&data[..known]);
+    for (byte, known) in head.iter_mut().zip(data) {
+        *byte = *known;
+    }
     if video::is_webm(&head) {
         Some(Found::Webm)
     } else {

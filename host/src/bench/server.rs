@@ -75,6 +75,8 @@ impl Server {
         command
             .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"])
             .arg(option("datadir", "mariadb"))
+            // One that starts removes the tables that others have in their temporary folder.
+            .env("TMPDIR", scratch)
             .args(user())
             .stdin(Stdio::null())
             .stdout(log(scratch, "mariadb-install-db")?)
@@ -91,6 +93,7 @@ impl Server {
                 option("datadir", "mariadb"),
                 option("socket", "socket"),
                 option("pid-file", "pid"),
+                option("tmpdir", ""),
             ])
             .arg(format!("--port={port}"))
             .args(user());

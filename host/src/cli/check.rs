@@ -37,7 +37,7 @@ impl Check {
         for line in summary(&config, &plugins) {
             output::data(&line)?;
         }
-        for line in plugins.iter().flat_map(|plugin| plugin.warnings()) {
+        for line in Worker::warnings(&config, &plugins) {
             output::note(&format!("warning: {line}"));
         }
         if self.connect {

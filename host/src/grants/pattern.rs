@@ -75,9 +75,17 @@ impl From<Pattern> for String {
     }
 }
 
-/// A line that grants one more name, for a refusal.
-pub(super) fn line(key: &str, name: &[u8]) -> String {
-    format!("{key} = [\"{}\"]", shown(name))
+/// A line that grants one more name beside those that are granted, for a refusal: it takes the
+/// place of the line that is there.
+pub(super) fn line<T: Into<String>>(
+    key: &str,
+    granted: impl IntoIterator<Item = T>,
+    name: &str,
+) -> String {
+    let granted = granted.into_iter().map(|granted| shown(granted.into().as_bytes()));
+    let names: Vec<_> =
+        granted.chain([name.to_owned()]).map(|name| format!("\"{name}\"")).collect();
+    format!("{key} = [{}]", names.join(", "))
 }
 
 #[cfg(test)]

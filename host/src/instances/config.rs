@@ -2,7 +2,7 @@
 
 use crate::{
     driver::{Eviction, redis::is_redis},
-    store::{KNOWN_ENGINES, Options, SyncMode, is_embedded, kinds_of},
+    store::{KNOWN_ENGINES, Options, SyncMode, check_url, is_embedded, kinds_of},
 };
 use bytesize::ByteSize;
 use schemars::JsonSchema;
@@ -147,6 +147,8 @@ impl InstanceConfig {
             return vec![problem].into_iter();
         }
         let mut problems = Vec::new();
+        problems
+            .extend(check_url(&self.url).err().map(|error| format!(".url: {}", error.advice())));
         for (key, engine, is_for) in self.said() {
             if !is_for(&scheme) {
                 problems

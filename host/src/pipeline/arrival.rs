@@ -5,7 +5,7 @@ use super::{
     item::{Item, Patience, Step},
     order::Order,
 };
-use crate::{instances::Instances, registry::Registry};
+use crate::{instances::Instances, registry::Registry, telemetry::Telemetry};
 use framedb_core::{Arrival, Envelope, Failure, FailureClass, Kind, Object, Receipt, Stage};
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::{sync::oneshot, time::Instant};
@@ -18,6 +18,7 @@ pub struct Ingress {
     pub(crate) instances: Arc<Instances>,
     pub(crate) registry: Arc<dyn Registry>,
     pub(crate) order: Arc<Order>,
+    pub(crate) telemetry: Telemetry,
     pub(crate) deadline: Duration,
     /// How long an object is tried whose engine cannot be reached and whose sender waits for it.
     pub(crate) unreachable: Duration,
@@ -34,8 +35,14 @@ impl Ingress {
     pub async fn ingest(&self, arrival: Arrival) -> Receipt {
         match self.admission.try_admit(arrival.data.len() as u64) {
             Ok(permit) => self.ingest_admitted(arrival, permit).await,
-            Err(failure) => arrival.refused(failure),
+            Err(failure) => self.refuse(&arrival, failure),
         }
+    }
+
+    /// The receipt of an object that does not come to a pipeline.
+    pub(crate) fn refuse(&self, arrival: &Arrival, failure: Failure) -> Receipt {
+        self.telemetry.refused(failure.class);
+        arrival.refused(failure)
     }
 
     /// Ingests one object for which a door holds a permit, and waits for its receipt.
@@ -81,7 +88,7 @@ impl Ingress {
                 }
             }
             Err(failure) => {
-                let receipt = arrival.refused(failure);
+                let receipt = self.refuse(&arrival, failure);
                 match reply {
                     Reply::One(sender) => drop(sender.send(Answer { receipt, permit })),
                     Reply::Stream(sender) => drop(sender.send(Answer { receipt, permit })),

@@ -45,7 +45,7 @@ impl Pipeline {
         let objects: Vec<_> = items.iter().map(|item| &item.object).collect();
         let verdicts = timeout_at(deadline, judge(pool, &objects)).await;
         let took = started.elapsed();
-        self.metrics().stage(stage, took);
+        pool.metrics().stage(stage, took);
         for item in &mut items {
             item.spend(stage, took);
             item.step = step;

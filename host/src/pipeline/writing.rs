@@ -157,9 +157,10 @@ impl Pipeline {
 
     fn failed_write(self: &Arc<Self>, mut item: Item, error: &Error) {
         let instance = item.placement.as_ref().map(|p| p.framedb_id.clone()).unwrap_or_default();
-        self.metrics().engine_error(&instance, &format!("{:?}", error.kind()).to_lowercase());
-        // One that another node's write overtook is the fault of no engine.
-        if error.kind() != ErrorKind::Conflict {
+        // What its sender did wrong, or another node's write overtook, is the fault of no engine.
+        let faultless = [ErrorKind::Invalid, ErrorKind::TooLarge, ErrorKind::Conflict];
+        if !faultless.contains(&error.kind()) {
+            self.metrics().engine_error(&instance, &format!("{:?}", error.kind()).to_lowercase());
             self.complain(&instance, error);
         }
         // A full engine is told to the sender at once: waiting here would make no room.

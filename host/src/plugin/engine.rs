@@ -3,6 +3,7 @@
 use crate::{Error, ErrorKind, Result};
 use std::{
     fmt,
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     sync::{
         Arc,
@@ -71,7 +72,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// When the folder cannot be made, or the machine lacks what the engine needs.
+    /// When the folder cannot be made, others may write it, or the machine lacks what the engine
+    /// needs.
     pub fn new(cache: Option<&Path>) -> Result<Self> {
         let failed = |source: wasmtime::Error| {
             Error::new(ErrorKind::Plugin, "cannot start the WebAssembly engine")
@@ -105,7 +107,9 @@ impl Engine {
             let mut settings = CacheConfig::new();
             // The cache takes no path that depends on the current folder.
             settings.with_directory(std::path::absolute(folder).unwrap_or_else(|_| folder.into()));
-            config.cache(Some(Cache::new(settings).map_err(failed)?));
+            let cache = Cache::new(settings).map_err(failed)?;
+            check_private(folder)?;
+            config.cache(Some(cache));
         }
         let inner = wasmtime::Engine::new(&config).map_err(failed)?;
         let epochs = Epochs::default();
@@ -128,6 +132,23 @@ impl fmt::Debug for Engine {
     }
 }
 
+/// Refuses a folder in which any user could put native code for this process to run.
+fn check_private(folder: &Path) -> Result<()> {
+    const WRITABLE_BY_OTHERS: u32 = 0o002;
+    let mode = std::fs::metadata(folder).map_or(0, |folder| folder.permissions().mode());
+    if mode & WRITABLE_BY_OTHERS == 0 {
+        return Ok(());
+    }
+    let folder = folder.display();
+    let message = format!(
+        "every user of this machine may write the folder of compiled plugins, {folder}, whose \
+         files run as part of the node"
+    );
+    Err(Error::new(ErrorKind::Config, message).with_hint(format!(
+        "`chmod o-w {folder}`, after a look at what is in it, or another cache-dir"
+    )))
+}
+
 /// Advances the epoch every [`TICK`] until the sender is dropped. The thread holds the engine
 /// weakly, or the engine would never end.
 fn start_ticker(engine: &wasmtime::Engine, epochs: Epochs) -> Result<mpsc::Sender<()>> {
@@ -147,4 +168,21 @@ fn start_ticker(engine: &wasmtime::Engine, epochs: Epochs) -> Result<mpsc::Sende
                 .with_source(source)
         })?;
     Ok(alive)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::Permissions;
+
+    #[test]
+    fn a_cache_that_anybody_may_write_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |mode| std::fs::set_permissions(folder.path(), Permissions::from_mode(mode));
+        mode(0o777).unwrap();
+        let error = Engine::new(Some(folder.path())).unwrap_err();
+        assert!(error.to_string().contains("every user"), "{error}");
+        mode(0o755).unwrap();
+        Engine::new(Some(folder.path())).unwrap();
+    }
 }

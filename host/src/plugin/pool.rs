@@ -101,6 +101,10 @@ impl Pool {
         self
     }
 
+    pub(crate) fn metrics(&self) -> &PoolMetrics {
+        &self.metrics
+    }
+
     pub(crate) fn plugin(&self) -> &Arc<Plugin> {
         &self.plugin
     }

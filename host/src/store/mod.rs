@@ -22,7 +22,7 @@ pub use file_queue::FileQueues;
 pub use memory::MemoryStore;
 pub use mysql::MysqlObjects;
 pub use open::{Instance, OpenContext, Options, SyncMode, open};
-pub(crate) use open::{KNOWN_ENGINES, is_embedded, kinds_of, look};
+pub(crate) use open::{KNOWN_ENGINES, check_url, is_embedded, kinds_of, look};
 pub use redis::RedisObjects;
 pub use redis_queue::RedisQueues;
 

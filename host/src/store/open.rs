@@ -7,7 +7,7 @@ use super::{
 use crate::{
     Error, ErrorKind, Result,
     driver::{
-        Arena, DEFAULT_MAX_BYTES, Disk, Disks, Eviction, Space,
+        self, Arena, DEFAULT_MAX_BYTES, Disk, Disks, Eviction, Space,
         redis::{Address, Connection, is_redis},
     },
 };
@@ -124,12 +124,7 @@ pub(crate) async fn look(url: &str, framedb_id: &str, options: &Options) -> Resu
 async fn open_engine(url: &str, context: &OpenContext) -> Result<Instance> {
     let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
     match scheme {
-        "memory" if rest.is_empty() => Ok(memory(context)),
-        "memory" => Err(Error::new(
-            ErrorKind::Config,
-            "its `url` has something behind `memory:`, which has no address",
-        )
-        .with_hint("write `memory:`, and its bound as `max-bytes`")),
+        "memory" => check_memory(rest).map(|()| memory(context)),
         "file" if rest.is_empty() => Ok(file(context.disks.home()?, context)),
         "file" => {
             let path = rest.strip_prefix("//").unwrap_or(rest);
@@ -139,6 +134,31 @@ async fn open_engine(url: &str, context: &OpenContext) -> Result<Instance> {
         "mysql" | "mysql+pymysql" => mysql(url, context).await,
         _ => Err(unknown(scheme)),
     }
+}
+
+/// Whether the URL of an instance can be read; no server is asked.
+///
+/// # Errors
+///
+/// Says what is wrong with it, and shows nothing of it.
+pub(crate) fn check_url(url: &str) -> Result<()> {
+    let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
+    match scheme {
+        "memory" => check_memory(rest),
+        "file" => Ok(()),
+        scheme if is_redis(scheme) => Address::parse(url).map(drop),
+        "mysql" | "mysql+pymysql" => driver::mysql::Address::parse(url).map(drop),
+        _ => Err(unknown(scheme)),
+    }
+}
+
+fn check_memory(rest: &str) -> Result<()> {
+    if rest.is_empty() {
+        return Ok(());
+    }
+    let message = "its URL has something behind `memory:`, which has no address";
+    Err(Error::new(ErrorKind::Config, message)
+        .with_hint("write `memory:`, and its bound as `max-bytes`"))
 }
 
 /// The engines in words.

@@ -49,6 +49,7 @@ impl Server {
             .arg("--no-defaults")
             .arg(format!("--datadir={}", data.display()))
             .args(["--auth-root-authentication-method=normal", "--skip-test-db", "--user=root"])
+            .env("TMPDIR", directory.path())
             .output()
             .unwrap();
         assert!(
@@ -81,6 +82,8 @@ impl Server {
             .arg(format!("--datadir={}", path.join("data").display()))
             .arg(format!("--socket={}", path.join("socket").display()))
             .arg(format!("--pid-file={}", path.join("pid").display()))
+            // One that starts removes the tables that others have in their temporary folder.
+            .arg(format!("--tmpdir={}", path.display()))
             .arg(format!("--port={}", self.port))
             .args(["--bind-address=127.0.0.1", "--user=root", "--skip-log-bin"])
             .args(["--innodb-flush-log-at-trx-commit=0", "--max-connections=1000"])

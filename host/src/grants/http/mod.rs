@@ -175,7 +175,14 @@ impl HttpGuard {
             ));
         }
         let what = format!("requests to `{host}` are not granted");
-        Section::new(&self.plugin, "http", "LABEL").refuse(what, format!("host = \"{host}\""))
+        let mut lines = format!("host = \"{host}\"");
+        if Scheme::of(url) == Some(Scheme::Http) {
+            lines.push_str("\nschemes = [\"http\"]");
+        }
+        if let Some(port) = url.port() {
+            lines.push_str(&format!("\nports = [{port}]"));
+        }
+        Section::new(&self.plugin, "http", "LABEL").refuse(what, lines)
     }
 }
 
@@ -200,7 +207,8 @@ impl Rule {
         let Some(scheme) = Scheme::of(url).filter(|scheme| grant.schemes.contains(scheme)) else {
             let scheme = shown(url.scheme().as_bytes());
             let what = format!("`{scheme}:` to `{host}` is not granted");
-            return Err(self.section.refuse(what, format!("schemes = [\"{scheme}\"]")));
+            let granted = grant.schemes.iter().map(|scheme| scheme.name());
+            return Err(self.section.refuse(what, line("schemes", granted, &scheme)));
         };
         let port = url.port().unwrap_or(scheme.port());
         let granted = match grant.ports.as_slice() {
@@ -209,7 +217,13 @@ impl Rule {
         };
         if !granted {
             let what = format!("the port {port} of `{host}` is not granted");
-            return Err(self.section.refuse(what, format!("ports = [{port}]")));
+            // Where none is written, that of the scheme is granted.
+            let granted = match grant.ports.as_slice() {
+                [] => vec![scheme.port()],
+                ports => ports.to_vec(),
+            };
+            let ports: Vec<_> = granted.iter().chain([&port]).map(u16::to_string).collect();
+            return Err(self.section.refuse(what, format!("ports = [{}]", ports.join(", "))));
         }
         let never = ["CONNECT", "TRACE", "TRACK"];
         if Method::parse(method).is_err()
@@ -219,14 +233,14 @@ impl Rule {
             return Err(self.section.refuse_always(format!("no grant has the method `{method}`")));
         }
         if !grant.methods.is_empty() && !grant.methods.iter().any(|granted| granted.is(method)) {
-            let what =
-                format!("the method {} to `{host}` is not granted", shown(method.as_bytes()));
-            return Err(self.section.refuse(what, line("methods", method.as_bytes())));
+            let method = shown(method.as_bytes());
+            let what = format!("the method {method} to `{host}` is not granted");
+            return Err(self.section.refuse(what, line("methods", grant.methods.clone(), &method)));
         }
         if !PathPrefix::any_covers(&grant.paths, url.path()) {
             let path = shown(url.path().as_bytes());
             let what = format!("the path `{path}` of `{host}` is not granted");
-            return Err(self.section.refuse(what, line("paths", url.path().as_bytes())));
+            return Err(self.section.refuse(what, line("paths", grant.paths.clone(), &path)));
         }
         match url.host() {
             Some(Host::Ipv4(address)) => self.check_address(address.into()),
@@ -246,7 +260,7 @@ impl Rule {
         // The address of a name is the site's affair: a guest learns what kind it is, not which.
         let what =
             format!("a host of the grant `{}` leads to {kind}", shown(self.label.as_bytes()));
-        let refusal = self.section.refuse(what, "private = [\"…\"]");
+        let refusal = self.section.refuse(what, line("private", self.grant.private.clone(), "…"));
         Err(refusal.with_behind(address.to_string()))
     }
 }

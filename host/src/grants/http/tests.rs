@@ -213,7 +213,8 @@ fn what_is_to_be_encrypted_is_not_sent_in_the_clear_by_a_label() {
         assert!(may(&guard, &format!("{granted}://{label}/")));
         let refusal = guard.check("GET", &format!("{refused}://{label}/")).unwrap_err();
         assert_eq!(refusal.to_string(), format!("`{refused}:` to `{label}` is not granted"));
-        let add = format!("[plugins.p.grants.http.{label}]\nschemes = [\"{refused}\"]");
+        let add =
+            format!("[plugins.p.grants.http.{label}]\nschemes = [\"{granted}\", \"{refused}\"]");
         assert_eq!(refusal.add(), Some(add));
     }
     let sent = |url: &str| guard.check("GET", url).unwrap().url().to_string();
@@ -225,8 +226,11 @@ fn what_is_to_be_encrypted_is_not_sent_in_the_clear_by_a_label() {
 fn what_is_missing_is_said_for_the_grant_that_has_the_host() {
     let guard = guard("[http.a]\nhost = 'h.example'");
     let refusal = guard.check("GET", "https://h.example:8443/").unwrap_err();
-    assert_eq!(refusal.add().as_deref(), Some("[plugins.p.grants.http.a]\nports = [8443]"));
+    assert_eq!(refusal.add().as_deref(), Some("[plugins.p.grants.http.a]\nports = [443, 8443]"));
     let refusal = guard.check("GET", "https://other.example/").unwrap_err();
     let add = "[plugins.p.grants.http.LABEL]\nhost = \"other.example\"";
     assert_eq!(refusal.add().as_deref(), Some(add));
+    let refusal = guard.check("GET", "http://other.example:8080/").unwrap_err();
+    let more = format!("{add}\nschemes = [\"http\"]\nports = [8080]");
+    assert_eq!(refusal.add(), Some(more));
 }

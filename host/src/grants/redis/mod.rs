@@ -11,7 +11,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use super::{Pattern, RedisGrant, Refusal, Section, refusal::shown};
+use super::{Pattern, RedisGrant, Refusal, Section, pattern::line, refusal::shown};
 pub use rules::CommandRule;
 use spec::Unclear;
 use std::borrow::Cow;
@@ -126,7 +126,7 @@ impl RedisGuard {
         match CommandRule::for_class(class) {
             Some(rule) => Err(self.section.refuse(
                 format!("the Redis command {name} is not granted"),
-                format!("commands = [\"{rule}\"]"),
+                self.with_command(&rule.to_string()),
             )),
             None => {
                 let how = if class == command.class { "" } else { " with these arguments" };
@@ -149,7 +149,7 @@ impl RedisGuard {
         }
         let what =
             format!("the key `{}` is not granted to {}", shown(key), shown_name(command.name));
-        Err(Refused(self.section.refuse(what, format!("keys = [\"{}\"]", shown(key)))))
+        Err(Refused(self.section.refuse(what, line("keys", self.keys.clone(), &shown(key)))))
     }
 
     /// Arguments that stand for keys which only the server finds.
@@ -165,8 +165,8 @@ impl RedisGuard {
                 } else {
                     format!("{name} reaches keys `{}*`, which are not granted", shown(&start))
                 };
-                let line = format!("keys = [\"{}*\"]", shown(&start));
-                return Err(self.section.refuse(what, line));
+                let keys = line("keys", self.keys.clone(), &format!("{}*", shown(&start)));
+                return Err(self.section.refuse(what, keys));
             }
         }
         Ok(())
@@ -187,8 +187,9 @@ impl RedisGuard {
                 };
                 let name = shown_name(command.name);
                 let what = format!("the channel `{channel}{end}` is not granted to {name}");
-                let line = format!("channels = [\"{channel}{end}\"]");
-                return Err(self.section.refuse(what, line));
+                let channels = format!("{channel}{end}");
+                let channels = line("channels", self.channels.clone(), &channels);
+                return Err(self.section.refuse(what, channels));
             }
         }
         Ok(())
@@ -197,8 +198,12 @@ impl RedisGuard {
     fn refuse_command(&self, what: String, name: &str) -> Refusal {
         self.section.refuse(
             format!("{what}, which has to be granted by its name"),
-            format!("commands = [\"{}\"]", shown(name.as_bytes())),
+            self.with_command(&shown(name.as_bytes())),
         )
+    }
+
+    fn with_command(&self, name: &str) -> String {
+        line("commands", self.commands.iter().map(ToString::to_string), name)
     }
 
     /// Whether the grant names a command itself, not its class.

@@ -49,7 +49,7 @@ impl Ingest for Edge {
         let ingress = &self.node.ingress;
         let (arrival, problem) = convert::arrival(put);
         let receipt = match problem {
-            Some(problem) => arrival.refused(Failure::invalid(problem)),
+            Some(problem) => ingress.refuse(&arrival, Failure::invalid(problem)),
             None => ingress.ingest(arrival).await,
         };
         match &receipt.outcome {

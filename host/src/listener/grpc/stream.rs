@@ -249,7 +249,7 @@ impl Reader {
     }
 
     fn refuse(&self, arrival: &Arrival, failure: Failure, permit: Permit) {
-        let receipt = arrival.refused(failure);
+        let receipt = self.ingress.refuse(arrival, failure);
         // Fails when the receiver of receipts has gone, who then does not miss this one.
         let _ = self.answers.send(Answer { receipt, permit });
     }

@@ -14,7 +14,7 @@ use axum::{
     response::Response,
 };
 use framedb_core::{
-    Arrival, Kind,
+    Arrival, FailureClass, Kind,
     http::{objects, receipt},
 };
 use std::sync::Arc;
@@ -26,8 +26,13 @@ pub(super) async fn put(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let arrival = objects::arrival(&uri, rest(&uri), &headers)?;
+    let arrival = said(&node, objects::arrival(&uri, rest(&uri), &headers))?;
     Ok(ingest(&node, arrival, &headers, body).await)
+}
+
+/// What a request says of an object, or why that is refused, which is counted.
+pub(super) fn said(node: &Node, arrival: Result<Arrival, Problem>) -> Result<Arrival, Problem> {
+    arrival.inspect_err(|_| node.telemetry.refused(FailureClass::Invalid))
 }
 
 /// Reads the payload and takes the object in.
@@ -41,7 +46,7 @@ pub(super) async fn ingest(
         Ok((data, permit)) => {
             node.ingress.ingest_admitted(Arrival { data, ..arrival }, permit).await
         }
-        Err(failure) => arrival.refused(failure),
+        Err(failure) => node.ingress.refuse(&arrival, failure),
     };
     answer(receipt::answer(&receipt))
 }

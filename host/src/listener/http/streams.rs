@@ -25,7 +25,7 @@ pub(super) async fn post(
 ) -> Result<Response, Problem> {
     let (queue, action) = path::action(rest(&uri));
     if action == Action::Push {
-        let arrival = streams::arrival(&uri, queue, &headers)?;
+        let arrival = objects::said(&node, streams::arrival(&uri, queue, &headers))?;
         return Ok(objects::ingest(&node, arrival, &headers, body).await);
     }
     let key = path::key(queue)?;
