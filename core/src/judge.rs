@@ -45,6 +45,14 @@ impl Judge<'_> {
         Failure::new(FailureClass::Reject, stage, message)
     }
 
+    /// The plugin placed the object where it cannot be, for which its sender is not to blame.
+    #[must_use]
+    pub fn misplaced(self, why: Failure) -> Failure {
+        let Self { plugin, .. } = self;
+        let message = format!("{}; plugin `{plugin}` placed the object so", why.message);
+        Failure { message, ..why }
+    }
+
     /// The plugin ended without an answer that could be used.
     #[must_use]
     pub fn failed(self, how: impl fmt::Display) -> Failure {

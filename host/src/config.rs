@@ -343,7 +343,34 @@ impl Config {
                 )
             })
         });
-        late.collect()
+        late.chain(self.misplaced()).collect()
+    }
+
+    /// Instances that settings of the node's own router name and the configuration does not have:
+    /// they may be registered later.
+    fn misplaced(&self) -> Vec<String> {
+        let Some(router) = self.used_plugins().remove(ROUTER).filter(|p| p.component.is_none())
+        else {
+            return Vec::new();
+        };
+        let unknown = |(setting, id): &(&str, String)| {
+            (!self.instances.contains_key(id)).then(|| {
+                let near = nearest(id, self.instances.keys().map(String::as_str));
+                format!("plugins.{ROUTER}.settings.{setting} names `{id}`, and no instance is called so{near}")
+            })
+        };
+        let texts = router.setting_texts();
+        let defaults = ["rules_in_memory", "rules_storage", "rules_stream"];
+        let defaults =
+            defaults.into_iter().filter_map(|name| Some((name, texts.get(name)?.clone())));
+        let table = texts.get("rules_table").map(String::as_str).unwrap_or_default();
+        let rules: Vec<serde_json::Value> = serde_json::from_str(table).unwrap_or_default();
+        let ruled = rules.iter().flat_map(|rule| match &rule["to"] {
+            serde_json::Value::Array(several) => several.iter().map(|one| &one["id"]).collect(),
+            one => vec![one],
+        });
+        let ruled = ruled.filter_map(|id| Some(("rules_table", id.as_str()?.to_owned())));
+        defaults.chain(ruled).filter_map(|named| unknown(&named)).collect()
     }
 
     fn check_doors(&self, problems: &mut Vec<String>) {
@@ -667,6 +694,17 @@ mod tests {
             let error = Config::parse(&text).unwrap().check().unwrap_err().to_string();
             assert!(error.contains("instances.i.url: ") && error.contains(problem), "{error}");
         }
+    }
+
+    #[test]
+    fn instances_that_rules_name_and_nobody_has_are_told() {
+        let text = "[plugins.resolve-rules.settings]\nrules_stream = \"mem\"\nrules_table = [\
+                    {to = \"disk\"}, {to = \"dusk\"}, {to = [{id = \"disk\"}, {id = \"tape\"}]}]\n";
+        let warnings = Config::parse(text).unwrap().warnings().join("\n");
+        for told in ["rules_stream names `mem`", "rules_table names `dusk`", "names `tape`"] {
+            assert!(warnings.contains(told), "{warnings}");
+        }
+        assert_eq!(warnings.lines().count(), 3, "{warnings}");
     }
 
     #[test]

@@ -163,7 +163,7 @@ pub(crate) fn with_causes(
     mut source: Option<&(dyn std::error::Error + 'static)>,
 ) -> String {
     while let Some(cause) = source {
-        let told = cause.to_string();
+        let told = plainly(cause.to_string());
         // Some libraries' errors say their cause themselves.
         if !text.ends_with(&told) {
             text = format!("{text}: {told}");
@@ -171,6 +171,15 @@ pub(crate) fn with_causes(
         source = cause.source();
     }
     text
+}
+
+/// What libraries' errors say, where a name of theirs is all that they say.
+fn plainly(told: String) -> String {
+    told.replace(
+        "Other(OtherError(CaUsedAsEndEntity))",
+        "it is that of an authority, which no server may show (basicConstraints CA:TRUE): have one \
+         issued for the server",
+    )
 }
 
 impl fmt::Display for Error {

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use bytesize::ByteSize;
 use framedb_core::{FailureClass, Outcome, Receipt, Stage};
-use framedb_host::dead_letters::{DeadLetter, Sent, letter_id};
+use framedb_host::dead_letters::{DeadLetter, Earlier, Sent, letter_id};
 use framedb_host::pipeline::Action;
 use framedb_tests::{
     Build, Describe, TestNode, arrival, component, failure, key, misbehaving, stored,
@@ -146,6 +146,25 @@ async fn a_replay_that_fails_again_leaves_the_letter_with_one_more_attempt() {
 }
 
 #[tokio::test]
+async fn a_replay_through_a_plugin_that_fails_leaves_the_first_failure_in_place() {
+    let node = misbehaving().start().await;
+    let culprit = arrival("a").to("disk").content_type("image/png").order("ingest", "trap");
+    let first = letter(&node, node.ingest(culprit).await).await;
+    let evidence = async || {
+        let evidence = node.node().dead_letters.evidence(&first.id).await.unwrap().unwrap();
+        serde_json::to_value(evidence).unwrap()
+    };
+    let recorded = evidence().await;
+    let again = failure(replay(&node, &first, Some(component("ingest-inspect"))).await);
+    let kept = letters(&node).await.pop().unwrap();
+    assert_ne!(again.message, first.error);
+    assert_eq!((kept.attempts, &kept.error, &kept.plugin), (2, &first.error, &first.plugin));
+    assert_eq!((&kept.backtrace, evidence().await), (&first.backtrace, recorded));
+    let _ = stored(replay(&node, &kept, Some(component("pass-through"))).await);
+    assert_eq!(node.node().dead_letters.totals().await.unwrap().bytes, 0);
+}
+
+#[tokio::test]
 async fn a_replay_through_a_fixed_plugin_stores_the_object_and_ends_the_letter() {
     for stage in ["ingest", "resolve", "serialize"] {
         let node = misbehaving().start().await;
@@ -225,7 +244,8 @@ async fn parts_of_a_replayed_object_are_kept_in_its_place_and_halt_nothing() {
         first_at: 1,
         last_at: 1,
     };
-    let whole = node.node().dead_letters.keep(whole, "x".into(), None).await.unwrap();
+    let whole =
+        node.node().dead_letters.keep(whole, "x".into(), None, Earlier::Replaced).await.unwrap();
     let receipt = replay(&node, &whole, None).await;
     let Outcome::DeadLettered { id, reason } = &receipt.outcome else { panic!("{receipt:?}") };
     assert!(reason.starts_with("part `a/"), "{reason}");

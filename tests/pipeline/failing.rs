@@ -279,19 +279,22 @@ async fn placements_that_break_the_rules_cost_one_object() {
     assert_eq!(failure.class, FailureClass::Invalid);
     assert_eq!(
         failure.message,
-        "FrameDB instance not found: no instance `nowhere` among `disk`, `memory`"
+        "FrameDB instance not found: no instance `nowhere` among `disk`, `memory`; \
+         plugin `misbehave` placed the object so"
     );
     let failure = in_a_batch(&node, Stage::Resolve, r#"{"STAGE":"bad-key"}"#).await;
     assert_eq!(failure.class, FailureClass::Invalid);
     assert_eq!(
         failure.message,
-        "the resolve stage assigned the key \"bad\\nkey\": the key holds the control character '\\n'"
+        "the resolve stage assigned the key \"bad\\nkey\": the key holds the control character '\\n'; \
+         plugin `misbehave` placed the object so"
     );
     let elsewhere = r#"{"STAGE":"elsewhere","to":"memory","kind":"storage"}"#;
     let failure = in_a_batch(&node, Stage::Resolve, elsewhere).await;
     assert_eq!(
         failure.message,
-        "FrameDB instance not found: `memory` keeps in-memory and stream, not storage"
+        "FrameDB instance not found: `memory` keeps in-memory and stream, not storage; \
+         plugin `misbehave` placed the object so"
     );
 }
 

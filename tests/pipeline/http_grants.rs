@@ -69,7 +69,7 @@ async fn what_a_grant_does_not_have_is_not_sent() {
         { "url": format!("http://127.1:{port}/echo") },
     ]);
     let answers = ask(&node, "", &asked).await;
-    let lines = "[plugins.asks-http.grants.http.web]\nmethods = [\"POST\"]";
+    let lines = "[plugins.asks-http.grants.http.web]\nmethods = [\"GET\", \"POST\"]";
     assert!(error(&answers[0]).contains(lines), "{}", answers[0]);
     assert!(error(&answers[1]).contains("no grant has the method"), "{}", answers[1]);
     assert!(error(&answers[2]).contains("host = \"other.example\""), "{}", answers[2]);

@@ -83,7 +83,7 @@ async fn what_is_not_granted_is_refused_at_once() {
     let refused = failure(elsewhere.ingest(arrival("a")).await);
     assert_eq!(refused.class, FailureClass::Reject);
     assert!(refused.message.contains("the key `other` is not granted"), "{}", refused.message);
-    assert!(refused.message.contains("keys = [\"other\"]"), "{}", refused.message);
+    assert!(refused.message.contains("\"other\"]"), "{}", refused.message);
 }
 
 #[tokio::test]

@@ -143,6 +143,10 @@ impl Ls {
             output::data(&if self.json { letter.to_string() } else { line(letter) })?;
         }
         let number = |name: &str| page.get(name).and_then(Value::as_u64).unwrap_or_default();
+        if let Some(pipeline) = &self.pipeline {
+            let shown = output::count(letters.len() as u64, "dead letter");
+            output::note(&format!("{shown} of the pipeline `{pipeline}`; of all pipelines:"));
+        }
         output::note(&format!(
             "{}, {} of {}",
             output::count(number("count"), "dead letter"),

@@ -34,6 +34,15 @@ pub struct DeadLetters {
     max_bytes: u64,
 }
 
+/// What becomes of an earlier letter of the same object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Earlier {
+    /// The attempts add up, and everything else is the newest.
+    Replaced,
+    /// The attempts add up, and everything else stays: what failed now was a trial.
+    Stays,
+}
+
 /// How many letters there are, and what they take.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Totals {
@@ -50,9 +59,9 @@ impl DeadLetters {
         Self { disk, max_bytes: config.max_bytes.as_u64() }
     }
 
-    /// Keeps a letter with its object's bytes, and answers it as it is kept. Of an object that
-    /// has one already the attempts add up, and everything else is the newest. It is on the disk
-    /// itself when this returns. Evidence for which there is no room is left out.
+    /// Keeps a letter with its object's bytes, and answers it as it is kept; `earlier` says what
+    /// becomes of one that its object has already. It is on the disk itself when this returns.
+    /// Evidence for which there is no room is left out.
     ///
     /// # Errors
     ///
@@ -63,6 +72,7 @@ impl DeadLetters {
         letter: DeadLetter,
         data: Bytes,
         evidence: Option<Evidence>,
+        earlier: Earlier,
     ) -> Result<DeadLetter> {
         let evidence = evidence.map(|evidence| written(&letter, &evidence)).transpose()?;
         let beside = evidence.as_ref().map_or(0, |(_, text)| text.len());
@@ -77,6 +87,15 @@ impl DeadLetters {
             let mut repeats = false;
             if let Some((old, length)) = before {
                 letter.attempts = letter.attempts.saturating_add(old.attempts);
+                if earlier == Earlier::Stays {
+                    let (attempts, last_at) = (letter.attempts, letter.last_at);
+                    let stays = DeadLetter { attempts, last_at, ..old.clone() };
+                    let encoded = encode(&stays)?;
+                    totals = totals.without(&old, length).with(&stays, encoded.len());
+                    change.batch.insert(&tables.letters, stays.id.as_bytes(), encoded);
+                    change.batch.insert(&tables.meta, TOTALS, totals.encoded());
+                    return Ok(stays);
+                }
                 letter.first_at = old.first_at;
                 repeats = letter.size <= old.size;
                 totals = totals.without(&old, length);
@@ -91,9 +110,7 @@ impl DeadLetters {
             let evidence = evidence.filter(|(recorded, _)| fits(recorded));
             letter.recorded = evidence.as_ref().map(|(recorded, _)| *recorded);
             let encoded = encode(&letter)?;
-            totals.count += 1;
-            let kept = encoded.len() as u64 + letter.size + letter.beside();
-            totals.bytes = totals.bytes.saturating_add(kept);
+            totals = totals.with(&letter, encoded.len());
             change.batch.insert(&tables.letters, letter.id.as_bytes(), encoded);
             change.batch.insert(&tables.letter_payloads, letter.id.as_bytes(), data);
             let beside = evidence_key(&letter.id);
@@ -231,6 +248,11 @@ impl fmt::Debug for DeadLetters {
 }
 
 impl Totals {
+    fn with(self, letter: &DeadLetter, row: usize) -> Self {
+        let bytes = self.bytes.saturating_add(row as u64 + letter.size + letter.beside());
+        Self { count: self.count + 1, bytes }
+    }
+
     fn without(self, letter: &DeadLetter, row: usize) -> Self {
         let bytes = self.bytes.saturating_sub(row as u64 + letter.size + letter.beside());
         Self { count: self.count.saturating_sub(1), bytes }

@@ -43,7 +43,10 @@ async fn a_letter_is_found_by_the_start_of_its_id_also_after_a_restart() {
     let letters = open(folder.path(), 1 << 20);
     let (one, data) = letter("one", 100);
     let id = one.id.clone();
-    assert_eq!(letters.keep(one.clone(), data.clone(), None).await.unwrap(), one);
+    assert_eq!(
+        letters.keep(one.clone(), data.clone(), None, Earlier::Replaced).await.unwrap(),
+        one
+    );
     let totals = letters.totals().await.unwrap();
     drop(letters);
     let letters = open(folder.path(), 1 << 20);
@@ -62,13 +65,13 @@ async fn a_full_queue_takes_no_more_and_pushes_nothing_out() {
     let folder = tempfile::tempdir().unwrap();
     let letters = open(folder.path(), 10_000);
     let (one, data) = letter("one", 8_000);
-    letters.keep(one.clone(), data.clone(), None).await.unwrap();
+    letters.keep(one.clone(), data.clone(), None, Earlier::Replaced).await.unwrap();
     let (two, more) = letter("two", 8_000);
-    let error = letters.keep(two, more, None).await.unwrap_err();
+    let error = letters.keep(two, more, None, Earlier::Replaced).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Full);
     assert!(error.to_string().contains("dead-letters.max-bytes"), "{error}");
     // The same object again needs no more room.
-    assert_eq!(letters.keep(one, data, None).await.unwrap().attempts, 2);
+    assert_eq!(letters.keep(one, data, None, Earlier::Replaced).await.unwrap().attempts, 2);
     assert_eq!(letters.list(None, 10).await.unwrap().len(), 1);
     assert_eq!(letters.totals().await.unwrap().count, 1);
 }
@@ -79,7 +82,7 @@ async fn pages_go_on_behind_the_last_letter() {
     let letters = open(folder.path(), 1 << 20);
     for n in 0..5 {
         let (letter, data) = letter(&format!("object {n}"), n);
-        letters.keep(letter, data, None).await.unwrap();
+        letters.keep(letter, data, None, Earlier::Replaced).await.unwrap();
     }
     let first = letters.list(None, 3).await.unwrap();
     let after = first.last().map(|letter| letter.id.to_string());

@@ -103,7 +103,7 @@ impl Pipeline {
             let evidence =
                 fault.record.map(|record| Evidence { seen: seen(&item), record: *record });
             let ack = pipeline.policy().ack && !item.replayed;
-            let kept = pipeline.shared.dead_letters.keep(letter, data, evidence);
+            let kept = pipeline.shared.dead_letters.keep(letter, data, evidence, pipeline.earlier);
             let mut failure = fault.failure;
             let problem = match tokio::time::timeout(KEPT_WITHIN, kept).await {
                 Ok(Ok(letter)) => {

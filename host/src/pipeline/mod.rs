@@ -32,8 +32,13 @@ pub use item::{Answer, Reply};
 pub use policy::{Action, PolicyConfig, RetriesConfig};
 
 use crate::{
-    aside::step_aside, codecs::Codecs, dead_letters::DeadLetters, events::Events,
-    instances::Instances, plugin::Pool, telemetry::PipelineMetrics,
+    aside::step_aside,
+    codecs::Codecs,
+    dead_letters::{DeadLetters, Earlier},
+    events::Events,
+    instances::Instances,
+    plugin::Pool,
+    telemetry::PipelineMetrics,
 };
 use busy::busy;
 use framedb_core::{Failure, FailureClass, Outcome, Rule, Stage, gave_up};
@@ -64,6 +69,8 @@ pub struct Pipeline {
     framing: Framing,
     policy: PolicyConfig,
     halt: Arc<Halt>,
+    /// What becomes of the dead letter that an object has when it fails here again.
+    earlier: Earlier,
     shared: Arc<Shared>,
     metrics: Arc<PipelineMetrics>,
     pace: Pace,
@@ -120,6 +127,7 @@ impl Pipeline {
         let name: Arc<str> = name.into();
         let pipeline = Arc::new(Self {
             halt: Arc::new(Halt::new(name.clone(), metrics.telemetry().clone())),
+            earlier: Earlier::Replaced,
             name,
             rule,
             ingest: stages.ingest,
@@ -177,6 +185,7 @@ impl Pipeline {
             framing: self.framing,
             policy: self.policy.clone(),
             halt: self.halt.clone(),
+            earlier: Earlier::Stays,
             shared: self.shared.clone(),
             metrics: self.metrics.clone(),
             pace: Pace::new(Duration::ZERO, Duration::ZERO),

@@ -88,9 +88,15 @@ impl Pipeline {
         for (mut item, verdict) in judged {
             match verdict {
                 Ok(Resolved::Place(placement)) => {
+                    let asked = item.envelope().framedb_id.as_deref();
+                    let chosen = asked != Some(&*placement.framedb_id) || placement.key.is_some();
                     match self.accept_placement(&mut item, placement).await {
                         Ok(()) => next.push(item),
-                        Err(failure) => next.extend(self.plugin_failed(item, failure).await),
+                        Err(failure) => {
+                            let judge = pool.judge_in(Stage::Resolve);
+                            let failure = if chosen { judge.misplaced(failure) } else { failure };
+                            next.extend(self.plugin_failed(item, failure).await);
+                        }
                     }
                 }
                 Ok(Resolved::Drop(reason)) => {

@@ -34,8 +34,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 const LOSSES: usize = 3;
 
 /// Parts that a group of objects is replayed in when its call failed. Two would do, but a call
-/// that fails is dearer than one that succeeds: four fail half as often, and pass fewer objects
-/// again.
+/// that fails is dearer by far than one that succeeds: sixteen fail a fourth as often.
 const PARTS: usize = 16;
 
 /// One answer per object: the plugin's verdict, or what the host has to say instead.
@@ -44,7 +43,7 @@ pub(crate) type Verdicts<T> = Vec<Result<T, Box<Fault>>>;
 /// The instances of one plugin in one pipeline.
 ///
 /// Each is leased to one call at a time and put back after success; none ever serves another
-/// pipeline. A call that fails costs its instance, and its batch is tried again by quarters in
+/// pipeline. A call that fails costs its instance, and its batch is tried again by sixteenths in
 /// younger instances until the failing objects are alone, each in an instance of its own: they
 /// get the failure, their neighbours their verdicts. What the plugin is told while an object is
 /// alone is recorded.
