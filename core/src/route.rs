@@ -27,6 +27,12 @@ impl Placement {
         let framedb_id = envelope.framedb_id.clone().unwrap_or_else(|| instance(kind));
         Self { framedb_id, kind, key: None, time_to_live: None }
     }
+
+    /// Whether a plugin chose where an object belongs, and not its sender.
+    #[must_use]
+    pub fn is_chosen(&self, envelope: &Envelope) -> bool {
+        self.key.is_some() || envelope.framedb_id.as_ref() != Some(&self.framedb_id)
+    }
 }
 
 /// An instance, and how an object is kept there.

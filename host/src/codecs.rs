@@ -10,7 +10,7 @@ use crate::{
     telemetry::Telemetry,
 };
 use bytes::Bytes;
-use framedb_core::{Codec, Decoded, Format, Key};
+use framedb_core::{Codec, Decoded, FailureClass, Format, Key};
 use std::{
     collections::{HashMap, HashSet},
     io,
@@ -98,16 +98,20 @@ impl Codecs {
     /// Names the codec that is missing, or says why it failed.
     pub(crate) async fn decode(&self, codec: &Codec, key: &Key, data: Bytes) -> Result<Bytes> {
         let pool = self.pool(codec).await?;
-        let failed = |why: String| {
+        let failed = |kind: ErrorKind, why: String| {
             let message =
                 format!("cannot decode `{key}` with {} ({})", codec.format, pool.plugin().digest());
-            Error::new(ErrorKind::Corrupt, format!("{message}: {why}"))
+            Error::new(kind, format!("{message}: {why}"))
         };
         match pool.decode(key.shared(), &codec.format, data).await {
             Ok(Decoded::Bytes(data)) => Ok(data),
-            Ok(Decoded::Reject(reason)) => Err(failed(reason)),
-            Ok(Decoded::Retry(retry)) => Err(failed(retry.reason).with_temporary(true)),
-            Err(failure) => Err(failed(failure.message)),
+            Ok(Decoded::Reject(reason)) => Err(failed(ErrorKind::Corrupt, reason)),
+            Ok(Decoded::Retry(retry)) => Err(failed(ErrorKind::Unavailable, retry.reason)),
+            // The bytes may be whole: what failed is the codec.
+            Err(failure) if failure.class == FailureClass::Unavailable => {
+                Err(failed(ErrorKind::Unavailable, failure.message))
+            }
+            Err(failure) => Err(failed(ErrorKind::Plugin, failure.message)),
         }
     }
 

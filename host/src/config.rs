@@ -36,7 +36,8 @@ pub const DEFAULT_PIPELINE: &str = "default";
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct Config {
-    /// Where the node keeps its data; it belongs to one process.
+    /// Where the node keeps its data; it belongs to one process. Relative to the folder in which
+    /// the node is started.
     pub data_dir: PathBuf,
     /// Where compiled plugins are cached; only this user may be able to write there. `cache` in
     /// the data directory when absent.
@@ -114,7 +115,7 @@ pub struct NodeLimits {
     #[schemars(with = "String")]
     pub in_flight: ByteSize,
     /// Bytes that plugins may be writing to FrameDB themselves; a write that finds no room is
-    /// refused at once.
+    /// refused at once. One that is larger takes all of it.
     #[schemars(with = "String")]
     pub plugin_writes: ByteSize,
     /// Bytes that plugins may be reading from FrameDB; reads wait for room.
@@ -343,7 +344,10 @@ impl Config {
                 )
             })
         });
-        late.chain(self.misplaced()).collect()
+        let used = self.used_plugins();
+        let idle = self.plugins.keys().filter(|name| !used.contains_key(*name));
+        let idle = idle.map(|name| format!("no pipeline uses the plugin `{name}`"));
+        late.chain(self.misplaced()).chain(idle).collect()
     }
 
     /// Instances that settings of the node's own router name and the configuration does not have:
@@ -499,6 +503,12 @@ impl Config {
             let unset = plugin.problems();
             problems.extend(unset.map(|problem| format!("plugins.{name}{problem}")));
         }
+    }
+
+    /// All plugins of the configuration, and those that pipelines name.
+    pub(crate) fn all_plugins(&self) -> BTreeMap<String, PluginConfig> {
+        let said = self.plugins.keys().map(|name| (name.clone(), self.plugin(name)));
+        said.chain(self.used_plugins()).collect()
     }
 
     /// The plugins that pipelines name, with what is said of them; those that there are.

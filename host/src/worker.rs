@@ -91,7 +91,7 @@ impl Worker {
         let cache = Some(config.cache_dir()).filter(|folder| folder.is_dir());
         let engine = Engine::new(cache.as_deref())?;
         // What has no component is a problem of the settings.
-        let mut used = config.used_plugins();
+        let mut used = config.all_plugins();
         used.retain(|name, plugin| match &plugin.component {
             Some(path) => path.is_file(),
             None => builtin::component(name).is_some(),

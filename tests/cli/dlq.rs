@@ -133,6 +133,15 @@ fn an_object_for_the_memory_is_not_taken_out_of_the_queue_where_no_node_runs() {
     let replayed = operator.run(&format!("dlq replay --all --plugin {}", fixed.display()));
     assert_eq!(replayed.code, Some(1), "{replayed:?}");
     assert!(operator.run("dlq ls").stdout.contains(" m\n"), "it is still there");
+    // Nor does it lose what the plugin failed with, so that it can be replayed by a node.
+    let id = operator.run("dlq ls").stdout.chars().take_while(|c| c.is_ascii_hexdigit()).collect();
+    let id: String = id;
+    operator.run(&format!("dlq replay {id}"));
+    let shown = operator.run(&format!("dlq show {id}")).stdout;
+    assert!(shown.contains("told to trap") && shown.contains("sha256:"), "{shown}");
+    let _node = operator.serve();
+    let stored = operator.run(&format!("dlq replay {id} --plugin {}", fixed.display()));
+    assert_eq!(stored.code, Some(0), "{stored:?}");
 }
 
 #[test]

@@ -8,6 +8,11 @@ const ITSELF: &str = "no node is running; opened ";
 #[test]
 fn a_directory_is_opened_where_no_node_runs() {
     let operator = Operator::new("");
+    let elsewhere = operator.run_with("put - --key k --to disk", "hello");
+    assert_eq!((elsewhere.code, &*elsewhere.stdout), (Some(1), ""), "{elsewhere:?}");
+    assert!(elsewhere.stderr.contains("there is no data directory"), "{}", elsewhere.stderr);
+    assert!(!operator.data_dir().exists(), "only a node makes it");
+    std::fs::create_dir(operator.data_dir()).unwrap();
     let said = format!("{ITSELF}{} itself\n", operator.data_dir().display());
     let put = operator.run_with("put - --key k --to disk", "hello");
     ended(&put, 0, "stored k in disk (storage), 5 B, on the disk\n", &said);
@@ -27,6 +32,7 @@ fn a_directory_is_opened_where_no_node_runs() {
 #[test]
 fn queues_on_disk_are_used_without_a_node() {
     let operator = Operator::new("");
+    std::fs::create_dir(operator.data_dir()).unwrap();
     for element in ["first", "second"] {
         let put = operator.run_with("put - --key q --type stream --to disk", element);
         assert_eq!(put.code, Some(0), "{put:?}");

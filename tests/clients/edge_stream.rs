@@ -235,15 +235,16 @@ async fn bytes_that_are_no_key_do_not_end_the_stream() {
 }
 
 #[tokio::test]
-async fn a_message_that_is_nothing_ends_the_stream_with_a_reason() {
+async fn a_message_that_is_nothing_is_refused_and_the_stream_goes_on() {
     let node = TestNode::build().open().await;
     let mut sender = Sender::open(&node).await;
     sender.put(put("good", "k", "x"));
     assert_eq!(sender.receipt().await.outcome(), Outcome::Stored);
     sender.requests.as_ref().unwrap().send(StreamRequest { message: None }).unwrap();
-    let status = sender.end().await.unwrap_err();
-    assert_eq!(status.code(), tonic::Code::InvalidArgument);
-    assert_eq!(status.message(), "a message on the stream is neither a put nor a chunk");
+    let (_, message) = sender.failed("").await;
+    assert_eq!(message, "a message on the stream is neither a put nor a chunk");
+    sender.put(put("next", "k", "x"));
+    assert_eq!(sender.receipt().await.outcome(), Outcome::Stored);
 }
 
 #[tokio::test]

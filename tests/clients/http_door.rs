@@ -160,6 +160,9 @@ async fn a_foreign_writers_bytes_are_flagged() {
     store.put(&[record]).await.pop().unwrap().unwrap();
     let answer = node.http().call("GET /objects/k").await;
     assert_eq!((&*answer.body, answer.header("x-framedb-foreign")), (&b"xyz"[..], "true"));
+    let request = framedb_tests::proto::edge::GetRequest { key: "k".into() };
+    let found = node.edge().await.get(request).await.unwrap().into_inner();
+    assert!(found.foreign && found.info.unwrap().codec.is_empty(), "no codec wrote these bytes");
 }
 
 #[tokio::test]

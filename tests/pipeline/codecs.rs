@@ -134,6 +134,12 @@ async fn failures_of_a_decoder_name_the_object_and_the_codec() {
         assert!(message.starts_with(&start), "{message}");
         assert!(message.contains(cause), "{message}");
         assert_eq!(error.is_temporary(), behaviour == "retry");
+        let kind = match behaviour {
+            "reject" => ErrorKind::Corrupt,
+            "retry" => ErrorKind::Unavailable,
+            _ => ErrorKind::Plugin,
+        };
+        assert_eq!(error.kind(), kind, "{message}");
     }
     // The decoder serves others all the same.
     let _ = stored(node.ingest(arrival("good").data("abc").order("serialize", "reverse")).await);

@@ -3,7 +3,7 @@
 use crate::{keeper::Length, worker::Worker};
 use bytes::Bytes;
 use framedb_core::{
-    Codec, Decoded, Key, Kind, Route, Stored,
+    Codec, Decoded, Key, Kind, Route, Stored, cut,
     http::{Problem, objects::Found},
 };
 use http::StatusCode;
@@ -193,15 +193,20 @@ impl Worker {
             return Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "plugin", error)
                 .with_hint(format!("compose a serializer in that reads {format}")));
         }
-        let failed = |why: &str| {
+        let failed = |status: StatusCode, class, why: &str| {
             let error = format_args!("cannot decode `{key}` with {format} ({digest}): {why}");
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "corrupt", error)
+            Problem::new(status, class, error)
         };
+        let ours = StatusCode::INTERNAL_SERVER_ERROR;
         match self.stages.decode(key, &format, stored.data).await {
             Ok(Decoded::Bytes(data)) => Ok(data),
-            Ok(Decoded::Reject(reason)) => Err(failed(&framedb_core::cut(&reason))),
-            Ok(Decoded::Retry(retry)) => Err(failed(&framedb_core::cut(&retry.reason))),
-            Err(failure) => Err(failed(&failure.message)),
+            Ok(Decoded::Reject(reason)) => Err(failed(ours, "corrupt", &cut(&reason))),
+            Ok(Decoded::Retry(retry)) => {
+                let later = StatusCode::SERVICE_UNAVAILABLE;
+                Err(failed(later, "unavailable", &cut(&retry.reason)))
+            }
+            // The bytes may be whole: what failed is the codec.
+            Err(failure) => Err(failed(ours, "plugin", &failure.message)),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a payload is, by its content.
 
-use crate::structured;
+use crate::{iso_media, structured};
 use infer::{image, video};
 
 /// A type that is recognised.
@@ -28,10 +28,11 @@ impl Found {
             0xff if image::is_jpeg(data) => Some(Self::Jpeg),
             0x89 if image::is_png(data) => Some(Self::Png),
             b'R' if data.starts_with(b"RIFF") && image::is_webp(data) => Some(Self::Webp),
-            b'G' if image::is_gif(data) => Some(Self::Gif),
+            // `infer` takes any text that begins with the three letters.
+            b'G' if data.starts_with(b"GIF87a") || data.starts_with(b"GIF89a") => Some(Self::Gif),
             0x1a => matroska(data),
             // The box that begins an MP4 is at most a few hundred bytes long.
-            0 if video::is_mp4(data) => Some(Self::Mp4),
+            0 if iso_media::is_mp4(data) => Some(Self::Mp4),
             0x80..=0xdf if structured::is_cbor_document(data) => Some(Self::Cbor),
             0..=0x08 | 0x0e..=0x1f => None,
             _ if structured::is_json_document(data) => Some(Self::Json),
@@ -58,6 +59,11 @@ impl Found {
     /// Whether it is a picture, which has a width and a height.
     pub(crate) fn is_image(self) -> bool {
         matches!(self, Self::Jpeg | Self::Png | Self::Webp | Self::Gif)
+    }
+
+    /// Whether it is a film.
+    pub(crate) fn is_video(self) -> bool {
+        matches!(self, Self::Mp4 | Self::Matroska | Self::Webm)
     }
 
     /// Whether it is text of some sort.
@@ -100,6 +106,7 @@ mod tests {
             (b"\xa1\x61a\x01", Found::Cbor),
             (b"\xd9\xd9\xf7\x01", Found::Cbor),
             ("Grüße\n".as_bytes(), Found::Text),
+            (b"GIFT,price\n", Found::Text),
             (b"1", Found::Text),
         ] {
             assert_eq!(Found::in_bytes(data), Some(found), "{data:?}");

@@ -1,6 +1,9 @@
 //! The plugin: what is noted about an object, and what is refused.
 
-use crate::{declared::contradiction, found::Found};
+use crate::{
+    declared::{contradiction, is_text_type},
+    found::Found,
+};
 use framedb_core::essence;
 use framedb_plugin::ingest::{Accepted, Attribute, Ingest, Object, Verdict};
 use sha2::{Digest as _, Sha256};
@@ -31,7 +34,9 @@ impl Inspect {
         let mut attributes = Vec::new();
         if let Some(found) = found {
             // Of a text its sender knows more: it may be CSV, or XML.
-            let declared = declared.filter(|_| found == Found::Text).map(essence);
+            let declared = declared.map(essence).filter(|declared| {
+                found == Found::Text && is_text_type(&declared.to_ascii_lowercase())
+            });
             let content_type = declared.unwrap_or(found.content_type());
             attributes.push(Attribute::new("content-type", content_type));
             // A picture that is cut off has no size; that is no reason to refuse it.
@@ -109,6 +114,8 @@ mod tests {
         let found = Found::in_bytes(b"a,b\n");
         let csv = inspect.attributes(Some("text/csv; charset=utf-8"), found, b"a,b\n");
         assert_eq!(csv, [Attribute::new("content-type", "text/csv")]);
+        let tiff = inspect.attributes(Some("image/tiff"), found, b"a,b\n");
+        assert_eq!(tiff, [Attribute::new("content-type", "text/plain")]);
         let png = inspect.attributes(Some("image/x-png"), Found::in_bytes(PNG), PNG);
         assert_eq!(png.first(), Some(&Attribute::new("content-type", "image/png")));
     }

@@ -4,6 +4,7 @@
 mod declared;
 mod found;
 mod inspect;
+mod iso_media;
 mod structured;
 
 pub use inspect::{Inspect, Settings};

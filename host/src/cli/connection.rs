@@ -22,18 +22,7 @@ pub(super) struct Connection {
 impl Connection {
     /// Connects, and says to whom.
     pub(super) async fn open(node: &NodeArgs) -> Result<Self> {
-        // Only what writes makes a directory.
-        Self::open_with(node, |config| match config.data_dir.is_dir() {
-            true => Ok(()),
-            false => {
-                let path = config.data_dir.display();
-                let message = format!("no node is running, and there is no data directory {path}");
-                Err(Error::new(ErrorKind::NotFound, message)
-                    .with_hint("start a node with `framedb serve`, or name its --data-dir")
-                    .into())
-            }
-        })
-        .await
+        Self::open_with(node, |_| Ok(())).await
     }
 
     /// As [`Connection::open`]; where no node runs, `alone` has the configuration first.
@@ -49,6 +38,14 @@ impl Connection {
             return Ok(Self { door, opened: None });
         }
         alone(&mut config)?;
+        // Only a node makes a directory: the one that is meant may be elsewhere.
+        if !data_dir.is_dir() {
+            let path = data_dir.display();
+            let message = format!("no node is running, and there is no data directory {path}");
+            return Err(Error::new(ErrorKind::NotFound, message)
+                .with_hint("start a node with `framedb serve`, or name its --data-dir")
+                .into());
+        }
         let built = Worker::builder().config(config).without_network().build().await;
         let worker = built.map_err(|error| match error.kind() {
             ErrorKind::Conflict => {

@@ -3,7 +3,7 @@
 use super::{logs, output, overrides::Overrides};
 use anyhow::{Context as _, Result};
 use clap::Args;
-use framedb_host::{Address, Node, Serving, Worker};
+use framedb_host::{Address, LogFormat, Node, Serving, Worker};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Run a node until it is told to stop.
@@ -30,15 +30,21 @@ impl Serve {
             () = signals.next() => return Ok(()),
         };
         let serving = worker.open().await?;
-        output::note(&banner(&serving));
+        let json = serving.worker().node().config.log_format == LogFormat::Json;
+        // Where programs read the log, it has nothing else in it.
+        let tell = move |text: &str| match json {
+            true => text.lines().for_each(|line| tracing::info!("{}", line.trim())),
+            false => output::note(text),
+        };
+        tell(&banner(&serving));
         // For programs that start a node: that it is ready, and where. Nobody has to read it.
         let _ = output::data(&ready(&serving));
         let stop = async move {
             signals.next().await;
-            output::note("shutting down: finishing what was accepted (a second signal ends it)");
+            tell("shutting down: finishing what was accepted (a second signal ends it)");
             tokio::spawn(async move {
                 signals.next().await;
-                output::note("ended by a second signal");
+                tell("ended by a second signal");
                 std::process::exit(super::Exit::Failed as i32);
             });
         };

@@ -39,7 +39,8 @@ pub struct DeadLetters {
 pub enum Earlier {
     /// The attempts add up, and everything else is the newest.
     Replaced,
-    /// The attempts add up, and everything else stays: what failed now was a trial.
+    /// The attempts add up, and everything else stays if a plugin had failed: what failed now is
+    /// no news of that.
     Stays,
 }
 
@@ -87,7 +88,7 @@ impl DeadLetters {
             let mut repeats = false;
             if let Some((old, length)) = before {
                 letter.attempts = letter.attempts.saturating_add(old.attempts);
-                if earlier == Earlier::Stays {
+                if earlier == Earlier::Stays && old.plugin.is_some() {
                     let (attempts, last_at) = (letter.attempts, letter.last_at);
                     let stays = DeadLetter { attempts, last_at, ..old.clone() };
                     let encoded = encode(&stays)?;

@@ -292,6 +292,14 @@ impl Space {
 
     fn too_large(&self, key: &Key, bytes: usize) -> Error {
         let (id, max) = (&self.framedb_id, self.max_bytes);
+        if max == 0 {
+            let message = format!(
+                "cannot store {key}: the memory instance {id} keeps nothing (max-bytes is 0, as in \
+                 commands where no node runs)"
+            );
+            return Error::new(ErrorKind::TooLarge, message)
+                .with_hint("start the node with `framedb serve`");
+        }
         Error::new(
             ErrorKind::TooLarge,
             format!("cannot store {key}: its {bytes} bytes exceed the memory instance {id}, whose bound is {max} bytes"),

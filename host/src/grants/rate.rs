@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub struct Rate {
     section: Section,
+    said: RateConfig,
     calls: Option<f64>,
     bytes: Option<f64>,
     /// Held for a few sums, never over a wait.
@@ -37,7 +38,7 @@ impl Rate {
         let calls = config.calls.map(|calls| f64::from(calls.get()));
         let level =
             Level { calls: calls.unwrap_or_default(), bytes: bytes.unwrap_or_default(), at: None };
-        Self { section, calls, bytes, level: Mutex::new(level) }
+        Self { section, said: config, calls, bytes, level: Mutex::new(level) }
     }
 
     /// Takes a call that sends so many bytes. A single call may be larger than a second's bytes:
@@ -58,14 +59,18 @@ impl Rate {
         {
             let after = wait(1.0 - level.calls, rate);
             let what = format!("more than {rate} calls in a second");
-            return Err(self.section.refuse_until(what, "rate.calls = …", after));
+            let bytes = self.said.bytes.map(|bytes| format!(", bytes = \"{bytes}\""));
+            let line = format!("rate = {{ calls = …{} }}", bytes.unwrap_or_default());
+            return Err(self.section.refuse_until(what, line, after));
         }
         if let Some(rate) = self.bytes
             && level.bytes <= 0.0
         {
             let after = wait(1.0 - level.bytes, rate);
             let what = format!("more than {rate} bytes in a second");
-            return Err(self.section.refuse_until(what, "rate.bytes = \"…\"", after));
+            let calls = self.said.calls.map(|calls| format!("calls = {calls}, "));
+            let line = format!("rate = {{ {}bytes = \"…\" }}", calls.unwrap_or_default());
+            return Err(self.section.refuse_until(what, line, after));
         }
         level.calls -= 1.0;
         level.bytes -= count(bytes);
@@ -120,7 +125,7 @@ mod tests {
         }
         let refusal = rate.take(0, start).unwrap_err();
         assert_eq!(refusal.kind(), RefusalKind::TooFast(Duration::from_millis(100)));
-        assert!(refusal.for_guest().contains("[plugins.p.grants.redis.hot]\nrate.calls"));
+        assert!(refusal.for_guest().contains("[plugins.p.grants.redis.hot]\nrate = { calls = … }"));
         rate.take(0, start + Duration::from_millis(100)).unwrap();
         rate.take(0, start + Duration::from_millis(100)).unwrap_err();
         // An idle minute is worth no more than a second.

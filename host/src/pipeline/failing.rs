@@ -6,7 +6,7 @@ use super::{
     policy::Action,
 };
 use crate::{
-    dead_letters::{Culprit, DeadLetter, Evidence, Seen, letter_id},
+    dead_letters::{Culprit, DeadLetter, Earlier, Evidence, Seen, letter_id},
     plugin::{Fault, Pool},
 };
 use framedb_core::{Failure, FailureClass, Outcome, Route};
@@ -103,7 +103,12 @@ impl Pipeline {
             let evidence =
                 fault.record.map(|record| Evidence { seen: seen(&item), record: *record });
             let ack = pipeline.policy().ack && !item.replayed;
-            let kept = pipeline.shared.dead_letters.keep(letter, data, evidence, pipeline.earlier);
+            // An engine that fails in a replay says nothing of the plugin that had failed.
+            let earlier = match &letter.plugin {
+                None if item.replayed => Earlier::Stays,
+                _ => pipeline.earlier,
+            };
+            let kept = pipeline.shared.dead_letters.keep(letter, data, evidence, earlier);
             let mut failure = fault.failure;
             let problem = match tokio::time::timeout(KEPT_WITHIN, kept).await {
                 Ok(Ok(letter)) => {

@@ -88,8 +88,7 @@ impl Pipeline {
         for (mut item, verdict) in judged {
             match verdict {
                 Ok(Resolved::Place(placement)) => {
-                    let asked = item.envelope().framedb_id.as_deref();
-                    let chosen = asked != Some(&*placement.framedb_id) || placement.key.is_some();
+                    let chosen = placement.is_chosen(item.envelope());
                     match self.accept_placement(&mut item, placement).await {
                         Ok(()) => next.push(item),
                         Err(failure) => {

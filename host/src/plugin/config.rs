@@ -30,7 +30,8 @@ pub enum Isolation {
 #[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct PluginConfig {
-    /// The component file. Without it, NAME is one of the built-in plugins.
+    /// The component file, relative to the file of the configuration. Without it, NAME is one of
+    /// the built-in plugins.
     pub component: Option<PathBuf>,
     /// How instances are used.
     pub isolation: Isolation,

@@ -159,10 +159,14 @@ impl Path<'_> {
 
     fn resolved(&self, judge: Judge<'_>, mut item: Item, verdict: Resolved) -> Next {
         let failure = match verdict {
-            Resolved::Place(placement) => match self.accept(&mut item, placement) {
-                Ok(()) => return Next::On(item),
-                Err(failure) => failure,
-            },
+            Resolved::Place(placement) => {
+                let chosen = placement.is_chosen(&item.object.envelope);
+                match self.accept(&mut item, placement) {
+                    Ok(()) => return Next::On(item),
+                    Err(failure) if chosen => judge.misplaced(failure),
+                    Err(failure) => failure,
+                }
+            }
             Resolved::Drop(reason) => {
                 return Next::Ended(item.ended(Outcome::Dropped(cut(&reason).into_owned())));
             }

@@ -240,6 +240,10 @@ impl Rule {
         if !PathPrefix::any_covers(&grant.paths, url.path()) {
             let path = shown(url.path().as_bytes());
             let what = format!("the path `{path}` of `{host}` is not granted");
+            if PathPrefix::try_from(url.path().to_owned()).is_err() {
+                let why = "a path like that is granted by one above it";
+                return Err(self.section.refuse_always(format!("{what}; {why}")));
+            }
             return Err(self.section.refuse(what, line("paths", grant.paths.clone(), &path)));
         }
         match url.host() {

@@ -104,7 +104,12 @@ impl RedisGuard {
     fn check_unknown(&self, name: &str) -> Result<Permitted, Refusal> {
         if !self.names(name) {
             let what = format!("the Redis command {} is unknown", shown_name(name));
-            return Err(self.refuse_command(what, name));
+            let what = format!("{what}, which has to be granted by its name");
+            let mut lines = self.with_command(&shown(name.as_bytes()));
+            if !self.all_keys() {
+                lines.push_str("\nkeys = [\"*\"]");
+            }
+            return Err(self.section.refuse(what, lines));
         }
         if !self.all_keys() {
             let what =
@@ -149,6 +154,10 @@ impl RedisGuard {
         }
         let what =
             format!("the key `{}` is not granted to {}", shown(key), shown_name(command.name));
+        if key.contains(&b'*') {
+            let why = "a key with a star in it is granted by what it begins with";
+            return Err(Refused(self.section.refuse_always(format!("{what}; {why}"))));
+        }
         Err(Refused(self.section.refuse(what, line("keys", self.keys.clone(), &shown(key)))))
     }
 

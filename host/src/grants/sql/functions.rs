@@ -6,7 +6,7 @@
 //! XML, and whatever was stored in a database or loaded into a server.
 
 use super::{Walk, Walker, names, values};
-use crate::grants::refusal::shown;
+use crate::grants::{pattern::line, refusal::shown};
 use sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments,
     ObjectNamePart, WindowFrameBound, WindowSpec, WindowType,
@@ -274,7 +274,7 @@ impl Walker<'_> {
         }
         let name = shown(name.as_bytes());
         let what = format!("the SQL function `{name}` is not granted");
-        Err(self.guard.section.refuse(what, format!("functions = [\"{name}\"]")))
+        Err(self.guard.section.refuse(what, line("functions", granted.clone(), &name)))
     }
 
     fn arguments(&mut self, name: &str, arguments: &mut FunctionArguments) -> Walk {

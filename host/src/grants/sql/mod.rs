@@ -168,25 +168,45 @@ impl<'a> Walker<'a> {
         names::quote_all(name)
     }
 
-    fn verb(&self, table: &TableName, verb: TableVerb) -> Walk {
-        let verbs = self.guard.tables.iter().filter(|(granted, _)| granted.covers(table));
+    fn verb(&self, name: &TableName, verb: TableVerb) -> Walk {
+        let verbs = self.guard.tables.iter().filter(|(granted, _)| granted.covers(name));
         let verbs = verbs.flat_map(|(_, verbs)| verbs.iter().copied());
         let mut granted: Vec<TableVerb> = verbs.collect();
         if granted.iter().any(|granted| matches!(granted, TableVerb::All) || *granted == verb) {
             return Ok(());
         }
-        let table = shown(table.to_string().as_bytes());
+        let table = shown_table(name);
         let what = format!("`{verb}` of the table `{table}` is not granted");
-        // Those that it has stay, where this line takes the place of one that is there.
+        if TableName::try_from(table.clone()).is_err() {
+            return Err(self
+                .guard
+                .section
+                .refuse_always(format!("{what}; no grant has that name")));
+        }
+        // What is granted stays, where this line takes the place of the one that is there.
+        let mut tables = self.guard.tables.clone();
+        let verbs = tables.entry(name.clone()).or_default();
         granted.push(verb);
-        let verbs: Vec<_> = granted.iter().map(|verb| format!("\"{verb}\"")).collect();
-        let line = format!("tables = {{ \"{table}\" = [{}] }}", verbs.join(", "));
+        *verbs = granted;
+        let verbs = |verbs: &[TableVerb]| {
+            let verbs: Vec<_> = verbs.iter().map(|verb| format!("\"{verb}\"")).collect();
+            verbs.join(", ")
+        };
+        let tables: Vec<_> = tables
+            .iter()
+            .map(|(table, granted)| format!("\"{}\" = [{}]", shown_table(table), verbs(granted)))
+            .collect();
+        let line = format!("tables = {{ {} }}", tables.join(", "));
         Err(self.guard.section.refuse(what, line))
     }
 
     fn is_common(&self, table: &str) -> bool {
         self.scopes.iter().flatten().any(|name| name == table)
     }
+}
+
+fn shown_table(name: &TableName) -> String {
+    shown(name.to_string().as_bytes())
 }
 
 /// Refuses a part of a statement that nobody asked for yet, or that does more than it seems to.

@@ -64,14 +64,16 @@ impl Ingest for Edge {
     ) -> Result<Response<pb::GetResponse>, Status> {
         let key = key(&request.into_inner().key)?;
         match self.node.reader.get(&key).await.map_err(|error| status(&error))? {
-            Some(found) => Ok(Response::new(pb::GetResponse {
-                info: Some(pb::ObjectInfo {
-                    framedb_id: (*found.framedb_id).to_owned(),
-                    ..convert::info(&key, &found.route)
-                }),
-                data: found.data,
-                foreign: found.foreign,
-            })),
+            Some(found) => {
+                let mut info = convert::info(&key, &found.route);
+                info.framedb_id = (*found.framedb_id).to_owned();
+                if found.foreign {
+                    // The route speaks of other bytes.
+                    info.codec.clear();
+                }
+                let (data, foreign) = (found.data, found.foreign);
+                Ok(Response::new(pb::GetResponse { info: Some(info), data, foreign }))
+            }
             None => Err(Status::not_found(format!("no object `{key}`"))),
         }
     }

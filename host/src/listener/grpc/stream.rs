@@ -88,8 +88,15 @@ impl Reader {
                 next = self.next(&mut incoming) => next,
             };
             match next {
-                Ok(Some(pb::stream_request::Message::Put(put))) => self.put(put).await,
-                Ok(Some(pb::stream_request::Message::Chunk(chunk))) => self.chunk(chunk).await,
+                Ok(Some(Some(pb::stream_request::Message::Put(put)))) => self.put(put).await,
+                Ok(Some(Some(pb::stream_request::Message::Chunk(chunk)))) => {
+                    self.chunk(chunk).await
+                }
+                Ok(Some(None)) => {
+                    let failure =
+                        Failure::invalid("a message on the stream is neither a put nor a chunk");
+                    self.refuse(&Arrival::default(), failure, Permit::default());
+                }
                 Ok(None) => break Ok(()),
                 Err(status) => break Err(status),
             }
@@ -107,12 +114,12 @@ impl Reader {
         ended
     }
 
-    /// The next message. An object that is in pieces must go on within the deadline of objects,
+    /// The next message, which may say nothing. An object that is in pieces must go on within the deadline of objects,
     /// because it holds room in the node.
     async fn next(
         &self,
         incoming: &mut Streaming<pb::StreamRequest>,
-    ) -> Result<Option<pb::stream_request::Message>, Status> {
+    ) -> Result<Option<Option<pb::stream_request::Message>>, Status> {
         let message = if self.partial.is_empty() {
             incoming.message().await?
         } else {
@@ -124,13 +131,7 @@ impl Reader {
                 ))
             })??
         };
-        match message {
-            None => Ok(None),
-            Some(pb::StreamRequest { message: Some(message) }) => Ok(Some(message)),
-            Some(pb::StreamRequest { message: None }) => Err(Status::invalid_argument(
-                "a message on the stream is neither a put nor a chunk",
-            )),
-        }
+        Ok(message.map(|request| request.message))
     }
 
     async fn put(&mut self, put: pb::PutRequest) {

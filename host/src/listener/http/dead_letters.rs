@@ -77,7 +77,7 @@ pub(super) async fn replay(
     let component = component(body).await?;
     // What is begun goes on to its end, also when nobody waits for the answer any more: the letter
     // of an object that was stored has to go.
-    let (replaying, id) = (node.clone(), id.to_owned());
+    let (replaying, id) = (node.clone(), find(&node, id).await?.id);
     let replay = async move { replaying.replay(&id, component).await };
     let ended = node.tasks.spawn(replay).await;
     let (_, receipt) = ended.map_err(|_| Problem::refused("the replay ended early"))??;
