@@ -52,7 +52,7 @@ impl Pop {
             bail!("the queue `{}` is empty", self.queue);
         }
         if self.all {
-            output::note(&format!("{taken} elements"));
+            output::note(&output::count(taken, "element"));
         }
         Ok(())
     }

@@ -230,6 +230,9 @@ fn what_is_missing_is_said_for_the_grant_that_has_the_host() {
     let refusal = guard.check("GET", "https://other.example/").unwrap_err();
     let add = "[plugins.p.grants.http.LABEL]\nhost = \"other.example\"";
     assert_eq!(refusal.add().as_deref(), Some(add));
+    let odd = self::guard("[http.a]\nhost = 'h.example'\npaths = ['/v1']");
+    let refusal = odd.check("GET", "https://h.example/a%20b").unwrap_err();
+    assert!(refusal.add().is_none() && refusal.to_string().contains("one above it"), "{refusal}");
     let refusal = guard.check("GET", "http://other.example:8080/").unwrap_err();
     let more = format!("{add}\nschemes = [\"http\"]\nports = [8080]");
     assert_eq!(refusal.add(), Some(more));

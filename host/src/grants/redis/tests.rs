@@ -307,6 +307,10 @@ fn names_that_are_no_names_are_refused() {
 fn a_refusal_names_the_key_and_the_line() {
     let refusal = check(&usual(), "GET secret").unwrap_err();
     assert_eq!(refusal.to_string(), "the key `secret` is not granted to GET");
+    let starred = check(&usual(), "GET s*t").unwrap_err();
+    assert!(starred.add().is_none() && starred.to_string().contains("what it begins with"));
+    let unknown = check(&usual(), "JSON.GET a:1").unwrap_err().add().unwrap();
+    assert!(unknown.ends_with("\"json.get\"]\nkeys = [\"*\"]"), "{unknown}");
     let add = "[plugins.p.grants.redis.hot]\nkeys = [\"a:*\", \"secret\"]";
     assert_eq!(refusal.add().as_deref(), Some(add));
     let refusal = check(&guard("keys = ['*']"), "GET a").unwrap_err();
