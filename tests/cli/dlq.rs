@@ -136,7 +136,7 @@ fn an_object_for_the_memory_is_not_taken_out_of_the_queue_where_no_node_runs() {
     // Nor does it lose what the plugin failed with, so that it can be replayed by a node.
     let id = operator.run("dlq ls").stdout.chars().take_while(|c| c.is_ascii_hexdigit()).collect();
     let id: String = id;
-    operator.run(&format!("dlq replay {id}"));
+    assert_eq!(operator.run(&format!("dlq replay {id}")).code, Some(1));
     let shown = operator.run(&format!("dlq show {id}")).stdout;
     assert!(shown.contains("told to trap") && shown.contains("sha256:"), "{shown}");
     let _node = operator.serve();
