@@ -40,7 +40,7 @@ impl Pop {
             return Err(Misuse("the queue's name is empty".into()).into());
         }
         let node = Connection::open(&self.node).await?;
-        let mut taken = 0;
+        let mut taken = 0_u64;
         while self.take(&node, taken + 1).await? {
             taken += 1;
             if !self.all {
