@@ -40,7 +40,7 @@ impl Pop {
             return Err(Misuse("the queue's name is empty".into()).into());
         }
         let node = Connection::open(&self.node).await?;
-        let mut taken = 0_u64;
+        let mut taken = 0;
         while self.take(&node, taken + 1).await? {
             taken += 1;
             if !self.all {
@@ -52,7 +52,7 @@ impl Pop {
             bail!("the queue `{}` is empty", self.queue);
         }
         if self.all {
-            output::note(&output::count(taken, "element"));
+            output::note(&output::count(taken as u64, "element"));
         }
         Ok(())
     }
