@@ -640,9 +640,12 @@ pub(crate) fn no_room(
 
 /// The known name that is nearest to a wrong one, as the end of a sentence.
 pub(crate) fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> String {
-    let best = known
-        .map(|name| (strsim::jaro_winkler(wrong, name), name))
-        .max_by(|a, b| a.0.total_cmp(&b.0));
+    // Two letters the wrong way round are much of a short name.
+    let likeness = |name| match strsim::osa_distance(wrong, name) {
+        1 => 1.0,
+        _ => strsim::jaro_winkler(wrong, name),
+    };
+    let best = known.map(|name| (likeness(name), name)).max_by(|a, b| a.0.total_cmp(&b.0));
     match best {
         Some((likeness, name)) if likeness > 0.7 => format!("; did you mean `{name}`?"),
         _ => String::new(),

@@ -2,6 +2,7 @@
 
 use crate::{
     found::Found,
+    iso_media::may_be_mp4,
     structured::{is_cbor, is_json},
 };
 use framedb_core::essence;
@@ -21,12 +22,13 @@ pub(crate) fn contradiction(declared: &str, found: Option<Found>, data: &[u8]) -
 /// Whether content that was found to be `found` may be of a type.
 fn agrees(essence: &str, found: Option<Found>, data: &[u8]) -> bool {
     let (_, suffix) = essence.rsplit_once('+').unwrap_or_default();
+    let is_picture = found.is_some_and(Found::is_image);
     match essence {
-        "image/jpeg" | "image/jpg" | "image/pjpeg" => found == Some(Found::Jpeg),
+        "image/jpeg" | "image/jpg" | "image/pjpeg" | "image/pipeg" => found == Some(Found::Jpeg),
         "image/png" => found == Some(Found::Png),
         "image/webp" => found == Some(Found::Webp),
         "image/gif" => found == Some(Found::Gif),
-        "video/mp4" => found == Some(Found::Mp4),
+        "video/mp4" => found == Some(Found::Mp4) || may_be_mp4(data),
         "video/webm" | "video/x-matroska" | "video/matroska" => {
             matches!(found, Some(Found::Matroska | Found::Webm))
         }
@@ -34,31 +36,70 @@ fn agrees(essence: &str, found: Option<Found>, data: &[u8]) -> bool {
         _ if suffix == "json" => found == Some(Found::Json) || is_json(data),
         "application/cbor" => found == Some(Found::Cbor) || is_cbor(data),
         _ if suffix == "cbor" => found == Some(Found::Cbor) || is_cbor(data),
+        // It begins with `<`.
+        "application/xml" | "text/xml" => matches!(found, None | Some(Found::Text)),
+        _ if suffix == "xml" => matches!(found, None | Some(Found::Text)),
         // Texts have many encodings: only what is known to be something else is none.
         _ if is_text_type(essence) => found.is_none_or(Found::is_textual),
-        // Of other pictures, films and sound nothing is known but what they are not. JPEG and PNG
-        // have several names, and some that build on them.
+        // What senders write that know no more.
+        "image/*" => is_picture || found.is_none(),
+        // Of other types nothing is known but what they are not. JPEG and PNG have several names,
+        // and some that build on them.
         image if image.starts_with("image/") => match found {
             Some(Found::Jpeg) => ["jp", "mpo"].iter().any(|name| image.contains(name)),
             Some(Found::Png) => image.contains("png"),
-            Some(found) => !found.is_image() && !found.is_video(),
+            Some(found) if found.is_image() || found.is_video() => false,
+            Some(found) => !found.is_textual() || is_written(image),
             None => true,
         },
-        av if av.starts_with("video/") || av.starts_with("audio/") => {
-            !found.is_some_and(Found::is_image)
-        }
+        av if av.starts_with("video/") || av.starts_with("audio/") => match found {
+            Some(found) if found.is_image() => false,
+            Some(found) => !found.is_textual() || is_written(av),
+            None => true,
+        },
+        "application/pdf" | "application/zip" | "application/gzip" => found.is_none(),
         _ => true,
     }
 }
 
+/// Whether a type of pictures, films or sound is written in letters.
+fn is_written(essence: &str) -> bool {
+    let written = ["xpixmap", "xbitmap", "xpm", "xbm", "anymap", "bitmap", "graymap", "pixmap"];
+    let lists = ["mpegurl", "scpls", "x-pn-realaudio", "dxf"];
+    written.iter().chain(&lists).any(|name| essence.contains(name))
+}
+
 /// Whether content of a type is text.
-pub(crate) fn is_text_type(essence: &str) -> bool {
+fn is_text_type(essence: &str) -> bool {
     let named =
-        ["application/json", "application/xml", "application/javascript", "application/yaml"];
-    essence.starts_with("text/")
+        ["json", "xml", "javascript", "ecmascript", "yaml", "toml", "sql", "ndjson", "jsonl"];
+    let application = essence.strip_prefix("application/");
+    let named =
+        application.is_some_and(|name| named.contains(&name.strip_prefix("x-").unwrap_or(name)));
+    named
+        || essence.starts_with("text/")
         || essence.ends_with("+xml")
         || essence.ends_with("+json")
-        || named.contains(&essence)
+        || is_written(essence)
+}
+
+/// The type to note of content that agrees with what was declared: of texts, of JSON and CBOR in
+/// other words, and of what is in a film's file, its sender knows more.
+pub(crate) fn noted(declared: Option<&str>, found: Found) -> String {
+    let known_better = |declared: &&str| {
+        let essence = declared.to_ascii_lowercase();
+        let (main, suffix) = essence.split_once('/').unwrap_or_default();
+        let is = |what: &str| suffix == what || suffix.ends_with(&format!("+{what}"));
+        match found {
+            Found::Text => is_text_type(&essence) || is("cbor"),
+            Found::Json => is("json"),
+            Found::Cbor => is("cbor"),
+            film if film.is_video() => matches!(main, "video" | "audio") && suffix != "*",
+            _ => false,
+        }
+    };
+    let declared = declared.map(essence).filter(known_better);
+    declared.unwrap_or(found.content_type()).to_owned()
 }
 
 #[cfg(test)]
@@ -82,16 +123,45 @@ mod tests {
         {
             assert!(refused(declared, png), "{declared}");
         }
+        for declared in ["application/pdf", "application/x-yaml", "application/x-ndjson"] {
+            assert!(refused(declared, png), "{declared}");
+        }
         assert!(refused("image/tiff", b"\0\0\0\x18ftypisom\0\0\0\0"));
+        for declared in ["image/tiff", "audio/wav", "video/quicktime", "application/xml"] {
+            assert!(refused(declared, b"{\"a\":1}"), "{declared}");
+        }
         let message = contradiction("image/png", Some(Found::Jpeg), jpeg).unwrap();
         assert!(message.contains("image/png") && message.contains("image/jpeg"), "{message}");
     }
 
     #[test]
+    fn what_is_noted_agrees_with_what_was_declared() {
+        for (declared, found, expected) in [
+            (None, Found::Text, "text/plain"),
+            (Some("Text/CSV; charset=utf-8"), Found::Text, "Text/CSV"),
+            (Some("image/tiff"), Found::Text, "text/plain"),
+            (Some("application/cbor"), Found::Text, "application/cbor"),
+            (Some("application/x-ndjson"), Found::Text, "application/x-ndjson"),
+            (Some("application/ld+json"), Found::Json, "application/ld+json"),
+            (Some("text/csv"), Found::Json, "application/json"),
+            (Some("video/3gpp"), Found::Mp4, "video/3gpp"),
+            (Some("application/x-mine"), Found::Mp4, "video/mp4"),
+            (Some("image/pipeg"), Found::Jpeg, "image/jpeg"),
+        ] {
+            assert_eq!(noted(declared, found), expected, "{declared:?}");
+        }
+    }
+
+    #[test]
     fn what_agrees_or_is_unknown_passes() {
+        let jpeg = b"\xff\xd8\xff\xe0";
         assert!(!refused("image/jpg", b"\xff\xd8\xff\xe0"));
         assert!(!refused("text/csv", b"a,b\n"));
         assert!(!refused("image/svg+xml", b"<svg/>"));
+        assert!(!refused("image/*", jpeg) && !refused("*/*", jpeg));
+        assert!(!refused("image/x-portable-pixmap", b"P3 1 1 1 0 0 0\n"));
+        assert!(!refused("application/vnd.apple.mpegurl", b"#EXTM3U\n"));
+        assert!(!refused("video/mp4", b"\0\0\x01\x10moof\0\0\0\x10mfhd"));
         assert!(!refused("application/ld+json", b"{}"));
         assert!(!refused("image/apng", b"\x89PNG\r\n\x1a\n"));
         assert!(!refused("video/quicktime", b"\0\0\0\x18ftypisom\0\0\0\0"));

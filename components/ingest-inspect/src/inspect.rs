@@ -1,10 +1,9 @@
 //! The plugin: what is noted about an object, and what is refused.
 
 use crate::{
-    declared::{contradiction, is_text_type},
+    declared::{contradiction, noted},
     found::Found,
 };
-use framedb_core::essence;
 use framedb_plugin::ingest::{Accepted, Attribute, Ingest, Object, Verdict};
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
@@ -33,12 +32,7 @@ impl Inspect {
     ) -> Vec<Attribute> {
         let mut attributes = Vec::new();
         if let Some(found) = found {
-            // Of a text its sender knows more: it may be CSV, or XML.
-            let declared = declared.map(essence).filter(|declared| {
-                found == Found::Text && is_text_type(&declared.to_ascii_lowercase())
-            });
-            let content_type = declared.unwrap_or(found.content_type());
-            attributes.push(Attribute::new("content-type", content_type));
+            attributes.push(Attribute::new("content-type", noted(declared, found)));
             // A picture that is cut off has no size; that is no reason to refuse it.
             if let Some(size) = found.is_image().then(|| imagesize::blob_size(data).ok()).flatten()
             {

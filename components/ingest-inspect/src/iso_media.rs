@@ -5,21 +5,38 @@
 //! here are those whose files are something else.
 
 /// Brands of pictures, of sound alone, and of QuickTime, as the first one that a file names.
-const OTHERS: [&[u8; 4]; 21] = [
-    b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"mif2",
-    b"msf1", b"jp2 ", b"jpx ", b"jpm ", b"crx ", b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B ",
-    b"qt  ",
+const OTHERS: [&[u8; 4]; 30] = [
+    b"avif", b"avis", b"avci", b"avcs", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx",
+    b"heif", b"mif1", b"mif2", b"msf1", b"vvic", b"vvis", b"jpeg", b"jpgs", b"j2ki", b"j2is",
+    b"jp2 ", b"jpx ", b"jpm ", b"crx ", b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B ", b"qt  ",
 ];
 
-/// Whether `data` begins as an MP4 does.
+/// Boxes that files and pieces of streams begin with, beside those that name brands.
+const FIRST: [&[u8; 4]; 11] = [
+    b"moov", b"moof", b"mdat", b"sidx", b"emsg", b"prft", b"free", b"skip", b"wide", b"pdin",
+    b"uuid",
+];
+
+/// Whether `data` begins as an MP4 does that says so.
 pub(crate) fn is_mp4(data: &[u8]) -> bool {
-    let Some(([a, b, c, d], rest)) = data.split_first_chunk() else { return false };
-    let Some((kind, rest)) = rest.split_first_chunk::<4>() else { return false };
-    let Some((brand, _)) = rest.split_first_chunk::<4>() else { return false };
+    brand(data).is_some_and(|brand| !OTHERS.contains(&brand))
+}
+
+/// Whether `data` may be an MP4, or a piece of one.
+pub(crate) fn may_be_mp4(data: &[u8]) -> bool {
+    let begins = || data.get(4..8).is_some_and(|kind| FIRST.iter().any(|first| kind == *first));
+    brand(data).is_some() || begins()
+}
+
+/// The first brand that a file names, if its first box names brands.
+fn brand(data: &[u8]) -> Option<&[u8; 4]> {
+    let ([a, b, c, d], rest) = data.split_first_chunk()?;
+    let (kind, rest) = rest.split_first_chunk::<4>()?;
+    let (brand, _) = rest.split_first_chunk::<4>()?;
     let length = u32::from_be_bytes([*a, *b, *c, *d]);
     // Length, kind, brand and version, then four bytes for each other brand.
     let is_box = length >= 16 && length.is_multiple_of(4) && matches!(kind, b"ftyp" | b"styp");
-    is_box && brand.iter().all(u8::is_ascii) && !OTHERS.contains(&brand)
+    (is_box && brand.is_ascii()).then_some(brand)
 }
 
 #[cfg(test)]
@@ -45,6 +62,9 @@ mod tests {
             b"\0\0\0\x18ftyp",
         ] {
             assert!(!is_mp4(other), "{other:?}");
+        }
+        for piece in [b"\0\0\x01\x10moof\0\0\0\x10mfhd".as_slice(), b"\0\0\0\x2csidx"] {
+            assert!(may_be_mp4(piece) && !is_mp4(piece), "{piece:?}");
         }
     }
 }

@@ -58,11 +58,6 @@ impl Connection {
         Ok(Self { door: AdminDoor::of_opened(&worker), opened: Some(worker) })
     }
 
-    /// Whether a running node answers.
-    pub(super) fn is_running(&self) -> bool {
-        self.opened.is_none()
-    }
-
     /// Sends a request whose URI is a path with a query.
     pub(super) async fn send(&self, request: Request<Body>) -> Result<Response<Body>> {
         Ok(self.door.send(request).await?)

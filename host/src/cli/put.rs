@@ -94,14 +94,7 @@ impl Put {
         })
         .await?;
         let answer = node.send(request).await?;
-        let receipt = match request::succeeded(answer).await {
-            Ok(answer) => request::read_json(answer).await?,
-            Err(error) if !node.is_running() => {
-                let why = "cannot store without a running node, which instances in memory need";
-                return Err(error.context(why));
-            }
-            Err(error) => return Err(error),
-        };
+        let receipt = request::read_json(request::succeeded(answer).await?).await?;
         node.close().await;
         output::data(&line(&receipt))
     }

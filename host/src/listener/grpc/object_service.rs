@@ -9,7 +9,7 @@ use super::framedb::{
 };
 use crate::{Error, ErrorKind, node::Node, pipeline::Arrival};
 use bytes::Bytes;
-use framedb_core::{Key, Kind, instances::NOT_FOUND, object_service as words};
+use framedb_core::{FailureClass, Key, Kind, instances::NOT_FOUND, object_service as words};
 use std::{str::FromStr, sync::Arc};
 use tonic::{Request, Response, Status};
 
@@ -75,6 +75,7 @@ impl ObjectService for Objects {
             Ok(Response::new(SetObjectResponse { success, message, key: key.to_owned() }))
         };
         let Ok(kind) = Kind::from_str(&object.r#type) else {
+            self.node.telemetry.refused(FailureClass::Invalid);
             return answer(false, &words::unsupported(&object.r#type), &key);
         };
         let arrival = Arrival {
