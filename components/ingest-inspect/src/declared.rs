@@ -57,7 +57,9 @@ fn agrees(essence: &str, found: Option<Found>, data: &[u8]) -> bool {
             Some(found) => !found.is_textual() || is_written(av),
             None => true,
         },
-        "application/pdf" | "application/zip" | "application/gzip" => found.is_none(),
+        // It may be written in letters from end to end.
+        "application/pdf" => matches!(found, None | Some(Found::Text)),
+        "application/zip" | "application/gzip" => found.is_none(),
         _ => true,
     }
 }
@@ -160,6 +162,7 @@ mod tests {
         assert!(!refused("image/svg+xml", b"<svg/>"));
         assert!(!refused("image/*", jpeg) && !refused("*/*", jpeg));
         assert!(!refused("image/x-portable-pixmap", b"P3 1 1 1 0 0 0\n"));
+        assert!(!refused("application/pdf", b"%PDF-1.7\n%%EOF\n"));
         assert!(!refused("application/vnd.apple.mpegurl", b"#EXTM3U\n"));
         assert!(!refused("video/mp4", b"\0\0\x01\x10moof\0\0\0\x10mfhd"));
         assert!(!refused("application/ld+json", b"{}"));
