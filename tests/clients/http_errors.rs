@@ -129,10 +129,8 @@ async fn raw(node: &TestNode, request: &str) -> String {
 
 #[tokio::test]
 async fn verdicts_have_their_statuses() {
-    let node = misbehaving()
-        .config(|config| config.limits.deadline = Duration::from_millis(300))
-        .open()
-        .await;
+    let node =
+        misbehaving().config(|config| config.limits.deadline = Duration::from_secs(1)).open().await;
     let http = node.http();
     let put = async |metadata: &str| {
         http.send("PUT /objects/k", &[("x-framedb-metadata", metadata)], "abc").await

@@ -135,10 +135,8 @@ async fn a_queue_element_over_4_mib_stays_in_its_queue() {
 
 #[tokio::test]
 async fn verdicts_of_plugins_read_as_old_clients_expect() {
-    let node = misbehaving()
-        .config(|config| config.limits.deadline = Duration::from_millis(300))
-        .open()
-        .await;
+    let node =
+        misbehaving().config(|config| config.limits.deadline = Duration::from_secs(1)).open().await;
     let mut client = node.object_service().await;
     let with = |metadata: &str| Object {
         metadata: metadata.into(),

@@ -97,7 +97,7 @@ async fn a_single_refused_part_leaves_the_others_stored_and_fails_the_object() {
         .config(|config| {
             let memory = config.instances.get_mut("memory").unwrap();
             memory.max_bytes = Some(bytesize::ByteSize::kib(1));
-            config.limits.deadline = std::time::Duration::from_millis(500);
+            config.limits.deadline = std::time::Duration::from_secs(2);
         })
         .start()
         .await;

@@ -125,7 +125,7 @@ async fn a_retried_object_is_stored_once_its_plugin_takes_it() {
 #[tokio::test]
 async fn retries_end_at_the_deadline_with_the_number_of_attempts() {
     let node = misbehaving()
-        .config(|config| config.limits.deadline = Duration::from_millis(400))
+        .config(|config| config.limits.deadline = Duration::from_secs(1))
         .start()
         .await;
     for stage in [Stage::Ingest, Stage::Resolve, Stage::Serialize] {
@@ -140,6 +140,21 @@ async fn retries_end_at_the_deadline_with_the_number_of_attempts() {
         );
         assert!(node.found(stage.as_str()).await.is_none());
     }
+}
+
+#[tokio::test]
+async fn a_deadline_that_passes_within_the_last_attempt_ends_retries_all_the_same() {
+    let node = misbehaving()
+        .config(|config| config.limits.deadline = Duration::from_secs(1))
+        .configure("misbehave", |plugin| {
+            plugin.limits.time = Duration::from_secs(60);
+            plugin.limits.batch_time = Duration::from_secs(60);
+        })
+        .start()
+        .await;
+    let failure = failure(node.ingest(arrival("a").order("ingest", "retry-then-wait")).await);
+    assert_eq!((failure.class, failure.stage), (FailureClass::Retry, Stage::Ingest));
+    assert_eq!(failure.message, "ingest gave up after 2 attempts: told to retry");
 }
 
 #[tokio::test]

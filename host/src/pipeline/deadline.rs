@@ -6,7 +6,7 @@ use super::{
     writing::{because, unknown},
 };
 use crate::plugin::{Fault, Pool, Verdicts};
-use framedb_core::{Failure, FailureClass, Object, Stage};
+use framedb_core::{Failure, FailureClass, Object, Stage, gave_up};
 use futures::future::BoxFuture;
 use std::sync::Arc;
 use tokio::time::{Instant, timeout_at};
@@ -54,12 +54,21 @@ impl Pipeline {
             items.into_iter().for_each(|item| self.end_late(item, stage));
             return Vec::new();
         };
+        for item in &mut items {
+            item.reason = None;
+        }
         items.into_iter().zip(verdicts).collect()
     }
 
-    fn end_late(self: &Arc<Self>, item: Item, stage: Stage) {
-        let failure = if item.written { unknown() } else { too_late(stage) };
-        let failure = because(failure, item.reason.as_deref());
+    fn end_late(self: &Arc<Self>, mut item: Item, stage: Stage) {
+        let failure = match item.reason.take() {
+            reason if item.written => because(unknown(), reason.as_deref()),
+            // The deadline ends retries between two attempts, or within the last of them.
+            Some(reason) if stage != Stage::Sink => {
+                gave_up(stage, item.envelope().attempt, &reason, None)
+            }
+            reason => because(too_late(stage), reason.as_deref()),
+        };
         self.fail(item, failure);
     }
 }

@@ -105,7 +105,7 @@ pub(crate) struct InFlight {
     pub(crate) written: bool,
     /// The intent of that write, until the next attempt goes on with it.
     pub(crate) unclear: Option<Box<Intent>>,
-    /// Why it is tried again, for a sender whose deadline passes meanwhile.
+    /// Why it is tried again, for a sender whose deadline passes meanwhile; nothing once it went on.
     pub(crate) reason: Option<String>,
     /// Since when it waits for a batch: since it came through the door, or is to be tried again.
     pub(crate) queued: Instant,
