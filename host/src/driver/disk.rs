@@ -7,8 +7,10 @@
 use super::{
     Change, Domain, Effort, Tables,
     disk_writer::{self, Job},
+    known_keys::KnownKeys,
 };
 use crate::{Error, ErrorKind, Result};
+use framedb_core::Key;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use std::{
     fmt,
@@ -22,10 +24,14 @@ use std::{
     thread::JoinHandle,
     time::{Duration, Instant},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 /// How many writes may wait for the writing thread before writers wait themselves.
 const WAITING: usize = 1024;
+
+/// How many reads run at once. What is read is in memory for the most part; on a disk that is
+/// slow, as many requests keep it busy.
+const READERS: usize = 8;
 
 /// The least time between attempts to open a broken database again.
 const REOPEN_AFTER: Duration = Duration::from_millis(500);
@@ -33,6 +39,8 @@ const REOPEN_AFTER: Duration = Duration::from_millis(500);
 /// A data directory. Dropping it closes the directory, whatever else still refers to it.
 pub struct Disk {
     pub(super) inner: Arc<Inner>,
+    /// Who may read at once.
+    readers: Arc<Semaphore>,
     jobs: Option<mpsc::Sender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -54,6 +62,8 @@ pub(super) struct Inner {
     /// Grows whenever a commit failed, so that whoever mirrors tables in memory reads them again.
     pub(super) epoch: AtomicU64,
     pub(super) routes: AtomicU64,
+    /// The keys that may have one.
+    pub(super) known: KnownKeys,
     pub(super) syncs: AtomicU64,
 }
 
@@ -82,21 +92,19 @@ impl Disk {
             closed: AtomicBool::new(false),
             epoch: AtomicU64::new(0),
             routes: AtomicU64::new(routes),
+            known: KnownKeys::new(routes == 0),
             syncs: AtomicU64::new(0),
         });
         let (jobs, waiting) = mpsc::channel(WAITING);
         let writing = inner.clone();
-        let thread = std::thread::Builder::new()
-            .name("framedb-disk".into())
-            .spawn(move || disk_writer::run(&writing, waiting))
-            .map_err(|cause| {
-                Error::new(
-                    ErrorKind::Unavailable,
-                    "cannot start the thread that writes to the disk",
-                )
-                .with_source(cause)
-            })?;
-        Ok(Self { inner, jobs: Some(jobs), thread: Some(thread) })
+        let thread = start("framedb-disk", move || disk_writer::run(&writing, waiting))?;
+        if routes > 0 {
+            // It ends with the directory.
+            let filling = inner.clone();
+            start("framedb-keys", move || filling.known.fill(&filling))?;
+        }
+        let readers = Arc::new(Semaphore::new(READERS));
+        Ok(Self { inner, readers, jobs: Some(jobs), thread: Some(thread) })
     }
 
     /// The directory.
@@ -123,6 +131,11 @@ impl Disk {
         self.inner.routes.load(Ordering::Acquire)
     }
 
+    /// Whether a key has no route for certain. Where it may have one, the tables tell.
+    pub(crate) fn lacks_route(&self, key: &Key) -> bool {
+        self.inner.known.lacks(key)
+    }
+
     /// Grows whenever a commit failed.
     pub(crate) fn epoch(&self) -> u64 {
         self.inner.epoch.load(Ordering::Acquire)
@@ -138,13 +151,16 @@ impl Disk {
         self.write(idle, |_| Ok(())).await
     }
 
-    /// Reads on a blocking thread.
+    /// Reads on a blocking thread, of which there are a few: each keeps memory of its own.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Tables) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let inner = self.inner.clone();
+        // It is never closed.
+        let turn = self.readers.clone().acquire_owned().await;
         let task = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
             let tables = inner.usable()?;
             read(tables.as_ref().ok_or_else(|| inner.unusable())?)
         });
@@ -184,7 +200,7 @@ impl Inner {
     /// writes.
     pub(super) fn reopen(&self) -> Result<()> {
         let mut tables = self.tables.write();
-        if self.closed.load(Ordering::Acquire) {
+        if self.is_closed() {
             return Err(self.unusable());
         }
         if tables.is_some() && !self.broken.load(Ordering::Acquire) {
@@ -218,6 +234,10 @@ impl Inner {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
     }
 
     pub(super) fn unusable(&self) -> Error {
@@ -266,6 +286,13 @@ impl fmt::Debug for Disk {
 pub(super) fn make_folder(path: &Path) -> Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|cause| {
         super::disk_error::failed("make the data directory", path, fjall::Error::Io(cause))
+    })
+}
+
+fn start(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name.into()).spawn(run).map_err(|cause| {
+        let message = format!("cannot start the thread {name} of the data directory");
+        Error::new(ErrorKind::Unavailable, message).with_source(cause)
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     Change, older,
-    tables::{RouteHead, expiry_key, route_row},
+    tables::{RouteHead, RouteRow, expiry_key, route_of},
 };
 use crate::Result;
 use framedb_core::{Key, Route};
@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 /// Routes that the batch in the making has changed: reads do not see them yet.
 #[derive(Debug, Default)]
-pub(super) struct PendingRoutes(HashMap<Key, Option<Route>>);
+pub(super) struct PendingRoutes(HashMap<Key, Option<RouteRow>, ahash::RandomState>);
 
 impl PendingRoutes {
     /// The keys whose routes have changed.
@@ -21,24 +21,25 @@ impl PendingRoutes {
 
 impl Change<'_> {
     /// Registers a route, unless a newer one is registered.
-    pub(crate) fn register(&mut self, key: &Key, route: &Route) -> Result<()> {
-        let earlier = self.head(key)?;
+    pub(crate) fn register(&mut self, key: Key, row: RouteRow) -> Result<()> {
+        let RouteHead { generation, expires_at } = row.head;
+        let earlier = self.head(&key)?;
+        self.known.add(&key);
         if let Some(earlier) = earlier
-            && earlier.generation > route.generation
+            && earlier.generation > generation
         {
-            return Err(older(key, route.generation, earlier.generation));
+            return Err(older(&key, generation, earlier.generation));
         }
-        let row = route_row(key, route)?;
         let tables = self.tables;
         if let Some(at) = earlier.and_then(|earlier| earlier.expires_at) {
             self.batch.remove(&tables.expiry, expiry_key(at, key.as_str()));
         }
-        if let Some(at) = route.expires_at {
+        if let Some(at) = expires_at {
             self.batch.insert(&tables.expiry, expiry_key(at, key.as_str()), []);
         }
-        self.batch.insert(&tables.routes, key.as_str(), row);
+        self.batch.insert(&tables.routes, key.as_str(), row.bytes.clone());
         self.added += i64::from(earlier.is_none());
-        self.routes.0.insert(key.clone(), Some(route.clone()));
+        self.routes.0.insert(key, Some(row));
         Ok(())
     }
 
@@ -62,7 +63,8 @@ impl Change<'_> {
     /// The route that a key has once the batch is committed.
     fn route(&self, key: &Key) -> Result<Option<Route>> {
         match self.routes.0.get(key) {
-            Some(pending) => Ok(pending.clone()),
+            Some(pending) => pending.as_ref().map(|row| route_of(key, &row.bytes)).transpose(),
+            None if self.known.lacks(key) => Ok(None),
             None => self.tables.route(key),
         }
     }
@@ -70,7 +72,8 @@ impl Change<'_> {
     /// Its head.
     fn head(&self, key: &Key) -> Result<Option<RouteHead>> {
         match self.routes.0.get(key) {
-            Some(pending) => Ok(pending.as_ref().map(RouteHead::of)),
+            Some(pending) => Ok(pending.as_ref().map(|row| row.head)),
+            None if self.known.lacks(key) => Ok(None),
             None => self.tables.route_head(key),
         }
     }

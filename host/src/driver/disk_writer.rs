@@ -3,7 +3,7 @@
 //! An fsync takes as long as hundreds of commits. While one runs, writes gather; then all of
 //! them are committed, and the next fsync serves them together.
 
-use super::{Tables, disk::Inner, disk_error, disk_routes::PendingRoutes};
+use super::{Tables, disk::Inner, disk_error, disk_routes::PendingRoutes, known_keys::KnownKeys};
 use crate::{Error, ErrorKind, Result};
 use fjall::{OwnedWriteBatch, PersistMode};
 use std::{
@@ -39,6 +39,7 @@ pub(crate) struct Effort {
 /// A write in the making: what there is, and the batch to put changes into.
 pub(crate) struct Change<'a> {
     pub(crate) tables: &'a Tables,
+    pub(super) known: &'a KnownKeys,
     pub(crate) batch: OwnedWriteBatch,
     /// Grows whenever a commit failed.
     pub(crate) epoch: u64,
@@ -145,6 +146,7 @@ fn commit(inner: &Inner, job: &mut dyn Job, available: &mut u64) -> Result<()> {
     wait_for_flush(inner, tables)?;
     let mut change = Change {
         tables,
+        known: &inner.known,
         batch: tables.database.batch().durability(Some(PersistMode::Buffer)),
         epoch: inner.epoch.load(Ordering::Acquire),
         routes: PendingRoutes::default(),

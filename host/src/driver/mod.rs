@@ -12,6 +12,7 @@ mod disks;
 pub(crate) mod etcd;
 mod groups;
 pub(crate) mod http;
+mod known_keys;
 mod memory;
 pub(crate) mod mysql;
 pub(crate) mod queue;

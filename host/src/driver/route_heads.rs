@@ -6,9 +6,9 @@
 
 use super::tables::RouteHead;
 use crate::Result;
+use ahash::RandomState;
 use framedb_core::Key;
 use parking_lot::Mutex;
-use std::hash::{BuildHasher as _, RandomState};
 
 /// Heads that are remembered: some times as many as writes are under way. A later one takes the
 /// place of an earlier one with the same hash.
@@ -65,7 +65,7 @@ impl RouteHeads {
         if let Some(slot) = self.slot(key) {
             let mut slot = slot.lock();
             slot.changes += 1;
-            slot.seen = None;
+            slot.seen.take_if(|(seen, _)| seen == key);
         }
     }
 

@@ -12,6 +12,14 @@ const FORMAT: &[u8] = b"2";
 /// The layout in which routes had no head, which is read as well.
 const HEADLESS: &[u8] = b"1";
 
+/// Threads that flush and compact. Of two the first would turn in circles while the other
+/// compacts, because it leaves compaction to the others.
+const WORKERS: usize = 3;
+
+/// Bytes of rows in memory before they go to a file: the rows of a keyspace without large values
+/// are many, and fewer of them are searched faster.
+const SMALL_MEMTABLE: u64 = 8 << 20;
+
 /// Values from this size on are kept outside of the tree, so that compaction does not copy them.
 const SEPARATED: u32 = 1 << 10;
 
@@ -63,11 +71,15 @@ impl Tables {
         let database = Database::builder(path)
             .cache_size(CACHE)
             .max_journaling_size(MAX_JOURNALS)
+            .worker_threads(WORKERS)
             // Payloads are what their senders made them; serializers compress where it pays.
             .journal_compression(CompressionType::None)
             .open()
             .map_err(failed)?;
-        let small = |name| database.keyspace(name, KeyspaceCreateOptions::default).map_err(failed);
+        let small = |name| {
+            let options = || KeyspaceCreateOptions::default().max_memtable_size(SMALL_MEMTABLE);
+            database.keyspace(name, options).map_err(failed)
+        };
         let large = |name| {
             let separation = KvSeparationOptions::default()
                 .separation_threshold(SEPARATED)
@@ -194,13 +206,23 @@ impl RouteHead {
     }
 }
 
-/// A route as a row of `routes`.
-pub(crate) fn route_row(key: &Key, route: &Route) -> Result<Vec<u8>> {
-    let mut row = Vec::with_capacity(256);
-    row.extend(route.generation.to_be_bytes());
-    row.extend(route.expires_at.map_or(0, |at| at.max(1)).to_be_bytes());
-    write_route(key, route, &mut row)?;
-    Ok(row)
+/// A route as a row of `routes`, made by whoever registers it and not by the one thread that
+/// writes.
+#[derive(Debug, Clone)]
+pub(crate) struct RouteRow {
+    pub(super) head: RouteHead,
+    pub(super) bytes: fjall::Slice,
+}
+
+impl RouteRow {
+    pub(crate) fn new(key: &Key, route: &Route) -> Result<Self> {
+        let head = RouteHead::of(route);
+        let mut bytes = Vec::with_capacity(256);
+        bytes.extend(head.generation.to_be_bytes());
+        bytes.extend(head.expires_at.map_or(0, |at| at.max(1)).to_be_bytes());
+        write_route(key, route, &mut bytes)?;
+        Ok(Self { head, bytes: bytes.into() })
+    }
 }
 
 /// The route of a row of `routes`.
@@ -272,7 +294,7 @@ mod tests {
             r#"{"framedb_id":"a","kind":"storage","generation":12,"expires_at":7,"stored_at":1}"#;
         let route: Route = serde_json::from_str(json).unwrap();
         let head = RouteHead { generation: 12, expires_at: Some(7) };
-        for row in [route_row(&key, &route).unwrap(), json.as_bytes().to_vec()] {
+        for row in [RouteRow::new(&key, &route).unwrap().bytes, json.as_bytes().into()] {
             assert_eq!(RouteHead::read(&key, &row).unwrap(), head);
             assert_eq!(route_of(&key, &row).unwrap(), route);
         }

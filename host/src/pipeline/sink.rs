@@ -145,13 +145,13 @@ impl Sink {
                 return not_begun(&error, attempts.into_iter().map(earlier));
             }
         };
-        let results = if shared {
+        let (results, pairs) = if shared {
             let started = Instant::now();
             let results = store.put_with_routes(&pairs).await;
             times.add(Stage::Sink, started.elapsed());
-            results
+            (results, pairs)
         } else {
-            self.put_then_register(store.as_ref(), &pairs, &previous, times).await
+            self.put_then_register(store.as_ref(), pairs, &previous, times).await
         };
         let synced = store.synced();
         let moved = self.delete_moved(&pairs, &attempts, &previous, &results).await;
@@ -187,14 +187,15 @@ impl Sink {
         Ok((store, previous))
     }
 
-    /// Data first, then routes, for engines that share no transaction with the registry.
+    /// Data first, then routes, for engines that share no transaction with the registry. Gives
+    /// back what it was given.
     async fn put_then_register(
         &self,
         store: &dyn ObjectStore,
-        pairs: &[(Record, Route)],
+        pairs: Vec<(Record, Route)>,
         previous: &[Option<Route>],
         times: &mut StageTimes,
-    ) -> Vec<Result<()>> {
+    ) -> (Vec<Result<()>>, Vec<(Record, Route)>) {
         let started = Instant::now();
         // A reader between the two writes finds new bytes under the old route: it is told of
         // both codecs beforehand.
@@ -214,11 +215,17 @@ impl Sink {
             && let Some(Err(error)) =
                 self.registry.register(&announced).await.into_iter().find(Result::is_err)
         {
-            return repeat(&error.with_untouched(true), pairs.len());
+            return (repeat(&error.with_untouched(true), pairs.len()), pairs);
         }
         times.add(Stage::Registration, started.elapsed());
         let started = Instant::now();
-        let records: Vec<_> = pairs.iter().map(|(record, _)| record.clone()).collect();
+        let (records, routes): (Vec<_>, Vec<_>) = pairs
+            .into_iter()
+            .map(|(record, route)| {
+                let key = record.key.clone();
+                (record, (key, route))
+            })
+            .unzip();
         let mut results = store.put(&records).await;
         for result in &mut results {
             // A full engine has not taken it.
@@ -229,18 +236,22 @@ impl Sink {
         }
         times.add(Stage::Sink, started.elapsed());
         let started = Instant::now();
-        let stored: Vec<_> = pairs
-            .iter()
-            .zip(&results)
-            .filter(|(_, result)| result.is_ok())
-            .map(|((record, route), _)| (record.key.clone(), route.clone()))
-            .collect();
-        let mut registered = self.registry.register(&stored).await.into_iter();
+        let stored =
+            |(route, result): (&(Key, Route), &Result<()>)| result.is_ok().then(|| route.clone());
+        let registered = match results.iter().all(Result::is_ok) {
+            true => self.registry.register(&routes).await,
+            false => {
+                let stored: Vec<_> = routes.iter().zip(&results).filter_map(stored).collect();
+                self.registry.register(&stored).await
+            }
+        };
+        let mut registered = registered.into_iter();
         for result in results.iter_mut().filter(|result| result.is_ok()) {
             *result = registered.next().unwrap_or(Ok(())).map_err(after_write);
         }
         times.add(Stage::Registration, started.elapsed());
-        results
+        let pairs = records.into_iter().zip(routes).map(|(record, (_, route))| (record, route));
+        (results, pairs.collect())
     }
 
     async fn push(

@@ -5,7 +5,7 @@ use crate::{
     Error, ErrorKind, Result,
     driver::{
         Change, Disk, Domain, Effort, Tables, disk_failure, repeat,
-        tables::{expiry_key, number, route_of},
+        tables::{RouteRow, expiry_key, number, route_of},
     },
 };
 use async_trait::async_trait;
@@ -37,15 +37,18 @@ impl DiskRegistry {
         Self { disk, revisions: Arc::new(Generations::new()) }
     }
 
-    async fn register_all(&self, routes: Vec<(Key, Route)>) -> Result<Vec<Result<()>>> {
+    async fn register_all(&self, routes: &[(Key, Route)]) -> Result<Vec<Result<()>>> {
         let effort = Effort {
             bytes: routes.iter().map(|(_, route)| 512 + route.metadata.len() as u64).sum(),
             sync: routes.iter().any(|(_, route)| route.kind == Kind::Storage),
             releases: false,
         };
+        let row = |(key, route): &(Key, Route)| (key.clone(), RouteRow::new(key, route));
+        let rows: Vec<_> = routes.iter().map(row).collect();
         self.disk
             .write(effort, move |change| {
-                Ok(routes.iter().map(|(key, route)| change.register(key, route)).collect())
+                let register = |(key, row): (_, Result<_>)| change.register(key, row?);
+                Ok(rows.into_iter().map(register).collect())
             })
             .await
     }
@@ -54,18 +57,25 @@ impl DiskRegistry {
 #[async_trait]
 impl Registry for DiskRegistry {
     async fn lookup(&self, keys: &[Key]) -> Result<Vec<Option<Route>>> {
-        if self.disk.routes() == 0 {
+        let may_have = |key: &Key| (!self.disk.lacks_route(key)).then(|| key.clone());
+        let looked_for: Vec<_> = keys.iter().map(may_have).collect();
+        if self.disk.routes() == 0 || looked_for.iter().all(Option::is_none) {
             return Ok(vec![None; keys.len()]);
         }
-        let owned = keys.to_vec();
-        self.disk.read(move |tables| owned.iter().map(|key| tables.route(key)).collect()).await
+        let route = |tables: &Tables, key: Option<Key>| match key {
+            Some(key) => tables.route(&key),
+            None => Ok(None),
+        };
+        self.disk
+            .read(move |tables| looked_for.into_iter().map(|key| route(tables, key)).collect())
+            .await
     }
 
     async fn register(&self, routes: &[(Key, Route)]) -> Vec<Result<()>> {
         if routes.is_empty() {
             return Vec::new();
         }
-        let registered = self.register_all(routes.to_vec()).await;
+        let registered = self.register_all(routes).await;
         registered.unwrap_or_else(|error| repeat(&error, routes.len()))
     }
 

@@ -3,7 +3,7 @@
 
 use super::{Document, Documents, Intent, Query, Registry, Table};
 use crate::{
-    Result,
+    Error, Result,
     driver::{Arena, Domain, Space, older, repeat},
 };
 use async_trait::async_trait;
@@ -20,6 +20,16 @@ use std::{
 pub struct NodeRegistry {
     arena: Arc<Arena>,
     durable: Arc<dyn Registry>,
+}
+
+/// Where a route is registered.
+enum Way {
+    /// Beside its data in memory.
+    Memory(Arc<Space>),
+    /// In the registry that outlives the process.
+    Durable,
+    /// Nowhere: a newer one is in memory.
+    Refused(Error),
 }
 
 impl NodeRegistry {
@@ -60,6 +70,16 @@ impl NodeRegistry {
         space.attach(key, route)?;
         self.arena.strip_older(key, route.generation);
         Ok(())
+    }
+
+    fn way(&self, key: &Key, route: &Route) -> Way {
+        match self.arena.space(&route.framedb_id) {
+            Some(space) => Way::Memory(space),
+            None => match self.check_arena(key, route) {
+                Ok(()) => Way::Durable,
+                Err(error) => Way::Refused(error),
+            },
+        }
     }
 
     fn check_arena(&self, key: &Key, route: &Route) -> Result<()> {
@@ -112,48 +132,44 @@ impl Registry for NodeRegistry {
     }
 
     async fn register(&self, routes: &[(Key, Route)]) -> Vec<Result<()>> {
-        let mut answers: Vec<Option<Result<()>>> = Vec::with_capacity(routes.len());
-        let (mut volatile, mut durable) = (Vec::new(), Vec::new());
-        for (key, route) in routes {
-            answers.push(match self.arena.space(&route.framedb_id) {
-                Some(space) => {
-                    volatile.push((key, route, space));
-                    None
-                }
-                None => match self.check_arena(key, route) {
-                    Ok(()) => {
-                        durable.push((key.clone(), route.clone()));
-                        None
-                    }
-                    Err(error) => Some(Err(error)),
-                },
-            });
-        }
-        let is_volatile = |route: &Route| self.arena.space(&route.framedb_id).is_some();
+        let ways: Vec<Way> = routes.iter().map(|(key, route)| self.way(key, route)).collect();
+        let volatile: Vec<_> = routes
+            .iter()
+            .zip(&ways)
+            .filter_map(|((key, route), way)| match way {
+                Way::Memory(space) => Some((key, route, space.clone())),
+                Way::Durable | Way::Refused(_) => None,
+            })
+            .collect();
         let mut in_memory = match volatile.is_empty() {
             true => Vec::new(),
             false => self.register_volatile(&volatile).await,
         }
         .into_iter();
-        let mut elsewhere = match durable.is_empty() {
-            true => Vec::new(),
-            false => self.durable.register(&durable).await,
+        let durable = |way: &Way| matches!(way, Way::Durable);
+        let mut elsewhere = match ways.iter().filter(|way| durable(way)).count() {
+            0 => Vec::new(),
+            // Mostly they go on as they came.
+            all if all == routes.len() => self.durable.register(routes).await,
+            _ => {
+                let some = routes.iter().zip(&ways).filter(|(_, way)| durable(way));
+                let some: Vec<_> = some.map(|(route, _)| route.clone()).collect();
+                self.durable.register(&some).await
+            }
         }
         .into_iter();
-        let answer = |((key, route), known): (&(Key, Route), Option<Result<()>>)| {
-            if let Some(known) = known {
-                return known;
+        let answer = |((key, route), way): (&(Key, Route), Way)| match way {
+            Way::Refused(error) => Err(error),
+            Way::Memory(_) => in_memory.next().unwrap_or(Ok(())),
+            Way::Durable => {
+                let registered = elsewhere.next().unwrap_or(Ok(()));
+                if registered.is_ok() {
+                    self.arena.strip_older(key, route.generation);
+                }
+                registered
             }
-            if is_volatile(route) {
-                return in_memory.next().unwrap_or(Ok(()));
-            }
-            let registered = elsewhere.next().unwrap_or(Ok(()));
-            if registered.is_ok() {
-                self.arena.strip_older(key, route.generation);
-            }
-            registered
         };
-        routes.iter().zip(answers).map(answer).collect()
+        routes.iter().zip(ways).map(answer).collect()
     }
 
     async fn register_unchanged(&self, intent: &Intent) -> Result<bool> {

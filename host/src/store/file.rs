@@ -5,7 +5,7 @@ use crate::{
     Result,
     driver::{
         Change, Disk, Domain, Effort, repeat,
-        tables::{failed_read, instance_prefix, object_key},
+        tables::{RouteRow, failed_read, instance_prefix, object_key},
     },
 };
 use async_trait::async_trait;
@@ -33,7 +33,7 @@ struct Write {
     key: Key,
     data: Bytes,
     expires_at: Option<u64>,
-    route: Option<Route>,
+    route: Option<RouteRow>,
 }
 
 impl FileObjects {
@@ -57,10 +57,16 @@ impl FileObjects {
         let mut slots = Vec::new();
         let mut groups = Vec::new();
         for (slot, (record, route)) in writes.enumerate() {
-            answers.push(check_size(&record.key, &record.data, self.max_value));
-            if answers.last().is_some_and(Result::is_err) {
-                continue;
-            }
+            let route = route.map(|route| RouteRow::new(&record.key, route)).transpose();
+            let sized = check_size(&record.key, &record.data, self.max_value);
+            let route = match sized.and(route) {
+                Ok(route) => route,
+                Err(error) => {
+                    answers.push(Err(error));
+                    continue;
+                }
+            };
+            answers.push(Ok(()));
             if bytes + record.data.len() > MAX_COMMIT && !group.is_empty() {
                 groups.push((std::mem::take(&mut slots), std::mem::take(&mut group), bytes));
                 bytes = 0;
@@ -73,7 +79,7 @@ impl FileObjects {
                 // until the database flushes what it holds.
                 data: Bytes::copy_from_slice(&record.data),
                 expires_at: record.expires_at.map(Route::millis),
-                route: route.cloned(),
+                route,
             });
         }
         groups.push((slots, group, bytes));
@@ -238,10 +244,10 @@ impl ObjectStore for FileObjects {
 }
 
 fn put(change: &mut Change<'_>, prefix: &[u8], write: Write) -> Result<()> {
-    if let Some(route) = &write.route {
-        change.register(&write.key, route)?;
-    }
     let object = object_key(prefix, write.key.as_str());
+    if let Some(route) = write.route {
+        change.register(write.key, route)?;
+    }
     let tables = change.tables;
     match write.expires_at {
         Some(at) => change.batch.insert(&tables.mortal, object.clone(), at.to_be_bytes()),
