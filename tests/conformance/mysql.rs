@@ -222,6 +222,28 @@ async fn old_clients_and_the_store_read_each_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn old_clients_and_the_store_mean_the_same_keys_in_any_encoding() {
+    for collation in ["latin1_swedish_ci", "utf8mb3_bin", "utf8mb4_bin", "utf8mb4_general_ci"] {
+        let encoding = collation.split('_').next().unwrap_or_default();
+        let table = format!(
+            "CREATE TABLE data_table (`key` VARCHAR(255) CHARACTER SET {encoding} \
+            COLLATE {collation} PRIMARY KEY, `data` LONGBLOB)"
+        );
+        let row = "REPLACE INTO data_table (`key`, `data`) VALUES ('th\u{e9}', X'00FF27')";
+        let (server, name, mut client) = prepared(&[&table, row]).await;
+        let store = store(&server.url(&name)).await;
+        assert_eq!(get(&store, "th\u{e9}").await.unwrap(), [0x00, 0xff, 0x27], "{collation}");
+        put(&store, "caf\u{e9}", b"\xff").await;
+        let sql = "SELECT `data` FROM data_table WHERE `key` = 'caf\u{e9}'";
+        let found: Option<Vec<u8>> = client.query_first(sql).await.unwrap();
+        assert_eq!(found.as_deref(), Some(&b"\xff"[..]), "{collation}");
+        let listed = store.list("", None, 9).await.unwrap();
+        let names: Vec<_> = listed.iter().map(|line| line.key.as_str()).collect();
+        assert_eq!(names, ["caf\u{e9}", "th\u{e9}"], "{collation}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_table_of_another_shape_is_refused() {
     for (table, why) in [
         ("CREATE TABLE data_table (id INT PRIMARY KEY)", "no column `key`"),

@@ -12,6 +12,9 @@ pub const CHUNK_TABLES_COUNT: u64 = 2;
 pub const PIECES: &str = "SELECT `number`,`data` FROM framedb_chunks WHERE `key` = ? \
     AND `write_id` = ? AND `number` >= ? AND `number` < ? ORDER BY `number`";
 
+/// The bytes that stand for a key on the wire, in whatever encoding its column keeps it.
+pub(super) const KEY_BYTES: &str = "CAST(CONVERT(`key` USING utf8mb4) AS BINARY)";
+
 /// A place for each of `count` values.
 #[must_use]
 pub fn marks(count: usize) -> String {
@@ -37,7 +40,7 @@ pub fn replace(rows: usize) -> String {
 pub fn places(keys: usize, chunk_tables: bool) -> String {
     let marks = marks(keys);
     let rows = format!(
-        "SELECT CAST(`key` AS BINARY),`data`,NULL,CAST(NULL AS UNSIGNED),CAST(NULL AS UNSIGNED) \
+        "SELECT {KEY_BYTES},`data`,NULL,CAST(NULL AS UNSIGNED),CAST(NULL AS UNSIGNED) \
         FROM data_table WHERE `key` IN ({marks})"
     );
     if !chunk_tables {
@@ -54,10 +57,7 @@ pub fn places(keys: usize, chunk_tables: bool) -> String {
 #[must_use]
 pub fn rows_of(keys: usize) -> String {
     let marks = marks(keys);
-    format!(
-        "data_table WHERE `key` IN ({marks}) AND \
-        CAST(CONVERT(`key` USING utf8mb4) AS BINARY) IN ({marks})"
-    )
+    format!("data_table WHERE `key` IN ({marks}) AND {KEY_BYTES} IN ({marks})")
 }
 
 /// The manifests of `keys` keys, for a `DELETE FROM` or a `SELECT`.

@@ -1,5 +1,7 @@
 //! The table of objects: how it is made, and what makes one that is there usable.
 
+use super::statements::KEY_BYTES;
+
 /// Collations that tell every two keys apart, the best first: the last one ignores spaces at
 /// the end, and is what older servers have.
 const COLLATIONS: [&str; 3] = ["utf8mb4_nopad_bin", "utf8mb4_0900_bin", LAST_COLLATION];
@@ -14,6 +16,8 @@ const KEY_LENGTH: u64 = 255;
 pub struct Table {
     /// What stands for the key where bytes are compared or ordered.
     pub key: &'static str,
+    /// Whether keys are kept in the bytes that senders wrote, in no other encoding.
+    pub verbatim: bool,
     /// Bytes that `data` takes.
     pub max_data: u64,
 }
@@ -103,7 +107,7 @@ pub fn check(
                 "`key` has the collation {collation}: keys that differ \
                 in case, accents or spaces at their end may be one, and lists are slow"
             ));
-            "CAST(CONVERT(`key` USING utf8mb4) AS BINARY)"
+            KEY_BYTES
         }
     };
     let (_, kind, length, ..) = column("data")?;
@@ -122,7 +126,8 @@ pub fn check(
             differences.push(format!("it has a column `{name}`, which a replaced row loses"));
         }
     }
-    Ok((Table { key, max_data: length.unwrap_or(u32::MAX.into()) }, differences))
+    let verbatim = collation == "binary" || collation.starts_with("utf8mb4_");
+    Ok((Table { key, verbatim, max_data: length.unwrap_or(u32::MAX.into()) }, differences))
 }
 
 #[cfg(test)]
@@ -143,7 +148,7 @@ mod tests {
         for collation in COLLATIONS {
             let columns = [column("key", "varchar", 255, Some(collation)), data.clone()];
             let (table, differences) = check(&columns, &unique(), collation).unwrap();
-            assert!(differences.is_empty() && table.key == "`key`");
+            assert!(differences.is_empty() && table.key == "`key`" && table.verbatim);
         }
     }
 
@@ -156,7 +161,7 @@ mod tests {
         ];
         let (table, differences) = check(&columns, &unique(), "utf8mb4_bin").unwrap();
         assert_eq!(table.max_data, 65535);
-        assert!(table.key.starts_with("CAST"));
+        assert!(table.key.starts_with("CAST") && !table.verbatim);
         let differences = differences.join("; ");
         for word in ["shorter", "latin1_swedish_ci", "blob", "`more`"] {
             assert!(differences.contains(word), "{differences}");

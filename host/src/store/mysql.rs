@@ -49,8 +49,11 @@ impl MysqlObjects {
     /// Connects to the database at `url`, and creates database and tables where there are none.
     pub(super) async fn open(url: &str, max_value: u64, options: &Options) -> Result<Self> {
         let Options { max_packet, max_entry, chunks, .. } = *options;
-        let server = Server::connect(url, Said { max_packet, max_entry }).await?;
+        let mut server = Server::connect(url, Said { max_packet, max_entry }).await?;
         let table = open_table(&server).await?;
+        if table.verbatim {
+            server.send_bytes()?;
+        }
         let chunk_tables = chunk_tables(&server, chunks).await?;
         server.check_rights(chunk_tables).await?;
         let rows = Arc::new(Rows { server, table, chunk_tables, chunks, max_value });

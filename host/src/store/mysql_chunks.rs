@@ -11,7 +11,10 @@ use crate::{
     driver::mysql::{DEADLINE, Failure, Params, Value},
 };
 use bytes::Bytes;
-use framedb_core::{Key, sql::PIECES};
+use framedb_core::{
+    Key,
+    sql::{PIECES, rows_of},
+};
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
@@ -129,11 +132,9 @@ impl Chunks {
         let publish = async {
             let mut session = self.rows.server.session().await?;
             session.begin().await?;
-            // All who change a key begin with its row here, so that they take turns. The second
-            // condition keeps a table that ignores case from removing other keys.
-            let sql = "DELETE FROM data_table WHERE `key` = ? \
-                AND CAST(CONVERT(`key` USING utf8mb4) AS BINARY) = ?";
-            session.execute(sql, Params::Positional(vec![text(key), text(key)])).await?;
+            // All who change a key begin with its row here, so that they take turns.
+            let sql = format!("DELETE FROM {}", rows_of(1));
+            session.execute(&sql, Params::Positional(vec![text(key), text(key)])).await?;
             let sql = "REPLACE INTO framedb_manifests (`key`,`write_id`,`chunks`,`size`) \
                 VALUES (?,?,?,?)";
             let Manifest { write_id, chunks, size } = manifest;

@@ -38,6 +38,17 @@ pub(crate) struct Bound {
     pub(crate) hint: &'static str,
 }
 
+/// What connections lead to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum To {
+    /// The server, while there is no database.
+    Server,
+    /// The database, which takes values as text in UTF-8.
+    Database,
+    /// The database, which takes values as bytes.
+    Bytes,
+}
+
 /// What an operator says of a server's limits; what is not said is asked of the server.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Said {
@@ -82,7 +93,7 @@ impl Server {
         let address = Address::parse(url)?;
         let deadline = Instant::now() + CONNECT_WITHIN;
         let mut server = Self {
-            pool: pool(&address, true)?,
+            pool: pool(&address, To::Database)?,
             address,
             product: String::new(),
             statement: Bound { bytes: 0, name: "the server", hint: "" },
@@ -90,7 +101,7 @@ impl Server {
         };
         match server.learn(said, deadline).await {
             Err(failure) if failure.code == Some(UNKNOWN_DATABASE) => {
-                server.pool = pool(&server.address, false)?;
+                server.pool = pool(&server.address, To::Server)?;
                 server.learn(said, deadline).await?;
                 Ok((server, false))
             }
@@ -149,7 +160,14 @@ impl Server {
         });
         created.await?;
         tracing::info!(place = self.place(), "created the database of an instance");
-        self.pool = pool(&self.address, true)?;
+        self.pool = pool(&self.address, To::Database)?;
+        Ok(())
+    }
+
+    /// Has values travel as bytes, which the server keeps as they are. As text, each would be
+    /// looked through for characters: a third of what a group of rows of 1 KiB costs a server.
+    pub(crate) fn send_bytes(&mut self) -> Result<()> {
+        self.pool = pool(&self.address, To::Bytes)?;
         Ok(())
     }
 
@@ -234,21 +252,25 @@ impl fmt::Debug for Server {
     }
 }
 
-fn pool(address: &Address, with_database: bool) -> Result<Pool> {
-    let (min, max) = if with_database { (1, MAX_CONNECTIONS) } else { (0, 1) };
+fn pool(address: &Address, to: To) -> Result<Pool> {
+    let (min, max) = if to == To::Server { (0, 1) } else { (1, MAX_CONNECTIONS) };
     let constraints = PoolConstraints::new(min, max)
         .ok_or_else(|| Error::new(ErrorKind::Config, "cannot bound the connections"))?;
     // Statements commit by themselves and set nothing, and a connection whose work was given up
     // is closed: there is nothing to reset, and prepared statements may stay.
     let options = PoolOpts::default().with_constraints(constraints).with_reset_connection(false);
-    let database = with_database.then_some(address.database.as_str());
+    let database = (to != To::Server).then_some(address.database.as_str());
+    // Elsewhere than in this mode a server may cut values to what a column takes.
+    let mut setup = vec!["SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')"];
+    if to == To::Bytes {
+        setup.push("SET NAMES binary");
+    }
     let options = address
         .options()
         .db_name(database)
         .pool_opts(options)
         .stmt_cache_size(STATEMENTS)
-        // Elsewhere than in this mode a server may cut values to what a column takes.
-        .setup(vec!["SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')"]);
+        .setup(setup);
     Ok(Pool::new(options))
 }
 
