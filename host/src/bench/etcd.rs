@@ -21,6 +21,9 @@ use std::{
 /// Tasks that each register one route after the other.
 const SENDERS: usize = 64;
 
+/// Keys of each sender, written over and over.
+const KEYS: u32 = 1 << 10;
+
 /// Plain puts under way at once.
 const PUTS: usize = 16;
 
@@ -89,10 +92,11 @@ fn route() -> Route {
 /// What etcd takes in a second, by its own request for one value.
 async fn puts(client: &Arc<Client>, route: &Route, period: Duration) -> Result<f64> {
     let (client, route) = (client.clone(), route.clone());
-    senders::rate(PUTS, period, move |key| {
-        let (client, value) = (client.clone(), encode_route(&key, &route));
+    senders::rate(PUTS, period, move |sender, sent| {
+        let (client, route) = (client.clone(), route.clone());
         async move {
-            let address = client.address();
+            let key = key(sender, sent)?;
+            let (address, value) = (client.address(), encode_route(&key, &route));
             let name = format!("{}{VALUES}/{key}", address.prefix());
             let put = client.put(name.into(), Bytes::from(value?)).await;
             put.map_err(|failure| failure.error(&format!("put {key}"), address))
@@ -104,13 +108,18 @@ async fn puts(client: &Arc<Client>, route: &Route, period: Duration) -> Result<f
 /// What the registry takes in a second.
 async fn routes(registry: &Arc<EtcdRegistry>, route: &Route, period: Duration) -> Result<f64> {
     let (registry, route) = (registry.clone(), route.clone());
-    senders::rate(SENDERS, period, move |key: Key| {
+    senders::rate(SENDERS, period, move |sender, sent| {
         let (registry, route) = (registry.clone(), route.clone());
         async move {
+            let key = key(sender, sent)?;
             let missing = || Error::new(ErrorKind::Invalid, "a route was left without an answer");
             let answer = registry.register(&[(key, route)]).await.pop();
             answer.unwrap_or_else(|| Err(missing()))
         }
     })
     .await
+}
+
+fn key(sender: usize, sent: u32) -> Result<Key> {
+    senders::key(&format!("bench/{sender}/{}", sent % KEYS))
 }

@@ -1,5 +1,5 @@
-//! 1 KiB objects from 64 senders into a MySQL-protocol server, with writes in groups and each
-//! by itself. Nothing else differs, the server's durability included.
+//! New objects of 1 KiB from 64 senders into a MySQL-protocol server, with writes in groups and
+//! each by itself. Nothing else differs, the server's durability included.
 
 use super::{
     Effort, Report, median,
@@ -32,13 +32,13 @@ pub(super) async fn measure(
     let grouped = opened(true).await?.objects;
     let single = opened(false).await?.objects;
     // A round of each whose rate does not count.
-    for store in [&grouped, &single] {
-        rate(store, effort.senders / 4).await?;
+    for (store, round) in [(&grouped, "a"), (&single, "b")] {
+        rate(store, round, effort.senders / 4).await?;
     }
     let (mut grouped_rates, mut single_rates) = (Vec::new(), Vec::new());
-    for _ in 0..effort.engine_rounds {
-        grouped_rates.push(rate(&grouped, effort.senders).await?);
-        single_rates.push(rate(&single, effort.senders).await?);
+    for round in 0..effort.engine_rounds {
+        grouped_rates.push(rate(&grouped, &format!("{round}a"), effort.senders).await?);
+        single_rates.push(rate(&single, &format!("{round}b"), effort.senders).await?);
     }
     drop((grouped, single));
     if let Some(server) = server {
@@ -51,13 +51,13 @@ pub(super) async fn measure(
     Ok(())
 }
 
-/// What all senders together store in a second.
-async fn rate(store: &Arc<dyn ObjectStore>, period: Duration) -> Result<f64> {
-    let store = store.clone();
-    senders::rate(SENDERS, period, move |key| {
-        let store = store.clone();
+/// What all senders together store in a second, under keys of this round alone.
+async fn rate(store: &Arc<dyn ObjectStore>, round: &str, period: Duration) -> Result<f64> {
+    let (store, round) = (store.clone(), round.to_owned());
+    senders::rate(SENDERS, period, move |sender, sent| {
+        let (store, name) = (store.clone(), format!("bench/{round}/{sender}/{sent:06}"));
         async move {
-            let record = Record { key, data: object(), expires_at: None };
+            let record = Record { key: senders::key(&name)?, data: object(), expires_at: None };
             store.put(&[record]).await.pop().transpose()?;
             Ok(())
         }
@@ -65,8 +65,6 @@ async fn rate(store: &Arc<dyn ObjectStore>, period: Duration) -> Result<f64> {
     .await
 }
 
-/// An object unlike all others: what a row has already, a server does not write again, nor does it
-/// then wait for its disk.
 fn object() -> Bytes {
     let mut object = vec![0; SIZE];
     fastrand::fill(&mut object);

@@ -9,10 +9,8 @@ use std::{
 };
 use tokio::task::JoinSet;
 
-/// Keys of each sender, written over and over.
-const KEYS: u32 = 1 << 10;
-
-/// How much so many senders together send in a second; each has keys of its own.
+/// How much so many senders together send in a second. `send` is told which one of them sends,
+/// and what number of its things.
 ///
 /// # Errors
 ///
@@ -20,7 +18,7 @@ const KEYS: u32 = 1 << 10;
 pub(super) async fn rate<S>(
     senders: usize,
     period: Duration,
-    send: impl Fn(Key) -> S + Clone + Send + 'static,
+    send: impl Fn(usize, u32) -> S + Clone + Send + 'static,
 ) -> Result<f64>
 where
     S: Future<Output = Result<()>> + Send,
@@ -32,9 +30,7 @@ where
         tasks.spawn(async move {
             let mut sent: u32 = 0;
             while started.elapsed() < period {
-                let key = Key::new(&format!("bench/{sender}/{}", sent % KEYS))
-                    .map_err(|source| failed("make a key").with_source(source))?;
-                send(key).await?;
+                send(sender, sent).await?;
                 sent += 1;
             }
             Ok(sent)
@@ -47,4 +43,9 @@ where
         all += f64::from(sent?);
     }
     Ok(all / started.elapsed().as_secs_f64())
+}
+
+/// A key by its name.
+pub(super) fn key(name: &str) -> Result<Key> {
+    Key::new(name).map_err(|source| failed("make a key").with_source(source))
 }

@@ -28,6 +28,10 @@ pub(super) const MAX_BULK: u64 = 512 << 20;
 /// Bytes of records that travel in one pipeline, so that each has its time to be answered.
 pub(super) const MAX_GROUP: usize = 16 << 20;
 
+/// Records that one command writes at most. A command is answered once, and read and counted
+/// once by the server, which does nothing else meanwhile.
+const TOGETHER: usize = 64;
+
 /// One Redis instance's objects.
 #[derive(Debug)]
 pub struct RedisObjects {
@@ -81,19 +85,43 @@ impl RedisObjects {
 
     /// Sends one pipeline of writes; an answer per record, in order.
     async fn write(&self, group: &[&Record]) -> Vec<Result<()>> {
-        if group.is_empty() {
+        // In a cluster only keys of one slot may be in one command.
+        let most = if self.connection.is_cluster() { 1 } else { TOGETHER };
+        let mut answers = self.send(group, most).await;
+        let refused = |answer: &Result<_, Fault>| match answer {
+            // It is stored, which no repetition makes any better.
+            Ok(()) | Err(Fault::FewReplicas { .. }) => false,
+            Err(fault) => fault.is_of_the_command(),
+        };
+        if most > 1
+            && let Some(first) = answers.iter().position(refused)
+        {
+            // What a server refuses together it may take, or refuse for its own reason, alone.
+            // What comes behind goes along, so that of two values for a key the later one stays.
+            answers.truncate(first);
+            answers.extend(self.send(group.get(first..).unwrap_or_default(), 1).await);
+        }
+        let one = |(record, answer): (&&Record, Result<(), Fault>)| {
+            answer.map_err(|fault| self.failed(&format!("store {}", record.key), fault))
+        };
+        group.iter().zip(answers).map(one).collect()
+    }
+
+    /// Sends one pipeline of writes with at most so many records in a command; an answer per
+    /// record, in order.
+    async fn send(&self, group: &[&Record], most: usize) -> Vec<Result<(), Fault>> {
+        let alike = |a: &&Record, b: &&Record| a.expires_at.is_none() && b.expires_at.is_none();
+        let runs: Vec<_> = group.chunk_by(alike).flat_map(|run| run.chunks(most)).collect();
+        let commands: Vec<Cmd> = runs.iter().map(|run| set(run)).collect();
+        if commands.is_empty() {
             return Vec::new();
         }
-        let commands = group.iter().map(|record| set(record)).collect();
         match self.connection.send(commands, Ack::Replicas).await {
             Ok(answers) => {
-                let one = |(record, answer): (&&Record, Answer)| match answer {
-                    Ok(_) => Ok(()),
-                    Err(fault) => Err(self.failed(&format!("store {}", record.key), fault)),
-                };
-                group.iter().zip(answers).map(one).collect()
+                let each = |(run, answer): (&&[&Record], Answer)| vec![answer.map(drop); run.len()];
+                runs.iter().zip(answers).flat_map(each).collect()
             }
-            Err(fault) => repeat(&self.failed("store objects", fault), group.len()),
+            Err(fault) => vec![Err(fault); group.len()],
         }
     }
 
@@ -230,26 +258,25 @@ impl ObjectStore for RedisObjects {
     }
 }
 
-/// The command that stores a record. One that has expired already takes the old value along.
-fn set(record: &Record) -> Cmd {
-    let left = record.expires_at.map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
-    let key = record.key.as_str();
-    let mut command;
-    match left {
-        Some(Duration::ZERO) => {
-            command = cmd("DEL");
-            command.arg(key);
-        }
-        left => {
-            command = Cmd::with_capacity(5, key.len() + record.data.len() + 40);
-            command.arg("SET").arg(key).arg(&*record.data);
-            if let Some(left) = left {
-                // The period, not the end: clocks may differ.
-                command
-                    .arg("PX")
-                    .arg(u64::try_from(left.as_millis()).unwrap_or(u64::MAX >> 11).max(1));
+/// The command that stores records, which may be several where they do not expire. One that has
+/// expired already takes the old value along.
+fn set(records: &[&Record]) -> Cmd {
+    let size = records.iter().map(|record| record.key.as_str().len() + record.data.len() + 40);
+    let mut command = Cmd::with_capacity(1 + 2 * records.len(), size.sum());
+    if let [Record { key, data, expires_at: Some(at) }] = records {
+        // The period, not the end: clocks may differ.
+        match at.duration_since(SystemTime::now()).unwrap_or_default() {
+            Duration::ZERO => command.arg("DEL").arg(key.as_str()),
+            left => {
+                let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX >> 11).max(1);
+                command.arg("SET").arg(key.as_str()).arg(&**data).arg("PX").arg(left)
             }
-        }
+        };
+        return command;
+    }
+    command.arg(if records.len() == 1 { "SET" } else { "MSET" });
+    for record in records {
+        command.arg(record.key.as_str()).arg(&*record.data);
     }
     command
 }

@@ -136,7 +136,7 @@ impl Connection {
     }
 
     /// Whether it is a cluster.
-    pub(super) fn is_cluster(&self) -> bool {
+    pub(crate) fn is_cluster(&self) -> bool {
         matches!(self.topology, Topology::Cluster(_))
     }
 }
