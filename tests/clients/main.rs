@@ -21,6 +21,7 @@ mod http_door;
 mod http_errors;
 mod http_registry;
 mod http_streams;
+mod leaving;
 mod near_copies;
 mod object_service;
 mod object_service_errors;

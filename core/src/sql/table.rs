@@ -18,6 +18,8 @@ pub struct Table {
     pub key: &'static str,
     /// Whether keys are kept in the bytes that senders wrote, in no other encoding.
     pub verbatim: bool,
+    /// Whether it may take different keys for one.
+    pub folds: bool,
     /// Bytes that `data` takes.
     pub max_data: u64,
 }
@@ -98,14 +100,16 @@ pub fn check(
         "binary" | "utf8mb4_nopad_bin" | "utf8mb4_0900_bin" => "`key`",
         "utf8mb4_bin" => {
             if best != collation {
-                differences.push("keys that differ in spaces at their end are one".into());
+                differences.push(
+                    "of keys that differ only in spaces at their end it takes but one".into(),
+                );
             }
             "`key`"
         }
         _ => {
             differences.push(format!(
-                "`key` has the collation {collation}: keys that differ \
-                in case, accents or spaces at their end may be one, and lists are slow"
+                "`key` has the collation {collation}: of keys that differ \
+                only in case, accents or spaces at their end it takes but one, and lists are slow"
             ));
             KEY_BYTES
         }
@@ -127,7 +131,9 @@ pub fn check(
         }
     }
     let verbatim = collation == "binary" || collation.starts_with("utf8mb4_");
-    Ok((Table { key, verbatim, max_data: length.unwrap_or(u32::MAX.into()) }, differences))
+    let folds = !matches!(collation, "binary" | "utf8mb4_nopad_bin" | "utf8mb4_0900_bin");
+    let max_data = length.unwrap_or(u32::MAX.into());
+    Ok((Table { key, verbatim, folds, max_data }, differences))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 mod client_url;
 mod config;
 mod connections;
+mod leaving;
 mod record;
 
 pub use config::InstanceConfig;

@@ -5,7 +5,8 @@
 //! and cleared when both are in place or the write is refused for certain. A write whose outcome
 //! is unclear keeps its intent: the next attempt goes on with it, and when there is none, recovery
 //! finishes or forgets what is half done, in the running node as after a crash. A key that moves
-//! to another instance or kind is registered there first; then its old copy is deleted.
+//! to another instance or kind is registered there first; then its old copy is deleted, where it
+//! can be: it keeps nobody from what is new.
 
 use super::{
     attempt::{Attempt, Unwritten, not_begun},
@@ -16,10 +17,10 @@ use crate::{
     driver::repeat,
     instances::Instances,
     registry::{Declared, Generations, Intent, Intents, Recovery, Registry},
-    store::{Element, ObjectStore, Record},
+    store::{Element, ObjectStore, Pushed, Queue, Record, Stores as _, are_one},
 };
 use bytes::Bytes;
-use framedb_core::{Attribute, Codec, CodecRecord, Key, Kind, Place, Route, Stage, StageTimes};
+use framedb_core::{Attribute, Codec, CodecRecord, Key, Kind, Route, Stage, StageTimes};
 use std::{
     collections::HashSet,
     sync::Arc,
@@ -55,6 +56,23 @@ struct Begun {
     declared: Declared,
     places: Vec<usize>,
     intents: Vec<Intent>,
+}
+
+/// A queue that elements are pushed to.
+struct Target {
+    queue: Arc<dyn Queue>,
+    synced: bool,
+    route: Route,
+    /// What there is to do when they are.
+    registration: Option<Registration>,
+}
+
+/// How a queue's route comes to the registry.
+enum Registration {
+    /// It was registered for these elements: until they are in it there is no such queue.
+    First,
+    /// It takes the place of what the key has, once one of them is in it.
+    After { old: Box<Route> },
 }
 
 /// The way to the engines and the registry.
@@ -154,12 +172,7 @@ impl Sink {
             self.put_then_register(store.as_ref(), pairs, &previous, times).await
         };
         let synced = store.synced();
-        let moved = self.delete_moved(&pairs, &attempts, &previous, &results).await;
-        let results: Vec<_> = results
-            .into_iter()
-            .zip(moved)
-            .map(|(put, moved)| put.and(moved.map_err(after_write)))
-            .collect();
+        self.leave_moved(&pairs, &attempts, &previous, &results).await;
         let unclear = self.settle(begun, attempts, &results).await;
         results
             .into_iter()
@@ -263,7 +276,7 @@ impl Sink {
         let started = Instant::now();
         let prepared = self.prepare_queue(first, writes).await;
         times.add(Stage::Registration, started.elapsed());
-        let (queue, synced, moved_from) = match prepared {
+        let prepared = match prepared {
             Ok(prepared) => prepared,
             Err(error) => return repeat(&error.with_untouched(true), writes.len()),
         };
@@ -272,27 +285,33 @@ impl Sink {
             .iter()
             .map(|write| Element { id: (*write.id).to_owned(), data: write.data.clone() })
             .collect();
-        let results = queue.push(&first.key, &elements).await;
+        let Target { queue, registration, .. } = &prepared;
+        let results = match registration {
+            Some(Registration::After { old }) if old.kind != Kind::Stream => {
+                let over = self.shares_name(&first.key, old, &prepared.route).await;
+                match over {
+                    Ok(true) => queue.push_over(&first.key, &elements).await,
+                    Ok(false) => queue.push(&first.key, &elements).await,
+                    Err(error) => repeat(&error.with_untouched(true), elements.len()),
+                }
+            }
+            _ => queue.push(&first.key, &elements).await,
+        };
         times.add(Stage::Sink, started.elapsed());
-        if let Some(old) = moved_from
-            && results.iter().any(Result::is_ok)
-            && let Err(error) = self.delete_copy(&first.key, &old).await
-        {
-            return repeat(&after_write(error), writes.len());
-        }
-        let written = |(result, write): (Result<_>, &Write)| {
-            result.map(|_| Written { size: write.data.len() as u64, synced })
+        let started = Instant::now();
+        let registered = self.end_push(&first.key, &prepared, &results).await;
+        times.add(Stage::Registration, started.elapsed());
+        let synced = prepared.synced;
+        let written = |(result, write): (Result<_>, &Write)| match &registered {
+            Err(error) if result.is_ok() => Err(after_write(error.again())),
+            _ => result.map(|_| Written { size: write.data.len() as u64, synced }),
         };
         results.into_iter().zip(writes).map(written).collect()
     }
 
-    /// Registers a queue's route before its first push, and whenever what it says changes;
-    /// answers the queue and the place that the key moves away from.
-    async fn prepare_queue(
-        &self,
-        first: &Write,
-        writes: &[Write],
-    ) -> Result<(Arc<dyn crate::store::Queue>, bool, Option<Route>)> {
+    /// Finds a queue, and registers its route before its first push, and whenever what it says
+    /// changes. A key that has something else keeps its route until the push has succeeded.
+    async fn prepare_queue(&self, first: &Write, writes: &[Write]) -> Result<Target> {
         let instance = self.instances.get(&first.framedb_id).await?;
         let queue = self.instances.queue(&first.framedb_id).await?;
         let previous =
@@ -303,25 +322,55 @@ impl Sink {
         let last = writes.last().unwrap_or(first);
         let mut route = self.route(last.clone(), SystemTime::now());
         route.size = Some(0);
-        let moved = previous.as_ref().is_some_and(|old| route.moves_from(old));
-        if moved && let Some(old) = previous.as_ref().filter(|old| old.kind == Kind::Stream) {
-            check_empty(&self.instances, &first.key, old).await?;
+        let registration = match previous {
+            Some(old) if route.moves_from(&old) => {
+                if old.kind == Kind::Stream {
+                    check_empty(&self.instances, &first.key, &old).await?;
+                }
+                Some(Registration::After { old: old.into() })
+            }
+            Some(old) if route.says_no_more_than(&old) => None,
+            previous => {
+                self.register(&first.key, &route).await?;
+                previous.is_none().then_some(Registration::First)
+            }
+        };
+        Ok(Target { queue, synced: instance.objects.synced(), route, registration })
+    }
+
+    /// Registers a queue in the place of what its key had, once an element is in it; or takes
+    /// back the route of a new one that has refused its first elements.
+    async fn end_push(&self, key: &Key, target: &Target, results: &[Result<Pushed>]) -> Result<()> {
+        let Target { route, registration, .. } = target;
+        let pushed = results.iter().any(Result::is_ok);
+        match registration {
+            Some(Registration::After { old }) if pushed => {
+                self.register(key, route).await?;
+                self.leave(key, old, route).await;
+                Ok(())
+            }
+            Some(Registration::First) if results.iter().all(is_refused) => {
+                self.registry.remove(key, Some(route.generation)).await.map(drop)
+            }
+            _ => Ok(()),
         }
-        // In one Redis, objects and queues share their keys (contract 3): no element can be pushed
-        // while the object is there.
-        let in_the_way = previous
-            .as_ref()
-            .filter(|old| old.kind != Kind::Stream && old.framedb_id == route.framedb_id);
-        if let Some(old) = in_the_way {
-            self.delete_copy(&first.key, old).await?;
+    }
+
+    /// Whether a queue would have the name that an object has on its server. In one Redis,
+    /// objects and queues share their keys (contract 3).
+    async fn shares_name(&self, key: &Key, old: &Route, queue: &Route) -> Result<bool> {
+        if old.framedb_id == queue.framedb_id {
+            return Ok(true);
         }
-        let moved_away = moved && in_the_way.is_none();
-        let same = previous.as_ref().is_some_and(|old| route.says_no_more_than(old));
-        if !same {
-            let mut registered = self.registry.register(&[(first.key.clone(), route)]).await;
-            registered.pop().unwrap_or(Ok(()))?;
-        }
-        Ok((queue, instance.objects.synced(), previous.filter(|_| moved_away)))
+        let Some(store) = self.instances.objects(&old.framedb_id).await.ok().flatten() else {
+            return Ok(false);
+        };
+        are_one(&*self.instances.store(&queue.framedb_id).await?, &*store, key).await
+    }
+
+    async fn register(&self, key: &Key, route: &Route) -> Result<()> {
+        let registered = self.registry.register(&[(key.clone(), route.clone())]).await;
+        registered.into_iter().next().unwrap_or(Ok(()))
     }
 
     fn pair(&self, write: Write, now: SystemTime) -> (Record, Route) {
@@ -432,61 +481,59 @@ impl Sink {
 
     /// Deletes what keys had at other places before: where they moved from, and copies of bytes
     /// that are no longer theirs.
-    async fn delete_moved(
+    async fn leave_moved(
         &self,
         pairs: &[(Record, Route)],
         attempts: &[Attempt],
         previous: &[Option<Route>],
         results: &[Result<()>],
-    ) -> Vec<Result<()>> {
-        let mut outcome = Vec::with_capacity(pairs.len());
+    ) {
         // Of a key that is twice in a group, both have the same previous place.
         let mut done = HashSet::new();
         let writes = pairs.iter().zip(attempts).zip(previous).zip(results);
         for ((((record, route), attempt), previous), result) in writes {
             let old = attempt.before(previous.as_ref());
-            let Some(old) = old.filter(|_| result.is_ok() && done.insert(&record.key)) else {
-                outcome.push(Ok(()));
-                continue;
-            };
-            for copy in old.copies.iter().filter(|copy| **copy != route.place()) {
-                self.delete_stale(&record.key, copy).await;
+            if let Some(old) = old.filter(|_| result.is_ok() && done.insert(&record.key)) {
+                self.leave(&record.key, old, route).await;
             }
-            outcome.push(if route.moves_from(old) {
-                tracing::debug!(key = %record.key, from = %old.framedb_id, to = %route.framedb_id, "moved");
-                self.delete_copy(&record.key, old).await
-            } else {
-                Ok(())
-            });
         }
-        outcome
     }
 
-    /// Deletes a copy that no route leads to any more.
-    async fn delete_stale(&self, key: &Key, copy: &Place) {
-        let keys = std::slice::from_ref(key);
-        let deleted = async {
-            let store = self.instances.store(&copy.framedb_id).await?;
-            store.delete(keys).await.pop().transpose()?;
-            self.registry.forget_copy(key, &copy.framedb_id).await
+    /// Deletes what a key had under an old route, where its new one leads elsewhere. The routes
+    /// that volatile instances keep themselves go, too.
+    async fn leave(&self, key: &Key, old: &Route, new: &Route) {
+        let to = &new.framedb_id;
+        for copy in old.copies.iter().filter(|copy| **copy != new.place()) {
+            self.instances.leave(key, copy, to).await;
+            self.forget(key, &copy.framedb_id, None).await;
+        }
+        if new.moves_from(old) {
+            tracing::debug!(%key, from = %old.framedb_id, %to, "moved");
+            // A queue that moves is empty, and what is sent to it directly is its own.
+            if old.kind != Kind::Stream || new.kind != Kind::Stream {
+                self.instances.leave(key, &old.place(), to).await;
+            }
+            self.forget(key, &old.framedb_id, Some(old.generation)).await;
+        }
+    }
+
+    /// Forgets a place of a key, and there its route of this generation.
+    async fn forget(&self, key: &Key, framedb_id: &str, generation: Option<u64>) {
+        let forgotten = async {
+            if generation.is_some() {
+                self.registry.remove(key, generation).await?;
+            }
+            self.registry.forget_copy(key, framedb_id).await
         };
-        if let Err(error) = deleted.await {
-            let (framedb_id, error) = (&*copy.framedb_id, error.chain());
-            tracing::warn!(%key, framedb_id, error, "an old copy stays behind");
+        if let Err(error) = forgotten.await {
+            tracing::warn!(%key, framedb_id, error = error.chain(), "an old place stays registered");
         }
     }
+}
 
-    async fn delete_copy(&self, key: &Key, old: &Route) -> Result<()> {
-        if old.kind == Kind::Stream {
-            self.instances.queue(&old.framedb_id).await?.purge(key).await?;
-        } else {
-            let keys = std::slice::from_ref(key);
-            let mut deleted = self.instances.store(&old.framedb_id).await?.delete(keys).await;
-            deleted.pop().transpose()?;
-        }
-        self.registry.remove(key, Some(old.generation)).await?;
-        self.registry.forget_copy(key, &old.framedb_id).await
-    }
+/// Whether an element is certainly not in its queue.
+fn is_refused(result: &Result<Pushed>) -> bool {
+    result.as_ref().is_err_and(|error| error.is_untouched() || !error.is_temporary())
 }
 
 /// What fails after the data was written, in whatever place, does not leave it as it was.
@@ -494,8 +541,12 @@ fn after_write(error: Error) -> Error {
     error.with_untouched(false)
 }
 
-/// Refuses to leave a queue that holds elements: they would be lost.
+/// Refuses to leave a queue that holds elements: they would be lost. Those of an instance that
+/// there is no more are.
 pub(crate) async fn check_empty(instances: &Instances, key: &Key, old: &Route) -> Result<()> {
+    if instances.record(&old.framedb_id).await?.is_none() {
+        return Ok(());
+    }
     let length = instances.queue(&old.framedb_id).await?.length(key).await?;
     let elements = length.ready + length.leased;
     if elements == 0 {

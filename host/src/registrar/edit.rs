@@ -105,19 +105,11 @@ impl Registrar {
             let (removed, copies): (Vec<_>, Vec<_>) =
                 route.copies.iter().cloned().partition(|copy| copy.framedb_id == framedb_id);
             let Some(removed) = removed.into_iter().next() else { return Ok(false) };
-            let gone = Route {
-                framedb_id: removed.framedb_id,
-                kind: removed.kind,
-                copies: Arc::default(),
-                ..route.clone()
-            };
             let generation = registrar.generation(Some(&route));
+            let primary = route.framedb_id.clone();
             let route = Route { copies: copies.into(), generation, ..route };
             registrar.write(&copied, route).await?;
-            if let Err(error) = registrar.reader.delete_data(&copied, &gone).await {
-                let (framedb_id, error) = (&*gone.framedb_id, error.chain());
-                tracing::warn!(key = %copied, framedb_id, error, "a removed copy stays behind");
-            }
+            registrar.reader.instances.leave(&copied, &removed, &primary).await;
             Ok(true)
         })
         .await

@@ -157,18 +157,16 @@ impl Registrar {
             left => left,
         };
         let Some(left) = left else { return self.write(key, route).await };
+        self.check_arrival(key, &left, &route).await?;
         let begun = self.declare(key, &route, &left).await?;
-        if let Err(error) = self.write(key, route).await {
+        if let Err(error) = self.write(key, route.clone()).await {
             if let Some((declared, intent)) = begun {
                 self.leave(declared, intent, &error).await;
             }
             return Err(error);
         }
-        if let Err(error) = self.reader.delete_data(key, &left).await {
-            // The client wrote to another instance because this one is gone, perhaps for good:
-            // it is told of what is true now, and the key waits for nobody.
-            let (framedb_id, error) = (&*left.framedb_id, error.chain());
-            tracing::warn!(%key, framedb_id, error, "what a moved key left stays behind");
+        for place in left.copies.iter().chain([&left.place()]) {
+            self.reader.instances.leave(key, place, &route.framedb_id).await;
         }
         if let Some((declared, _)) = begun
             && let Err(error) = self.intents.settle(declared, []).await
@@ -199,6 +197,36 @@ impl Registrar {
             )
         })?;
         Ok(Some(stored.len() as u64))
+    }
+
+    /// Looks whether what an object leaves its old place for is there: else the only bytes of it
+    /// would be deleted. Of an instance that cannot be asked nobody knows; nothing is deleted then.
+    async fn check_arrival(&self, key: &Key, left: &Route, new: &Route) -> Result<()> {
+        if left.kind == Kind::Stream {
+            return Ok(());
+        }
+        let (instances, id) = (&self.reader.instances, &new.framedb_id);
+        let arrived = if new.kind == Kind::Stream {
+            let Ok(queue) = instances.queue(id).await else { return Ok(()) };
+            queue.length(key).await.map(|length| length.ready + length.leased > 0)
+        } else {
+            let Ok(store) = instances.store(id).await else { return Ok(()) };
+            let stored = store.get(std::slice::from_ref(key)).await.pop().transpose();
+            stored.map(|stored| stored.flatten().is_some())
+        };
+        let what = if new.kind == Kind::Stream { "element of such a queue" } else { "such object" };
+        match arrived {
+            Err(error) if error.kind() == ErrorKind::Conflict => Err(error),
+            Ok(true) | Err(_) => Ok(()),
+            Ok(false) => {
+                let old = &left.framedb_id;
+                let message = format!(
+                    "cannot register `{key}`: `{id}` has no {what}, and `{old}` has the object"
+                );
+                Err(Error::new(ErrorKind::Invalid, message)
+                    .with_hint("write the data first, then register it, or delete the object"))
+            }
+        }
     }
 
     /// What there is to delete of a queue that the key leaves; an error when elements would be

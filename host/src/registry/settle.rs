@@ -1,8 +1,11 @@
 //! `settle`: what becomes of one write whose outcome is unclear.
 
 use super::{Intent, Intents, Registry};
-use crate::{Error, Result, store::Stores};
-use framedb_core::Settlement;
+use crate::{
+    Error, Result,
+    store::{Stores, are_one},
+};
+use framedb_core::{Key, Settlement};
 
 /// What settling needs.
 #[derive(Clone, Copy)]
@@ -77,22 +80,32 @@ pub(super) async fn carry_out(
                 }
             }
             Settlement::Orphan => {
-                if let Some(store) = &target {
-                    // Nobody will look for these bytes.
-                    first(store.delete(key).await)?;
-                }
+                // Nobody will look for these bytes.
+                let to = registered.map(|route| route.framedb_id);
+                delete_left(&intent.key, &intent.route.framedb_id, to.as_deref(), stores).await?;
                 break false;
             }
             Settlement::Stands => break false,
         }
     };
-    if complete
-        && let Some(old) = intent.left_behind()
-        && let Some(store) = stores.objects(&old.framedb_id).await?
-    {
-        first(store.delete(key).await)?;
+    if complete && let Some(old) = intent.left_behind() {
+        let to = Some(&*intent.route.framedb_id);
+        delete_left(&intent.key, &old.framedb_id, to, stores).await?;
     }
     Ok(complete)
+}
+
+/// Deletes what a key has on an instance, unless that has the values of the one where the key is.
+async fn delete_left(key: &Key, left: &str, to: Option<&str>, stores: &dyn Stores) -> Result<()> {
+    // One that is not configured any more has nothing for us, nor can anything be told of it.
+    let Some(store) = stores.objects(left).await? else { return Ok(()) };
+    if let Some(to) = to.filter(|to| *to != left) {
+        let Some(new) = stores.objects(to).await? else { return Ok(()) };
+        if are_one(new.as_ref(), store.as_ref(), key).await? {
+            return Ok(());
+        }
+    }
+    first(store.delete(std::slice::from_ref(key)).await).map(drop)
 }
 
 fn first<T>(answers: Vec<Result<T>>) -> Result<Option<T>> {

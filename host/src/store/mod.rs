@@ -12,6 +12,7 @@ mod mysql_chunks;
 mod mysql_groups;
 mod mysql_reads;
 mod mysql_rows;
+mod one_place;
 mod open;
 mod redis;
 mod redis_queue;
@@ -21,6 +22,7 @@ pub use file::FileObjects;
 pub use file_queue::FileQueues;
 pub use memory::MemoryStore;
 pub use mysql::MysqlObjects;
+pub(crate) use one_place::are_one;
 pub use open::{Instance, OpenContext, Options, SyncMode, open};
 pub(crate) use open::{KNOWN_ENGINES, check_url, is_embedded, kinds_of, look};
 pub use redis::RedisObjects;
@@ -205,6 +207,12 @@ pub struct QueueLength {
 pub trait Queue: Debug + Send + Sync {
     /// Appends elements in order; one answer per element.
     async fn push(&self, queue: &Key, elements: &[Element]) -> Vec<Result<Pushed>>;
+
+    /// Appends elements as [`Queue::push`] does. Where an object of the same store has the queue's
+    /// name, it gives way in the same step; engines that keep objects and queues apart leave it.
+    async fn push_over(&self, queue: &Key, elements: &[Element]) -> Vec<Result<Pushed>> {
+        self.push(queue, elements).await
+    }
 
     /// Hands out the oldest element for `period`; `None` when none waits.
     async fn lease(&self, queue: &Key, period: Duration) -> Result<Option<Leased>>;

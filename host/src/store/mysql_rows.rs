@@ -138,13 +138,24 @@ impl Rows {
         groups
     }
 
-    /// Writes rows in one step, which is repeated while others are in its way.
+    /// Writes rows in one step, which is repeated while others are in its way. Who lowers what
+    /// the server takes has it close the connection of a larger statement.
     async fn write_together(&self, rows: &[Row], deadline: Instant) -> Result<(), Failure> {
-        repeated(deadline, || self.replace(rows, deadline)).await
+        let written = repeated(deadline, || self.replace(rows, deadline)).await;
+        match written {
+            Err(failure) if failure.fault == Fault::Lost => {
+                let bytes = rows.iter().map(size).sum();
+                match self.server.outgrows(bytes, deadline).await {
+                    true => Err(self.server.too_large("write objects")),
+                    false => Err(failure),
+                }
+            }
+            written => written,
+        }
     }
 
     async fn replace(&self, rows: &[Row], deadline: Instant) -> Result<(), Failure> {
-        let sql = replace(rows.len());
+        let sql = replace(rows.len(), self.table.folds);
         let parameters = rows.iter().flat_map(|(key, data)| [text(key), blob(data)]);
         let parameters = Params::Positional(parameters.collect());
         const WORK: &str = "write objects";

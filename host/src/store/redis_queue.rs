@@ -163,23 +163,13 @@ impl Queues {
         failed.map_or(Ok(()), Err)
     }
 
-    /// Pushes elements that fit one call, in one step; an answer for each.
-    async fn push(&self, queue: &Key, group: &[&Element]) -> Result<Vec<Pushed>> {
-        let mut call = self.call(&self.scripts.push, queue);
-        call.arg(millis(ID_WINDOW)).arg(ID_WINDOW_COUNT);
-        for element in group {
-            call.arg(element.id.as_str()).arg(&*element.data);
-        }
-        let answers = self.connection.run::<Vec<bool>>(&call, Ack::Replicas).await;
-        let answers = answers.map_err(|fault| self.failed(&format!("push to {queue}"), fault))?;
-        let pushed = |new| if new { Pushed::New } else { Pushed::Repeated };
-        Ok(answers.into_iter().map(pushed).collect())
-    }
-}
-
-#[async_trait]
-impl Queue for RedisQueues {
-    async fn push(&self, queue: &Key, elements: &[Element]) -> Vec<Result<Pushed>> {
+    /// Pushes elements by one of the scripts, in as few steps as they fit; an answer for each.
+    async fn push(
+        &self,
+        script: &Script,
+        queue: &Key,
+        elements: &[Element],
+    ) -> Vec<Result<Pushed>> {
         let mut answers = Vec::with_capacity(elements.len());
         let mut rest = elements;
         while !rest.is_empty() {
@@ -191,14 +181,14 @@ impl Queue for RedisQueues {
             let (group, behind) = rest.split_at(fits.count().max(1));
             let sized: Vec<_> = group
                 .iter()
-                .map(|element| check_size(queue, &element.data, self.0.max_value))
+                .map(|element| check_size(queue, &element.data, self.max_value))
                 .collect();
             let fitting: Vec<_> =
                 group.iter().zip(&sized).filter(|(_, size)| size.is_ok()).map(|(e, _)| e).collect();
             let pushed = if fitting.is_empty() {
                 Ok(Vec::new())
             } else {
-                self.0.push(queue, &fitting).await
+                self.push_group(script, queue, &fitting).await
             };
             let pushed = match pushed {
                 Ok(pushed) => pushed,
@@ -217,6 +207,35 @@ impl Queue for RedisQueues {
             rest = behind;
         }
         answers
+    }
+
+    /// Pushes elements that fit one call, in one step; an answer for each.
+    async fn push_group(
+        &self,
+        script: &Script,
+        queue: &Key,
+        group: &[&Element],
+    ) -> Result<Vec<Pushed>> {
+        let mut call = self.call(script, queue);
+        call.arg(millis(ID_WINDOW)).arg(ID_WINDOW_COUNT);
+        for element in group {
+            call.arg(element.id.as_str()).arg(&*element.data);
+        }
+        let answers = self.connection.run::<Vec<bool>>(&call, Ack::Replicas).await;
+        let answers = answers.map_err(|fault| self.failed(&format!("push to {queue}"), fault))?;
+        let pushed = |new| if new { Pushed::New } else { Pushed::Repeated };
+        Ok(answers.into_iter().map(pushed).collect())
+    }
+}
+
+#[async_trait]
+impl Queue for RedisQueues {
+    async fn push(&self, queue: &Key, elements: &[Element]) -> Vec<Result<Pushed>> {
+        self.0.push(&self.0.scripts.push, queue, elements).await
+    }
+
+    async fn push_over(&self, queue: &Key, elements: &[Element]) -> Vec<Result<Pushed>> {
+        self.0.push(&self.0.scripts.push_over, queue, elements).await
     }
 
     async fn lease(&self, queue: &Key, period: Duration) -> Result<Option<Leased>> {

@@ -33,6 +33,8 @@ const PACKET_OVERHEAD: u64 = 4 << 10;
 struct Known {
     /// Whether it has tables for chunks.
     chunk_tables: bool,
+    /// Whether its table may take different keys for one.
+    folds: bool,
     /// Bytes of the largest object that fits into a statement.
     most: u64,
 }
@@ -59,11 +61,12 @@ impl Mysql {
     /// Stores an object. A row that replaces chunks counts, as that of an existing client does.
     pub(super) async fn set(&self, key: &Key, data: &[u8]) -> Result<(), Fault> {
         // A server closes the connection of a statement that is too large, and says nothing.
-        if data.len() as u64 > self.open().await?.most {
+        let Known { folds, most, .. } = self.open().await?;
+        if data.len() as u64 > most {
             return Err(Fault::Large);
         }
         let values = || vec![text(key), ParameterValue::Binary(data.to_vec())];
-        self.execute(&replace(1), values).await
+        self.execute(&replace(1, folds), values).await
     }
 
     /// An object's bytes.
@@ -153,9 +156,10 @@ impl Mysql {
             columns = self.columns().await?;
         }
         let unique = self.words(UNIQUE).await?;
-        check(&columns, &unique, best).map_err(|_| Fault::Shape)?;
+        let (table, _) = check(&columns, &unique, best).map_err(|_| Fault::Shape)?;
         let packet = self.number("SELECT @@max_allowed_packet").await?.unwrap_or(u64::MAX);
         let known = Known {
+            folds: table.folds,
             chunk_tables: self.number(CHUNK_TABLES).await? == Some(CHUNK_TABLES_COUNT),
             most: packet.saturating_sub(PACKET_OVERHEAD),
         };

@@ -11,7 +11,7 @@ const POP_LEASE: Duration = Duration::from_secs(60);
 
 impl Keeper {
     /// Pushes an element. The queue's route is registered before its first one, and whenever what
-    /// it says changes.
+    /// it says changes; a key that has something else keeps its route until the push has succeeded.
     pub(super) async fn push(&self, object: &Prepared) -> Result<Route, Failure> {
         let key = &object.key;
         let instance = self.instance(&object.placement.framedb_id)?;
@@ -20,36 +20,47 @@ impl Keeper {
         let previous = self.settled(key).await?.route;
         let mut route = self.route_of(object, previous.as_ref());
         route.size = Some(0);
-        let moved = previous.as_ref().is_some_and(|old| route.moves_from(old));
-        if moved && let Some(old) = previous.as_ref().filter(|old| old.kind == Kind::Stream) {
+        let left = previous.as_ref().filter(|old| route.moves_from(old));
+        if let Some(old) = left.filter(|old| old.kind == Kind::Stream) {
             self.check_empty(key, old).await?;
         }
-        // In one Redis, objects and queues share their keys: no element can be pushed while the
-        // object is there.
-        let in_the_way = previous.as_ref().filter(|old| {
+        // In one Redis, objects and queues share their keys: the object gives way in the same step.
+        let over = left.is_some_and(|old| {
             let place = self.known(&old.framedb_id);
             old.kind != Kind::Stream && place.is_some_and(|place| place.shares_place(instance))
         });
-        if in_the_way.is_some() {
-            instance.delete(key).await?;
-        }
         let same = previous.as_ref().is_some_and(|old| route.says_no_more_than(old));
-        if !same && let Committed::Overtaken(_) = self.routes.register(key, &route).await? {
-            let what = format!("cannot register the queue {key}: others write the same name");
-            return Err(Failure::new(FailureClass::Unavailable, Stage::Registration, what));
+        if left.is_none() && !same {
+            self.register_queue(key, &route).await?;
         }
-        let pushed = queues.push(key, &object.id, &object.data).await;
-        pushed.map_err(|fault| instance.failed(fault, &format!("push to {key} on")))?;
-        if moved
-            && in_the_way.is_none()
-            && let Some(old) = &previous
-        {
-            self.leave(key, old, &route).await?;
+        if let Err(fault) = queues.push(key, &object.id, &object.data, over).await {
+            if previous.is_none() && !fault.is_unclear() {
+                // Until an element is in it there is no such queue.
+                self.routes.remove(key, route.generation).await?;
+            }
+            return Err(instance.failed(fault, &format!("push to {key} on")));
+        }
+        if let Some(old) = left {
+            self.register_queue(key, &route).await?;
+            // A queue that moves is empty, and what is sent to it directly is its own.
+            if old.kind != Kind::Stream {
+                self.leave(key, old, &route).await?;
+            }
         }
         Ok(match previous {
             Some(previous) if same => previous,
             _ => route,
         })
+    }
+
+    async fn register_queue(&self, key: &Key, route: &Route) -> Result<(), Failure> {
+        match self.routes.register(key, route).await? {
+            Committed::Yes => Ok(()),
+            Committed::Overtaken(_) => {
+                let what = format!("cannot register the queue {key}: others write the same name");
+                Err(Failure::new(FailureClass::Unavailable, Stage::Registration, what))
+            }
+        }
     }
 
     /// Refuses to leave a queue that holds elements: they would be lost.

@@ -10,7 +10,7 @@ use framedb_core::{
     ID_WINDOW, ID_WINDOW_COUNT, Key, Route,
     redis::{
         DELETE_OBJECT,
-        queues::{ACK, EXTEND, LEASE, LENGTH, NACK, PURGE, PUSH, QUEUES, SideKeys},
+        queues::{ACK, EXTEND, LEASE, LENGTH, NACK, PURGE, PUSH, PUSH_OVER, QUEUES, SideKeys},
     },
 };
 use std::{
@@ -22,6 +22,7 @@ use std::{
 
 static DELETE: LazyLock<Script> = LazyLock::new(|| Script::new(DELETE_OBJECT));
 static PUSHING: LazyLock<Script> = LazyLock::new(|| Script::new(PUSH));
+static PUSHING_OVER: LazyLock<Script> = LazyLock::new(|| Script::new(PUSH_OVER));
 static LEASING: LazyLock<Script> = LazyLock::new(|| Script::new(LEASE));
 static ACKING: LazyLock<Script> = LazyLock::new(|| Script::new(ACK));
 static NACKING: LazyLock<Script> = LazyLock::new(|| Script::new(NACK));
@@ -84,11 +85,18 @@ impl Redis {
         self.link.run(&DELETE, &keys, &[], Repeat::Safe).await.map(drop)
     }
 
-    /// Pushes an element, unless its id is remembered.
-    pub(super) async fn push(&self, queue: &Key, id: &str, data: &[u8]) -> Result<(), Fault> {
+    /// Pushes an element, unless its id is remembered; `over` an object that has the queue's name.
+    pub(super) async fn push(
+        &self,
+        queue: &Key,
+        id: &str,
+        data: &[u8],
+        over: bool,
+    ) -> Result<(), Fault> {
+        let script = if over { &PUSHING_OVER } else { &PUSHING };
         let (window, count) = (millis(ID_WINDOW).to_string(), ID_WINDOW_COUNT.to_string());
         let words = [window.as_bytes(), count.as_bytes(), id.as_bytes(), data];
-        let answers = self.script(&PUSHING, queue, &words, Repeat::Safe).await?;
+        let answers = self.script(script, queue, &words, Repeat::Safe).await?;
         number(answers.into_iter().next()).map(drop)
     }
 

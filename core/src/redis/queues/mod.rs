@@ -17,6 +17,9 @@ macro_rules! script {
 /// Pushes elements whose ids are not remembered.
 pub const PUSH: &str = script!("push.lua");
 
+/// Pushes elements, in the place of an object that has the queue's name.
+pub const PUSH_OVER: &str = concat!(include_str!("give_way.lua"), "\n", script!("push.lua"));
+
 /// Leases the oldest element.
 pub const LEASE: &str = script!("lease.lua");
 

@@ -56,6 +56,11 @@ impl Failure {
         Self::from(Error::new(ErrorKind::Timeout, message))
     }
 
+    /// The work, say `write objects`, takes more than the server does at once.
+    pub(super) fn too_large(work: &str, address: &Address) -> Self {
+        Self { fault: Fault::Rows, code: None, error: too_large(work, address) }
+    }
+
     /// The same failure, of work that had not begun.
     pub(super) fn untouched(self) -> Self {
         Self { error: self.error.with_untouched(true), ..self }
@@ -147,13 +152,23 @@ fn of_server(code: u16, work: &str, address: &Address) -> (Fault, Error) {
         }
         1290 | 1792 | 1836 | 8247 => {
             let message = format!("cannot {work}: {server} is read-only");
-            (Fault::Server, Error::new(ErrorKind::Unavailable, message))
+            (Fault::Server, Error::new(ErrorKind::Unavailable, message).with_untouched(true))
         }
         1153 | 8025 => (Fault::Rows, too_large(work, address)),
         1406 => {
             let message = format!("cannot {work} at {address}: longer than a column takes");
             let error = Error::new(ErrorKind::TooLarge, message).with_hint(
                 "make the column `key` of `data_table` a VARCHAR(255) and `data` a LONGBLOB",
+            );
+            (Fault::Rows, error)
+        }
+        1365 => {
+            let message = format!(
+                "cannot {work} at {address}: the table takes the key for another that it has"
+            );
+            let error = Error::new(ErrorKind::Conflict, message).with_hint(
+                "use a key that differs in more than case, accents or spaces at its end, or give the \
+                 column `key` of `data_table` a collation that ends with `_bin`",
             );
             (Fault::Rows, error)
         }
@@ -166,10 +181,16 @@ fn of_server(code: u16, work: &str, address: &Address) -> (Fault, Error) {
             let message = format!("cannot {work}: there is no room at {address}");
             (Fault::Server, Error::new(ErrorKind::Full, message))
         }
-        // Too many connections, a shutdown, a missing table: nothing that rows could change.
-        1040 | 1053 | 1146 | 1203 | 1226 | 2013 | 9001..=9005 => {
+        1146 => {
+            let message = format!("cannot {work} at {address}: a table is missing");
+            let error = Error::new(ErrorKind::Unavailable, message).with_untouched(true);
+            (Fault::Server, error.with_hint("the node makes its tables when it starts"))
+        }
+        // Too many connections, a shutdown: nothing that rows could change.
+        1040 | 1053 | 1203 | 1226 | 2013 | 9001..=9005 => {
             let message = format!("cannot {work} at {address}");
-            (Fault::Server, Error::new(ErrorKind::Unavailable, message))
+            let error = Error::new(ErrorKind::Unavailable, message);
+            (Fault::Server, error.with_untouched(matches!(code, 1040 | 1203 | 1226)))
         }
         _ => {
             let message = format!("cannot {work} at {address}: the server refuses it");

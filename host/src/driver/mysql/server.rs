@@ -133,7 +133,8 @@ impl Server {
             name,
             hint,
         };
-        self.statement = match said.max_packet {
+        // A server closes the connection of a statement that is larger than it takes.
+        self.statement = match said.max_packet.filter(|bytes| *bytes <= packet) {
             Some(bytes) => bound(bytes, "the instance's `max-packet`", "raise `max-packet`"),
             None => {
                 bound(packet, "the server's `max_allowed_packet`", "raise `max_allowed_packet`")
@@ -149,6 +150,20 @@ impl Server {
             (None, None) => None,
         };
         Ok(())
+    }
+
+    /// Whether a statement that a connection ended under is larger than the server takes by now.
+    pub(crate) async fn outgrows(&self, bytes: u64, deadline: Instant) -> bool {
+        let asked = self.within("ask for a limit", deadline, async {
+            self.session().await?.ask::<u64>("SELECT @@GLOBAL.max_allowed_packet").await
+        });
+        let most = asked.await.ok().and_then(|found| found.first().copied());
+        most.is_some_and(|most| bytes > most)
+    }
+
+    /// The failure of work, say `write objects`, that is larger than the server takes.
+    pub(crate) fn too_large(&self, work: &str) -> Failure {
+        Failure::too_large(work, &self.address)
     }
 
     /// Creates the database of an address whose pool leads to none yet.
@@ -261,7 +276,11 @@ fn pool(address: &Address, to: To) -> Result<Pool> {
     let options = PoolOpts::default().with_constraints(constraints).with_reset_connection(false);
     let database = (to != To::Server).then_some(address.database.as_str());
     // Elsewhere than in this mode a server may cut values to what a column takes.
-    let mut setup = vec!["SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')"];
+    // Nor would it end the statement that finds another key in its place.
+    let mut setup = vec![
+        "SET SESSION sql_mode = \
+         CONCAT(@@sql_mode, ',STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO')",
+    ];
     if to == To::Bytes {
         setup.push("SET NAMES binary");
     }

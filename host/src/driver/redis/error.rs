@@ -8,6 +8,10 @@ use crate::{Error, ErrorKind};
 use redis::{ErrorKind as Cause, ParsingError, RedisError, ServerErrorKind};
 use std::{io, sync::Arc};
 
+/// What servers say before a command, or a script, has changed anything.
+const REFUSALS: [&str; 7] =
+    ["READONLY", "MOVED", "NOREPLICAS", "LOADING", "MASTERDOWN", "OOM", "CLUSTERDOWN"];
+
 /// Why a command has no answer. Names commands and hosts, never credentials.
 #[derive(Debug, Clone)]
 pub(crate) enum Fault {
@@ -131,7 +135,8 @@ pub(crate) fn failed(attempt: &str, address: &Address, fault: Fault) -> Error {
     match fault {
         Fault::Server { ref node, ref cause, sent } => {
             let server = node.as_deref().unwrap_or("the server");
-            let error = said(at, server, address, &fault, cause).with_untouched(!sent);
+            let untouched = !sent || REFUSALS.iter().any(|code| fault.says(code));
+            let error = said(at, server, address, &fault, cause).with_untouched(untouched);
             // A parser that reads another protocol has nothing to tell.
             match speaks_another(cause) {
                 true => error,

@@ -31,11 +31,9 @@ impl Connection {
                 Some(name) => wrong(fault.at(name)),
                 None => wrong(fault),
             };
-            let mut questions = Pipeline::with_capacity(3);
+            let mut questions = Pipeline::with_capacity(4);
             questions.cmd("PING").cmd("INFO").arg("replication");
-            if self.is_cluster() {
-                questions.cmd("CLUSTER").arg("INFO");
-            }
+            questions.cmd("INFO").arg("server").cmd("CLUSTER").arg("INFO");
             let answers = server.send(&mut questions, Ack::Primary).await.map_err(located)?;
             let mut answers = answers.into_iter();
             if let Some(Err(fault)) = answers.next() {
@@ -46,8 +44,14 @@ impl Connection {
                 Some(Ok(info)) => from_redis_value::<String>(info).unwrap_or_default(),
                 _ => String::new(),
             };
-            let (replication, cluster) = (info(), info());
-            if value(&cluster, "cluster_state").is_some_and(|state| state != "ok") {
+            let (replication, about, cluster) = (info(), info(), info());
+            if let Some((what, hint)) = self.another(&about, &cluster) {
+                let message = format!("cannot store in Redis at {}: it is {what}", self.address());
+                return Err(Error::new(ErrorKind::Config, message).with_hint(hint));
+            }
+            if self.is_cluster()
+                && value(&cluster, "cluster_state").is_some_and(|state| state != "ok")
+            {
                 return Err(wrong(Fault::ClusterDown));
             }
             let is_replica = value(&replication, "role") == Some("slave");
@@ -76,6 +80,27 @@ impl Connection {
             }
         }
         Ok(())
+    }
+
+    /// What a server is that the address does not lead to in the right way, and what to do.
+    fn another(&self, about: &str, cluster: &str) -> Option<(&'static str, &'static str)> {
+        if self.is_cluster() {
+            return None;
+        }
+        let servers = || value(cluster, "cluster_size").and_then(|size| size.parse::<u32>().ok());
+        match value(about, "redis_mode")? {
+            "sentinel" => Some((
+                "a sentinel",
+                "write `redis-sentinel://host:port/name`, with the name of the master that it \
+                 watches",
+            )),
+            // One that has all the slots keeps every key.
+            "cluster" if servers().is_some_and(|servers| servers > 1) => Some((
+                "one server of a cluster, which has a part of the keys",
+                "write `redis-cluster://` instead of `redis://`",
+            )),
+            _ => None,
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use redis::{Cmd, ToRedisArgs};
 #[derive(Debug)]
 pub(crate) struct Scripts {
     pub(crate) push: Script,
+    pub(crate) push_over: Script,
     pub(crate) lease: Script,
     pub(crate) ack: Script,
     pub(crate) nack: Script,
@@ -22,6 +23,7 @@ impl Scripts {
     pub(crate) fn new() -> Self {
         Self {
             push: Script::new(queues::PUSH),
+            push_over: Script::new(queues::PUSH_OVER),
             lease: Script::new(queues::LEASE),
             ack: Script::new(queues::ACK),
             nack: Script::new(queues::NACK),
