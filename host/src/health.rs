@@ -1,4 +1,4 @@
-//! `Health`: whether the configuration's instances and the registry can be used.
+//! `Health`: whether the instances and the registry can be used.
 //!
 //! One look after the other is taken in the background, at each by itself, so that one that does
 //! not answer delays no news of the others; doors and metrics read what was seen last. The looks
@@ -15,6 +15,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 /// The time between two looks at the same place.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// The time between two looks at the instances that the registry has, which may be many.
+const LOOK_AT_REGISTERED_EVERY: Duration = Duration::from_secs(5);
+
 /// How long the registry may take to say that it can be used.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -26,11 +29,12 @@ pub type Check = std::result::Result<(), String>;
 pub struct Report {
     /// Whether routes can be kept and found.
     pub registry: Check,
-    /// The configuration's instances by id.
+    /// The instances by id: those of the configuration and, as far as the node keeps connections,
+    /// those of the registry.
     pub instances: BTreeMap<Arc<str>, Check>,
 }
 
-/// Looks at the configuration's instances and the registry, and remembers what it saw.
+/// Looks at the instances and the registry, and remembers what it saw.
 #[derive(Debug)]
 pub struct Health {
     instances: Arc<Instances>,
@@ -87,7 +91,35 @@ impl Health {
                 self.note_registry(self.look_at_registry().await);
             }
         };
-        tokio::join!(join_all(instances), registry);
+        let registered = async {
+            loop {
+                self.look_at_registered().await;
+                tokio::time::sleep(LOOK_AT_REGISTERED_EVERY).await;
+            }
+        };
+        tokio::join!(join_all(instances), registry, registered);
+    }
+
+    /// Looks at the instances of the registry, and forgets those that it has no more. Where it
+    /// cannot be asked, what was seen of them stands.
+    async fn look_at_registered(&self) {
+        let Ok(registered) = self.instances.registered().await else { return };
+        let looks = registered.iter().map(|id| self.instances.check(id));
+        for (id, look) in registered.iter().zip(join_all(looks).await) {
+            self.note(id, look);
+        }
+        let gone = |id: &Arc<str>| !self.instances.is_configured(id) && !registered.contains(id);
+        self.seen.lock().instances.retain(|id, _| {
+            if gone(id) {
+                // A series cannot be taken back: this is neither up nor down.
+                self.gauge(id).set(f64::NAN);
+            }
+            !gone(id)
+        });
+    }
+
+    fn gauge(&self, framedb_id: &str) -> metrics::Gauge {
+        self.telemetry.gauge("framedb_engine_up", &[("instance", framedb_id)])
     }
 
     /// What was seen last.
@@ -121,8 +153,7 @@ impl Health {
 
     fn note(&self, framedb_id: &Arc<str>, look: Result<()>) {
         let now = look.map_err(|error| error.chain());
-        let gauge = self.telemetry.gauge("framedb_engine_up", &[("instance", &**framedb_id)]);
-        gauge.set(f64::from(u8::from(now.is_ok())));
+        self.gauge(framedb_id).set(f64::from(u8::from(now.is_ok())));
         let before = self.seen.lock().instances.insert(framedb_id.clone(), now.clone());
         match (before, now) {
             (None | Some(Ok(())), Err(error)) => tracing::warn!(

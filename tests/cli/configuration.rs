@@ -237,6 +237,20 @@ fn a_check_connects_to_every_server_and_says_which_cannot_be_used() {
     assert!(!format!("{refused:?}").contains("wr0ng"), "{refused:?}");
     // Without being asked, a check opens nothing.
     assert_eq!(Operator::new(&instance("wr0ng")).run("check").code, Some(0));
+    // It cannot know which keys will come, and says that not all of them may.
+    for (keys, said) in [
+        ("~allowed:* ~#framedb:*", "lets the user use some keys only\n"),
+        ("~allowed:*", "and not `#framedb:*`: what is pushed to queues will be refused\n"),
+    ] {
+        let user = format!("ACL SETUSER some reset on >s3cret +@all {keys}");
+        let words: Vec<_> = user.split(' ').collect();
+        assert_eq!(server.command_as(Some("s3cret"), &words), "+OK");
+        let instance = instance("s3cret").replacen("redis://:", "redis://some:", 1);
+        let checked = Operator::new(&instance).run("check --connect");
+        let line = checked.stdout.lines().find(|line| line.contains("instance cache")).unwrap();
+        assert!(checked.code == Some(0), "{checked:?}");
+        assert!(line.contains(said.trim_end()), "{line}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -117,7 +117,7 @@ async fn a_refused_push_leaves_what_the_key_had() {
     assert!(refused.message.contains("another type"), "{}", refused.message);
     assert_eq!(node.get("foreign").await, "object");
     // There never was a queue of this name.
-    failure(node.ingest(stream("other", "new")).await);
+    let _ = failure(node.ingest(stream("other", "new")).await);
     let http = node.http();
     fails(call(&http, "GET /framedb/streams/new").await, 404, "No document found");
     // A full server.

@@ -4,6 +4,7 @@ use crate::{
     edge::put,
     edge_stream::Sender,
     object_service::{Client, get, object, set, set_well},
+    routing_objects::{call, send},
     server::RedisServer,
 };
 use framedb_host::{Config, ErrorKind};
@@ -154,6 +155,39 @@ async fn a_node_starts_without_its_servers_and_uses_them_when_they_come() {
     assert_eq!(get(&mut client, "here").await.object.unwrap().data, "x");
     let said = node.said();
     assert!(said.contains("can be used again") && !said.contains(SECRET), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_of_the_registry_is_looked_at_like_one_of_the_configuration() {
+    let mut server = RedisServer::start();
+    let node = TestNode::build().config(impatient).open().await;
+    let http = node.http();
+    ready(&http, 200, &[]).await;
+    assert_eq!(up(&http).await, ["disk", "memory"]);
+    let instance = serde_json::json!({
+        "framedb_id": "cache", "node_id": "n", "metadata": {}, "redis_config": [],
+        "cluster_id": "c", "public_url": server.url(),
+    });
+    let line = "POST /global/framedb/instances";
+    assert_eq!(send(&http, line, instance).await.0, 200);
+    let seen = async |names: &[&str]| {
+        eventually("the instances are looked at", async || {
+            (up(&http).await == names).then_some(())
+        })
+        .await;
+    };
+    seen(&["cache", "disk", "memory"]).await;
+    server.stop();
+    let body = ready(&http, 200, &["cache"]).await;
+    let place = format!("127.0.0.1:{}", server.port());
+    assert!(body["degraded"]["cache"].as_str().unwrap().contains(&place), "{body}");
+    assert_eq!(http.call("GET /healthz").await.status.as_u16(), 503);
+    let line = "DELETE /global/framedb/instances/cache";
+    assert_eq!(call(&http, line).await.0, 200);
+    ready(&http, 200, &[]).await;
+    let health = http.call("GET /healthz").await;
+    assert_eq!(health.status.as_u16(), 200);
+    assert!(health.json()["instances"]["cache"].is_null(), "{health:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -334,6 +334,71 @@ async fn replaces(client: &mut mysql_async::Conn) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_takes_two_keys_for_one_refuses_the_second() {
+    let table = "CREATE TABLE data_table (`key` VARCHAR(255) PRIMARY KEY, `data` LONGBLOB) \
+        CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci";
+    for grouping in [true, false] {
+        let (server, name, mut client) = prepared(&[table]).await;
+        let store = opened(&server.url(&name), 1 << 20, grouping).await.unwrap();
+        put(&store, "gen-Case", b"first").await;
+        for other in ["gen-case", "GEN-CASE", "gen-Case ", "gén-Case"] {
+            let error = store.put(&[record(other, b"second")]).await.pop().unwrap().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Conflict, "{other}: {}", error.chain());
+            assert!(error.hint().unwrap().contains("_bin"), "{error:?}");
+        }
+        // Of two in one statement the table has room for one, and for all that are none of theirs.
+        let together = ["a", "two", "Two", "b", "gen-Case"].map(|name| record(name, b"new"));
+        let stored: Vec<_> = store.put(&together).await.into_iter().map(|a| a.is_ok()).collect();
+        assert_eq!(stored.iter().filter(|stored| !**stored).count(), 1, "{stored:?}");
+        for (record, stored) in together.iter().zip(stored) {
+            let found = get(&store, record.key.as_str()).await;
+            assert_eq!(found.is_some_and(|data| data == b"new"), stored, "{}", record.key);
+        }
+        let count: Option<u64> =
+            client.query_first("SELECT COUNT(*) FROM data_table").await.unwrap();
+        assert_eq!(count, Some(4));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_server_no_longer_takes_is_named() {
+    let server = Server::start(&["--max-allowed-packet=1M"]).await;
+    // It counts what the server takes, not what the configuration hopes.
+    let said = Options { max_packet: Some(64 << 20), ..Options::default() };
+    let store = opened_with(&server.url("d"), 4 << 20, said).await.unwrap();
+    let error = store.put(&[record("k", &[1; 2 << 20])]).await.pop().unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge, "{}", error.chain());
+    assert!(error.to_string().contains("`max_allowed_packet`"), "{error}");
+    put(&store, "k", &[1; 500_000]).await;
+    // It takes less from here on, from connections that are opened from here on.
+    let mut client = server.client().await;
+    client.query_drop("SET GLOBAL max_allowed_packet = 65536").await.unwrap();
+    let sql = "SELECT ID FROM information_schema.PROCESSLIST WHERE DB = 'd'";
+    for id in client.query::<u64, _>(sql).await.unwrap() {
+        client.query_drop(format!("KILL {id}")).await.unwrap();
+    }
+    let answers = store.put(&[record("large", &[2; 500_000]), record("small", b"3")]).await;
+    let [large, small] = <[Result<()>; 2]>::try_from(answers).unwrap();
+    let error = large.unwrap_err();
+    assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::TooLarge, false), "{error:?}");
+    small.unwrap();
+    assert_eq!(get(&store, "small").await.unwrap(), b"3");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_is_gone_or_changed_is_unhealthy() {
+    let (server, name, mut client) = prepared(&[]).await;
+    let store = store(&server.url(&name)).await;
+    store.health().await.unwrap();
+    client.query_drop("ALTER TABLE data_table DROP PRIMARY KEY").await.unwrap();
+    let error = store.health().await.unwrap_err();
+    assert!(error.to_string().contains("`key` is not unique"), "{error}");
+    client.query_drop("DROP TABLE data_table").await.unwrap();
+    let error = store.health().await.unwrap_err();
+    assert!(error.to_string().ends_with("is missing") && error.is_temporary(), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_read_only_server_is_named() {
     let server = Server::start(&[]).await;
     let mut client = server.client().await;
@@ -346,7 +411,7 @@ async fn a_read_only_server_is_named() {
     client.query_drop("SET GLOBAL read_only = 1").await.unwrap();
     let error = store.put(&[record("a", b"2")]).await.pop().unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
-    assert!(error.to_string().contains("read-only"), "{error}");
+    assert!(error.to_string().contains("read-only") && error.is_untouched(), "{error}");
     assert!(store.health().await.unwrap_err().to_string().contains("read-only"));
     assert_eq!(get(&store, "a").await.unwrap(), b"1");
     client.query_drop("SET GLOBAL read_only = 0").await.unwrap();

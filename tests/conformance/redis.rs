@@ -108,6 +108,33 @@ async fn a_user_without_a_command_is_told_before_the_first_write() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_together_is_stored_where_it_can_be() {
+    let server = RedisServer::start();
+    let set = |rules: &str| {
+        let words = format!("ACL SETUSER edge reset on >{SECRET} {rules}");
+        assert_eq!(server.command(&words.split(' ').collect::<Vec<_>>()), "+OK");
+    };
+    set("~* +@all");
+    let url = format!("redis://edge:{SECRET}@127.0.0.1:{}", server.port());
+    let instance = open_at(&url).await.unwrap();
+    let records = [("a/1", "1"), ("b/1", "2"), ("a/2", "3"), ("a/1", "4"), ("a/3", "5")]
+        .map(|(name, data)| record(name, data.as_bytes()));
+    let put = async || instance.objects.put(&records).await;
+    // One of the keys may not be written.
+    set("~a/* +@all");
+    let kinds: Vec<_> = put().await.into_iter().map(|a| a.map_err(|e| e.kind())).collect();
+    assert_eq!(kinds, [Ok(()), Err(ErrorKind::Denied), Ok(()), Ok(()), Ok(())]);
+    let found = |name: &str| server.command(&["GET", name]);
+    assert_eq!([found("a/1"), found("a/2"), found("a/3")], ["$1\r\n4", "$1\r\n3", "$1\r\n5"]);
+    assert_eq!(found("b/1"), "$-1");
+    // They may be written one by one only.
+    server.command(&["FLUSHALL"]);
+    set("~* +@all -mset");
+    assert!(put().await.iter().all(Result::is_ok));
+    assert_eq!((found("a/1"), found("b/1")), ("$1\r\n4".to_owned(), "$1\r\n2".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_absent_server_is_named_without_its_password() {
     let port = free_port();
     let error = refused(&format!("redis://:{SECRET}@127.0.0.1:{port}")).await;
@@ -193,6 +220,7 @@ async fn a_read_only_replica_is_refused() {
     assert!(error.to_string().contains("read-only replica"), "{error}");
     let error = put(&instance, "a").await.unwrap_err();
     assert!(error.to_string().contains("read-only replica") && error.is_temporary(), "{error}");
+    assert!(error.is_untouched(), "a refusal leaves no doubt: {error:?}");
     assert!(instance.objects.health().await.is_err());
     // It is used again once it is a primary.
     replica.command(&["REPLICAOF", "NO", "ONE"]);

@@ -40,6 +40,18 @@ async fn one_of_its_servers_leads_to_all() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_of_its_servers_by_itself_is_refused() {
+    let (cluster, _turn) = Cluster::shared().await;
+    let error = refused(&cluster.servers[1].url()).await;
+    assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::Config, false), "{error:?}");
+    assert!(error.to_string().contains("it is one server of a cluster"), "{error}");
+    assert!(error.hint().unwrap().contains("redis-cluster://"), "{error:?}");
+    // One that has all the slots keeps every key.
+    let alone = Cluster::start(1).await;
+    put(&open_at(&alone.servers[0].url()).await.unwrap(), "a").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn queues_of_all_its_servers_get_their_ended_leases_back() {
     let (cluster, _turn) = Cluster::shared().await;
     let instance = open_at(&cluster.url()).await.unwrap();
@@ -146,11 +158,6 @@ async fn absent_servers_and_those_of_no_cluster_are_specific_errors() {
     let (cluster, _turn) = Cluster::shared().await;
     let error = refused(&format!("{}/1", cluster.url())).await;
     assert!(error.to_string().contains("no database but 0"), "{}", error.chain());
-    // A server of a cluster is no server for all keys.
-    let one = open_at(&cluster.servers[0].url()).await.unwrap();
-    let error = put(&one, &key_on(cluster, 1, 3)).await.unwrap_err();
-    assert!(error.to_string().contains("another server of a cluster"), "{error}");
-    assert!(error.hint().unwrap().contains("redis-cluster://"), "{error:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -37,6 +37,15 @@ async fn absent_sentinels_are_a_specific_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_sentinel_keeps_no_objects() {
+    let replicated = Replicated::shared().await;
+    let error = refused(&format!("redis://127.0.0.1:{}", replicated.sentinels[0].port())).await;
+    assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::Config, false), "{error:?}");
+    assert!(error.to_string().contains("it is a sentinel"), "{error}");
+    assert!(error.hint().unwrap().contains("redis-sentinel://"), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_sentinel_that_answers_is_enough() {
     let absent = format!("127.0.0.1:{},", free_port());
     let url = Replicated::shared().await.url(&absent, &format!("{MASTER}/901"));

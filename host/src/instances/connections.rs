@@ -74,6 +74,11 @@ impl Connections {
         self.open.lock().entries.get(&target)?.server.instance.get().cloned()
     }
 
+    /// How many connections are kept.
+    pub(super) fn most(&self) -> usize {
+        self.most
+    }
+
     /// Whether another connection would close none.
     pub(super) fn have_room(&self) -> bool {
         self.open.lock().entries.len() < self.most

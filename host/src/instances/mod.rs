@@ -273,25 +273,57 @@ impl Instances {
         embedded.clone().or_else(|| self.connections.peek(&record.framedb_id, url))
     }
 
-    /// Whether an instance of the configuration can be used now. A server that is not connected
-    /// to is, and stays so where that closes no other connection.
+    /// The ids of the registry's instances, no more than connections are kept.
+    ///
+    /// # Errors
+    ///
+    /// When the registry fails.
+    pub(crate) async fn registered(&self) -> Result<Vec<Arc<str>>> {
+        let ids = self.records().await?.into_iter().map(|record| record.framedb_id.clone());
+        let registered = ids.filter(|id| !self.is_configured(id));
+        Ok(registered.take(self.connections.most()).collect())
+    }
+
+    /// Whether an instance can be used now. A server that is not connected to is, and stays so
+    /// where that closes no other connection.
     ///
     /// # Errors
     ///
     /// Says why it cannot.
     pub(crate) async fn check(&self, framedb_id: &str) -> Result<()> {
-        let Some(configured) = self.configured.get(framedb_id) else {
-            let message = format!("no instance `{framedb_id}` is configured");
-            return Err(Error::new(ErrorKind::NotFound, message));
-        };
-        let Configured { record, url, options, .. } = configured;
-        let instance = match self.opened(framedb_id) {
-            Some(instance) => instance,
-            None if self.connections.have_room() => self.connect(configured).await?,
-            None => self.open_server(&record.framedb_id, url, options.clone()).await?,
+        let instance = match self.configured.get(framedb_id) {
+            Some(configured) => match &configured.embedded {
+                Some(instance) => instance.clone(),
+                None => {
+                    let Configured { record, url, options, .. } = configured;
+                    self.look_at(&record.framedb_id, url, options.clone()).await?
+                }
+            },
+            None => {
+                let record = self.known(framedb_id).await?;
+                let url = record.url(&self.cluster);
+                self.look_at(&record.framedb_id, url, Options::default()).await?
+            }
         };
         let health = tokio::time::timeout(HEALTHY_WITHIN, instance.objects.health()).await;
         health.unwrap_or_else(|_| Err(no_answer(framedb_id, HEALTHY_WITHIN)))
+    }
+
+    /// An instance for a look at it, which is no use of its connection.
+    async fn look_at(
+        &self,
+        framedb_id: &Arc<str>,
+        url: &str,
+        options: Options,
+    ) -> Result<Instance> {
+        let open = self.open_server(framedb_id, url, options);
+        match self.connections.peek(framedb_id, url) {
+            Some(instance) => Ok(instance),
+            None if self.connections.have_room() => {
+                self.connections.get(framedb_id, url, open).await
+            }
+            None => open.await,
+        }
     }
 
     /// The kind of objects that were sent to an instance without one: the first it keeps.

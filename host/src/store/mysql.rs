@@ -14,8 +14,8 @@ use crate::{
     Error, ErrorKind, Result,
     driver::{
         mysql::{
-            Answer, DEADLINE, Failure, Params, Said, Server, Session, Value, chunk_tables,
-            look_at_table, open_table,
+            Answer, DEADLINE, Failure, Params, Said, Server, Session, Value, check_table,
+            chunk_tables, look_at_table, open_table,
         },
         repeat,
     },
@@ -55,7 +55,7 @@ impl MysqlObjects {
             server.send_bytes()?;
         }
         let chunk_tables = chunk_tables(&server, chunks).await?;
-        server.check_rights(chunk_tables).await?;
+        server.check_rights(&table, chunk_tables).await?;
         let rows = Arc::new(Rows { server, table, chunk_tables, chunks, max_value });
         let groups = options.grouping.then(|| Groups::new(rows.clone()));
         let chunks = chunks.then(|| Chunks::new(rows.clone())).transpose()?;
@@ -76,14 +76,14 @@ impl MysqlObjects {
                  its start"
             ));
         }
-        if look_at_table(&server).await?.is_none() {
+        let Some(table) = look_at_table(&server).await? else {
             server.check_creation().await?;
             return Ok(format!(
                 "{described}; it has no table `data_table`: the node creates it at its start"
             ));
-        }
+        };
         let chunk_tables = chunk_tables(&server, false).await?;
-        server.health(chunk_tables).await?;
+        server.health(&table, chunk_tables).await?;
         if chunks && !chunk_tables {
             return Ok(format!(
                 "{described}; it has no tables for chunks: the node creates them at its start"
@@ -256,7 +256,9 @@ impl ObjectStore for MysqlObjects {
     }
 
     async fn health(&self) -> Result<()> {
-        self.rows.server.health(self.rows.chunk_tables).await
+        let Rows { server, table, chunk_tables, .. } = &*self.rows;
+        server.health(table, *chunk_tables).await?;
+        check_table(server).await
     }
 
     fn limits(&self) -> Limits {

@@ -114,7 +114,7 @@ pub(crate) async fn look(url: &str, framedb_id: &str, options: &Options) -> Resu
     let scheme = url.split(':').next().unwrap_or_default();
     let looked = match scheme {
         scheme if is_embedded(scheme) => Ok("inside of the node".to_owned()),
-        scheme if is_redis(scheme) => redis_objects(url, 0, options).await.map(|o| o.1.describe()),
+        scheme if is_redis(scheme) => look_at_redis(url, options).await,
         "mysql" | "mysql+pymysql" => Box::pin(MysqlObjects::look(url, options)).await,
         _ => Err(unknown(scheme)),
     };
@@ -221,6 +221,14 @@ async fn redis_objects(
     let objects = RedisObjects::new(connection.clone(), max_value);
     objects.health().await?;
     Ok((connection, objects))
+}
+
+/// What a Redis says of itself, and what its access list keeps from the user.
+async fn look_at_redis(url: &str, options: &Options) -> Result<String> {
+    let (connection, objects) = redis_objects(url, 0, options).await?;
+    let withheld = connection.withheld_keys().await?;
+    let withheld = withheld.map(|withheld| format!("; {withheld}")).unwrap_or_default();
+    Ok(format!("{}{withheld}", objects.describe()))
 }
 
 async fn redis(url: &str, context: &OpenContext) -> Result<Instance> {

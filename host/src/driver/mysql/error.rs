@@ -147,7 +147,7 @@ fn of_server(code: u16, work: &str, address: &Address) -> (Fault, Error) {
         code if NO_RIGHT.contains(&code) => {
             let message = format!("cannot {work}: {user:?} has not the right to at {address}");
             let error = Error::new(ErrorKind::Denied, message)
-                .with_hint("grant CREATE, SELECT, INSERT and DELETE on the database");
+                .with_hint("grant CREATE, SELECT, INSERT, UPDATE and DELETE on the database");
             (Fault::Server, error)
         }
         1290 | 1792 | 1836 | 8247 => {

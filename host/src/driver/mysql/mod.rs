@@ -23,7 +23,7 @@ pub(crate) use framedb_core::sql::Table;
 pub(crate) use lent::{Held, Lent, MAX_BYTES, Rows, Statement, weight};
 pub(crate) use server::{Bound, DEADLINE, Said, Server};
 pub(crate) use session::Session;
-pub(crate) use table::{look_at_table, open_table};
+pub(crate) use table::{check_table, look_at_table, open_table};
 
 pub(crate) use mysql_async::{
     Column, FromValueError, Params, Result as Answer, Row, Value,

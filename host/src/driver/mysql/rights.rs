@@ -6,11 +6,15 @@
 
 use super::{Failure, Server, server::CONNECT_WITHIN};
 use crate::Result;
-use framedb_core::sql::{best_collation, create};
+use framedb_core::sql::{Table, best_collation, create};
 use tokio::time::Instant;
 
 /// What a store does with each table, in one statement that changes no row if it were run: it
-/// needs the rights SELECT, INSERT and DELETE.
+/// needs the rights SELECT, INSERT and DELETE, or UPDATE with a table that may take two keys for
+/// one.
+const FOLDED: &str = "EXPLAIN INSERT INTO data_table (`key`, `data`) \
+    SELECT `key`, `data` FROM data_table AS own WHERE 1 = 0 \
+    ON DUPLICATE KEY UPDATE `data` = VALUES(`data`)";
 const OBJECTS: &str = "EXPLAIN REPLACE INTO data_table (`key`, `data`) \
     SELECT `key`, `data` FROM data_table WHERE 1 = 0";
 const CHUNKS: [&str; 2] = [
@@ -27,9 +31,10 @@ impl Server {
     ///
     /// Names the rights that the user lacks, and says when the server cannot be asked. One that
     /// does not explain such statements is believed: its first write tells.
-    pub(crate) async fn check_rights(&self, chunk_tables: bool) -> Result<()> {
+    pub(crate) async fn check_rights(&self, table: &Table, chunk_tables: bool) -> Result<()> {
         let chunks = if chunk_tables { &CHUNKS[..] } else { &[] };
-        for statement in [OBJECTS].iter().chain(chunks) {
+        let folded = if table.folds { &[FOLDED][..] } else { &[] };
+        for statement in [OBJECTS].iter().chain(folded).chain(chunks) {
             let deadline = Instant::now() + CONNECT_WITHIN;
             let explained = self.within("use `data_table`", deadline, async {
                 self.session().await?.query(statement).await

@@ -2,6 +2,7 @@
 
 use super::{address::Address, error::Failure, session::Session};
 use crate::{Error, ErrorKind, Result};
+use framedb_core::sql::Table;
 use mysql_async::{Pool, PoolConstraints, PoolOpts};
 use std::{fmt, future::Future, time::Duration};
 use tokio::time::Instant;
@@ -134,6 +135,14 @@ impl Server {
             hint,
         };
         // A server closes the connection of a statement that is larger than it takes.
+        if let Some(more) = said.max_packet.filter(|bytes| *bytes > packet) {
+            tracing::warn!(
+                place = self.place(),
+                max_packet = more,
+                max_allowed_packet = packet,
+                "an instance's `max-packet` is more than the server takes, and does not count"
+            );
+        }
         self.statement = match said.max_packet.filter(|bytes| *bytes <= packet) {
             Some(bytes) => bound(bytes, "the instance's `max-packet`", "raise `max-packet`"),
             None => {
@@ -221,7 +230,7 @@ impl Server {
     }
 
     /// Whether the server answers, takes writes, and lets the user do what a store does.
-    pub(crate) async fn health(&self, chunk_tables: bool) -> Result<()> {
+    pub(crate) async fn health(&self, table: &Table, chunk_tables: bool) -> Result<()> {
         let deadline = Instant::now() + CONNECT_WITHIN;
         let asked = self.within("ask for read-only variables", deadline, async {
             let sql = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('read_only', \
@@ -234,7 +243,7 @@ impl Server {
                 let message = format!("{} is read-only: `{name}` is on", self.address.server());
                 Err(Error::new(ErrorKind::Unavailable, message))
             }
-            None => self.check_rights(chunk_tables).await,
+            None => self.check_rights(table, chunk_tables).await,
         }
     }
 

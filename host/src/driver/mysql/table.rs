@@ -32,12 +32,36 @@ pub(crate) async fn open_table(server: &Server) -> Result<Table> {
     })
 }
 
-/// Checks the table, and makes nothing; `None` when there is none.
+/// Checks the table, and makes nothing; `None` when there is none. What differs from ours without
+/// being in the way is logged.
 ///
 /// # Errors
 ///
 /// When there is a table that cannot be used.
 pub(crate) async fn look_at_table(server: &Server) -> Result<Option<Table>> {
+    let Some((table, differences)) = find_table(server).await? else { return Ok(None) };
+    if !differences.is_empty() {
+        let (place, differences) = (server.place(), differences.join("; "));
+        tracing::warn!(place, differences, "`data_table` is not as it should be");
+    }
+    Ok(Some(table))
+}
+
+/// Whether the table is there and can be used.
+///
+/// # Errors
+///
+/// Says that it is not, or that the server cannot be asked.
+pub(crate) async fn check_table(server: &Server) -> Result<()> {
+    if find_table(server).await?.is_some() {
+        return Ok(());
+    }
+    let message = format!("the table `data_table` of {} is missing", server.place());
+    Err(Error::new(ErrorKind::Unavailable, message).with_hint("the node makes it when it starts"))
+}
+
+/// The table, and what differs from ours.
+async fn find_table(server: &Server) -> Result<Option<(Table, Vec<String>)>> {
     let deadline = Instant::now() + DEADLINE;
     let found = server.within("look at `data_table`", deadline, async {
         let mut session = server.session().await?;
@@ -63,13 +87,7 @@ pub(crate) async fn look_at_table(server: &Server) -> Result<Option<Table>> {
         return Ok(None);
     }
     match check(&columns, &unique, best) {
-        Ok((table, differences)) => {
-            if !differences.is_empty() {
-                let differences = differences.join("; ");
-                tracing::warn!(place, differences, "`data_table` is not as it should be");
-            }
-            Ok(Some(table))
-        }
+        Ok(found) => Ok(Some(found)),
         Err(why) => {
             let message = format!("cannot use the table `data_table` of {place}: {why}");
             Err(Error::new(ErrorKind::Config, message)

@@ -3,9 +3,13 @@
 use super::{Ack, Connection, Fault, failed};
 use crate::{Error, ErrorKind, Result};
 use redis::{Pipeline, cmd, from_redis_value};
+use std::time::Duration;
 
 /// What was attempted, as errors say it.
 const ATTEMPT: &str = "answer for the instance";
+
+/// How long a replica that follows may have said nothing: it says something every second.
+const LAG: Duration = Duration::from_secs(3);
 
 impl Connection {
     /// Whether a server answers this user.
@@ -66,9 +70,9 @@ impl Connection {
                 return Err(Error::new(ErrorKind::Unavailable, message)
                     .with_hint("use the address of the primary"));
             }
-            let replicas = value(&replication, "connected_slaves").and_then(|n| n.parse().ok());
-            if replicas.is_some_and(|replicas: u32| replicas < server.replicas()) {
-                let (has, wanted) = (replicas.unwrap_or_default(), server.replicas());
+            let (has, wanted) = (replicas(&replication), server.replicas());
+            if has.is_some_and(|has| has < wanted) {
+                let has = has.unwrap_or_default();
                 let place = name.unwrap_or_else(|| "it".to_owned());
                 let message = format!(
                     "cannot store in Redis at {}: {place} has {has} of the {wanted} replicas that \
@@ -104,8 +108,41 @@ impl Connection {
     }
 }
 
+/// How many replicas follow; nothing where the server does not say.
+fn replicas(replication: &str) -> Option<u32> {
+    value(replication, "connected_slaves")?;
+    let follows = |line: &&str| {
+        let mut words = line.split([',', ':']);
+        let of_replica = words.next().and_then(|name| name.strip_prefix("slave"));
+        if of_replica.is_none_or(|number| number.parse::<u32>().is_err()) {
+            return false;
+        }
+        let fields = || words.clone().filter_map(|word| word.split_once('='));
+        let says = |name| fields().find(|(field, _)| *field == name).map(|(_, value)| value.trim());
+        let lag = says("lag").and_then(|lag| lag.parse::<u64>().ok()).unwrap_or_default();
+        says("state") == Some("online") && lag <= LAG.as_secs()
+    };
+    u32::try_from(replication.lines().filter(follows).count()).ok()
+}
+
 /// The value of a line `name:value`.
 fn value<'a>(info: &'a str, name: &str) -> Option<&'a str> {
     let value = |line: &'a str| line.strip_prefix(name)?.strip_prefix(':');
     info.lines().find_map(value).map(str::trim)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replicas_that_follow_are_counted() {
+        let lines = "role:master\r\nconnected_slaves:3\r\n\
+            slave0:ip=127.0.0.1,port=1,state=online,offset=14,lag=1\r\n\
+            slave1:ip=::1,port=2,state=online,offset=14,lag=40,type=replica\r\n\
+            slave2:ip=127.0.0.1,port=3,state=wait_bgsave,offset=0,lag=0\r\n\
+            slave_read_only:1\r\n";
+        assert_eq!(replicas(lines), Some(1));
+        assert_eq!(replicas("role:slave"), None);
+    }
 }

@@ -11,6 +11,9 @@ use redis::{Cmd, Pipeline, Value, from_redis_value};
 /// A key that no sender may use.
 const KEY: &str = "framedb#probe";
 
+/// One of those that queues keep beside their lists.
+const SIDE_KEY: &str = "#framedb:probe";
+
 /// What objects and queues need, each in a form that changes nothing.
 const HARMLESS: &[&[&str]] = &[
     &["GET", KEY],
@@ -50,6 +53,29 @@ const PUSHES: &str = "local denied = {}
     return denied";
 
 impl Connection {
+    /// Which keys the access list keeps the user from, in words; nothing where it may use all.
+    ///
+    /// # Errors
+    ///
+    /// When a server does not answer.
+    pub(crate) async fn withheld_keys(&self) -> Result<Option<&'static str>> {
+        let denied =
+            async |key: &str| match self.ask_at(key.as_bytes(), command(&["GET", key])).await {
+                Err(fault) if fault.says("NOPERM") => Ok(true),
+                Err(fault) => Err(failed("ask for the user's rights", self.address(), fault)),
+                Ok(_) => Ok(false),
+            };
+        let (objects, queues) = (denied(KEY).await?, denied(SIDE_KEY).await?);
+        Ok(match (objects, queues) {
+            (false, false) => None,
+            (true, false) => Some("its access list lets the user use some keys only"),
+            (_, true) => Some(
+                "its access list lets the user use some keys only, and not `#framedb:*`: what is \
+                 pushed to queues will be refused",
+            ),
+        })
+    }
+
     /// Whether the user may run the commands that objects and queues need. Which keys it may use
     /// them on is not asked.
     ///
