@@ -4,6 +4,10 @@ use crate::limits::MAX_KEY;
 use serde::{Deserialize, Serialize};
 use std::{fmt, sync::Arc};
 
+/// What stands between a key and an instance where a URL asks whether that has a copy (contract
+/// section 4).
+pub(crate) const COPY_EXISTS: &str = "/copy-exists/";
+
 /// The name of an object, or of a queue: 1 to 255 bytes of UTF-8 without control characters
 /// that a client can read back over the routing paths.
 ///
@@ -36,6 +40,9 @@ pub enum KeyError {
     /// It ends with its first `?`, which clients leave out.
     #[error("the key ends with `?`: clients paste keys into URLs, where nothing follows it")]
     EmptyQuery,
+    /// It holds what asks for a copy in a URL.
+    #[error("the key holds `{COPY_EXISTS}`: clients that paste it into URLs ask for a copy")]
+    CopyExists,
     /// It has a `.` or `..` segment, which clients collapse.
     #[error("the key has a `{0}` segment: clients paste keys into URLs, where it is collapsed")]
     DotSegment(&'static str),
@@ -65,6 +72,9 @@ impl Key {
         // Nobody escapes a percent sign either: pasted as it is, `a%2Fb` asks for `a/b`.
         if let Some(escape) = escape(text) {
             return Err(KeyError::Escape(escape.to_owned()));
+        }
+        if text.contains(COPY_EXISTS) {
+            return Err(KeyError::CopyExists);
         }
         let (path, query) = text.split_once('?').map_or((text, None), |(p, q)| (p, Some(q)));
         if path.is_empty() {
@@ -180,6 +190,8 @@ mod tests {
         assert_eq!(Key::new(""), Err(KeyError::Empty));
         assert_eq!(Key::new("?1"), Err(KeyError::Empty));
         assert_eq!(Key::new("x#y"), Err(KeyError::Fragment));
+        assert_eq!(Key::new("a/copy-exists/b"), Err(KeyError::CopyExists));
+        assert!(Key::new("copy-exists/b").is_ok() && Key::new("a/copy-exists").is_ok());
         assert_eq!(Key::new("a%2Fb"), Err(KeyError::Escape("%2F".into())));
         assert_eq!(Key::new("100%%41"), Err(KeyError::Escape("%41".into())));
         assert_eq!(Key::new("cam?1%3f"), Err(KeyError::Escape("%3f".into())));

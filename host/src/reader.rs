@@ -23,7 +23,7 @@ pub use framedb_core::http::objects::Found;
 /// Stored bytes, and where they were read.
 struct Read {
     data: Bytes,
-    framedb_id: Arc<str>,
+    place: Place,
 }
 
 /// An element of a queue, on lease.
@@ -240,8 +240,12 @@ impl Reader {
         }
         let settled = tokio::time::timeout(self.patience, self.recovery.wait(key)).await;
         settled.map_err(|_| {
+            let awaited = match self.recovery.awaits(key).as_slice() {
+                [] => "its engine".to_owned(),
+                awaited => format!("`{}`", awaited.join("`, `")),
+            };
             let message = format!(
-                "it is not known yet what became of the last write of `{key}`: its engine does not \
+                "it is not known yet what became of the last write of `{key}`: {awaited} does not \
                  answer"
             );
             Error::new(ErrorKind::Timeout, message).with_hint("try again when the engine is back")
@@ -278,17 +282,16 @@ impl Reader {
     async fn read(&self, key: &Key, route: &Route) -> Result<Option<Read>> {
         let near = self.near_copy(route).await?;
         let others = route.copies.iter().filter(|copy| copy.kind != Kind::Stream);
-        let others = others.filter(|copy| near != Some(*copy)).map(|copy| &copy.framedb_id);
-        let places = near.map(|copy| &copy.framedb_id).into_iter();
+        let others = others.filter(|copy| near != Some(*copy));
         let mut unreached = None;
-        for framedb_id in places.chain([&route.framedb_id]).chain(others) {
-            match self.read_from(key, framedb_id).await {
+        for place in near.into_iter().chain([&route.place()]).chain(others) {
+            match self.read_from(key, place).await {
                 Ok(Some(read)) => return Ok(Some(read)),
                 Ok(None) => {}
                 Err(error) => {
                     if !route.copies.is_empty() {
-                        let error = error.chain();
-                        tracing::warn!(%key, %framedb_id, error, "cannot read one of the copies");
+                        let (framedb_id, error) = (&*place.framedb_id, error.chain());
+                        tracing::warn!(%key, framedb_id, error, "cannot read one of the copies");
                     }
                     unreached.get_or_insert(error);
                 }
@@ -297,10 +300,10 @@ impl Reader {
         unreached.map_or(Ok(None), Err)
     }
 
-    async fn read_from(&self, key: &Key, framedb_id: &Arc<str>) -> Result<Option<Read>> {
-        let store = self.instances.store(framedb_id).await?;
+    async fn read_from(&self, key: &Key, place: &Place) -> Result<Option<Read>> {
+        let store = self.instances.store(&place.framedb_id).await?;
         let data = store.get(std::slice::from_ref(key)).await.pop().transpose()?.flatten();
-        Ok(data.map(|data| Read { data, framedb_id: framedb_id.clone() }))
+        Ok(data.map(|data| Read { data, place: place.clone() }))
     }
 
     async fn near_copy<'a>(&self, route: &'a Route) -> Result<Option<&'a Place>> {
@@ -325,11 +328,11 @@ impl Reader {
         {
             (route, read) = (newer, again);
         }
-        let Read { data, framedb_id } = read;
+        let Read { data, place: Place { framedb_id, kind } } = read;
         let stored = Stored::object(&route, data, self.registry.keeps_codecs());
         let foreign = stored.foreign;
         let data = self.payload(key, stored).await?;
-        Ok(Found { route, framedb_id, data, foreign })
+        Ok(Found { route, framedb_id, kind, data, foreign })
     }
 
     async fn remove_gone(&self, key: &Key, route: &Route) -> Result<()> {

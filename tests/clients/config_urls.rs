@@ -4,7 +4,7 @@ use crate::{
     config_service::{create, registration},
     replicated::{Cluster, MASTER, Replicated, Tls},
     routing_objects::{call, data},
-    server::free_port,
+    server::{RedisServer, free_port},
 };
 use framedb_host::InstanceConfig;
 use framedb_tests::{
@@ -102,4 +102,15 @@ async fn parameters_and_files_of_the_node_are_not_told() {
     assert!(found.ends_with(&format!("/{database}")), "{found}");
     let listed = data(&http, "/framedb/instances").await.to_string();
     assert!(listed.contains("rediss://") && !listed.contains("ssl"), "{listed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_local_url_is_none() {
+    let redis = RedisServer::start();
+    let node = TestNode::build().open().await;
+    let http = node.http();
+    let mut body = registration("cache", &redis.url());
+    body["local_url"] = "".into();
+    create(&http, "instances", body).await;
+    assert_eq!(url(&http, "instances", "cache").await, redis.url());
 }

@@ -6,7 +6,11 @@ use crate::{
     routing_objects::{data, send},
     server::RedisServer,
 };
-use framedb_tests::{Http, TestNode};
+use framedb_tests::{
+    Http, TestNode,
+    servers::mariadb::{fresh_name, shared},
+};
+use mysql_async::prelude::Queryable as _;
 use serde_json::{Value, json};
 
 /// A node in a cluster, with a server in another one and a server in this one.
@@ -140,4 +144,25 @@ async fn a_write_that_no_server_took_is_not_of_unknown_outcome() {
     assert!(!answer.success, "{answer:?}");
     assert!(!answer.message.contains("unknown"), "{answer:?}");
     assert!(answer.message.contains("Connection refused"), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_another_kind_is_told_with_its_own() {
+    let (far, near, database) = (RedisServer::start(), shared().await, fresh_name());
+    let node = TestNode::build().config(|config| config.cluster_id = "c2".into());
+    let node = node.instance("near", &near.url(&database)).open().await;
+    let (http, mut grpc) = (node.http(), node.object_service().await);
+    let mut body = registration("far", &far.url());
+    body["cluster_id"] = "c1".into();
+    create(&http, "instances", body).await;
+    set_well(&mut grpc, object("k", "far", "in-memory", b"same")).await;
+    let row = format!("INSERT INTO {database}.data_table (`key`, `data`) VALUES ('k', 'same')");
+    near.client().await.query_drop(row).await.unwrap();
+    let copy = json!({ "framedb_id": "near", "framedb_type": "storage" });
+    assert_eq!(send(&http, "POST /framedb/objects/k/add-copy", copy).await.0, 200);
+    let found = get(&mut grpc, "k").await.object.unwrap();
+    assert_eq!((&*found.framedb_id, &*found.r#type), ("near", "storage"));
+    let answer = http.call("GET /objects/k").await;
+    let said = ["x-framedb-id", "x-framedb-type"].map(|name| answer.header(name));
+    assert_eq!(said, ["near", "storage"]);
 }

@@ -48,8 +48,8 @@ impl Worker {
         let stored = Stored::object(&found.route, found.data, keeps_codecs);
         let foreign = stored.foreign;
         let data = self.payload(key, stored).await?;
-        let framedb_id = found.route.framedb_id.clone();
-        Ok(Some(Found { route: found.route, framedb_id, data, foreign }))
+        let (framedb_id, kind) = (found.route.framedb_id.clone(), found.route.kind);
+        Ok(Some(Found { route: found.route, framedb_id, kind, data, foreign }))
     }
 
     /// Deletes what has a key; whether there was something.

@@ -4,7 +4,7 @@ use super::{
     Answer, Problem, headers, json, path, query,
     range::{self, Part},
 };
-use crate::{Arrival, Key, Route};
+use crate::{Arrival, Key, Kind, Route};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use serde_json::json;
@@ -16,6 +16,8 @@ pub struct Found {
     pub route: Route,
     /// The instance that it was read from: the route's, or that of a copy.
     pub framedb_id: std::sync::Arc<str>,
+    /// The kind that it has there.
+    pub kind: Kind,
     /// Its payload.
     pub data: Bytes,
     /// Whether the bytes are a foreign writer's, returned as they are.
@@ -46,6 +48,7 @@ pub fn arrival(uri: &Uri, key: &str, headers: &HeaderMap) -> Result<Arrival, Pro
 pub fn found(key: &Key, found: Found, asked: &HeaderMap) -> Answer {
     let mut said = of_object(&found.route);
     said.insert(headers::FRAMEDB_ID, headers::encode(&found.framedb_id));
+    said.insert(headers::TYPE, HeaderValue::from_static(found.kind.as_str()));
     if found.foreign {
         said.insert(headers::FOREIGN, HeaderValue::from_static("true"));
         said.remove(headers::CODEC);

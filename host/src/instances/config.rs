@@ -66,7 +66,7 @@ pub struct InstanceConfig {
     #[serde(default)]
     pub chunks: Option<bool>,
     /// Bytes that a statement to a `mysql:` instance may have, instead of the server's
-    /// `max_allowed_packet`.
+    /// `max_allowed_packet`; only less than that counts.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub max_packet: Option<ByteSize>,

@@ -500,7 +500,8 @@ fn read(document: Document) -> Result<InstanceRecord> {
         usable.map_err(|cause| corrupt().with_source(cause))
     };
     let public_url = client_url(&record.public_url)?;
-    let local_url = record.local_url.as_deref().map(client_url).transpose()?;
+    let local_url = record.local_url.as_deref().filter(|url| !url.is_empty());
+    let local_url = local_url.map(client_url).transpose()?;
     (record.public_url, record.local_url) = (public_url, local_url);
     Ok(record)
 }

@@ -108,6 +108,11 @@ impl Recovery {
         self.keys.load(Ordering::Acquire) > 0 && self.unsettled.lock().holds(key)
     }
 
+    /// The instances that have to say what became of a key's writes.
+    pub(crate) fn awaits(&self, key: &Key) -> Vec<Arc<str>> {
+        self.unsettled.lock().awaited(key)
+    }
+
     /// Takes over a write that has ended without a known outcome; its intent is on the disk. Its
     /// key is held from here on, so the caller gives up its place in line afterwards.
     pub fn hand_over(&self, intent: Intent) {

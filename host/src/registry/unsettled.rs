@@ -3,7 +3,7 @@
 use super::Intent;
 use framedb_core::Key;
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     sync::Arc,
 };
 
@@ -28,8 +28,8 @@ pub(super) struct Unsettled {
 /// What holds a key.
 #[derive(Debug, Default)]
 struct Held {
-    /// The generations of its unsettled writes: they are settled in order.
-    writes: BTreeSet<u64>,
+    /// Its unsettled writes: their generations, in whose order they are settled, and instances.
+    writes: BTreeMap<u64, Arc<str>>,
     /// How many writes go on beyond the time that their senders wait.
     under_way: usize,
 }
@@ -39,7 +39,8 @@ impl Unsettled {
     pub(super) fn add(&mut self, write: UnclearWrite) {
         let (key, route) = (write.intent.key.clone(), &write.intent.route);
         let framedb_id = route.framedb_id.clone();
-        if self.held.entry(key).or_default().writes.insert(route.generation) {
+        let writes = &mut self.held.entry(key).or_default().writes;
+        if writes.insert(route.generation, framedb_id.clone()).is_none() {
             *self.counts.entry(framedb_id.clone()).or_default() += 1;
             self.waiting.entry(framedb_id).or_default().push(write);
         }
@@ -82,6 +83,18 @@ impl Unsettled {
         self.held.contains_key(key)
     }
 
+    /// The instances that have to say what became of a key's writes.
+    pub(super) fn awaited(&self, key: &Key) -> Vec<Arc<str>> {
+        let mut awaited: Vec<Arc<str>> = self
+            .held
+            .get(key)
+            .map(|held| held.writes.values().cloned().collect())
+            .unwrap_or_default();
+        awaited.sort_unstable();
+        awaited.dedup();
+        awaited
+    }
+
     /// How many writes of an instance are unsettled.
     pub(super) fn count(&self, framedb_id: &str) -> usize {
         self.counts.get(framedb_id).copied().unwrap_or_default()
@@ -105,7 +118,8 @@ impl Unsettled {
     /// Whether all earlier writes of the key are settled, on whatever instance.
     pub(super) fn is_next(&self, intent: &Intent) -> bool {
         let held = self.held.get(&intent.key);
-        held.and_then(|held| held.writes.first()) == Some(&intent.route.generation)
+        let first = held.and_then(|held| held.writes.first_key_value());
+        first.is_some_and(|(generation, _)| *generation == intent.route.generation)
     }
 
     fn free(&mut self, key: &Key) {

@@ -4,11 +4,8 @@
 //! and a query, which is put back; these endpoints have no queries of their own. What is done
 //! with a key is decided on the raw text, so that `%2Fupdate` ends a key, and never is an action.
 
-use crate::{Key, http::path::decode};
+use crate::{Key, http::path::decode, key::COPY_EXISTS};
 use http::Uri;
-
-/// What stands between a key and the instance that is asked about.
-const COPY_EXISTS: &str = "/copy-exists/";
 
 /// The raw rest of a URL behind `/framedb/objects/` or `/framedb/streams/`.
 #[must_use]

@@ -61,6 +61,17 @@ impl Failure {
         Self { fault: Fault::Rows, code: None, error: too_large(work, address) }
     }
 
+    /// The same failure, of the first words with a server: one of another protocol has none.
+    pub(super) fn silent(self) -> Self {
+        match self.error.kind() {
+            ErrorKind::Timeout => {
+                let hint = "check host and port: what listens there may be no MySQL server";
+                Self { error: self.error.with_hint(hint), ..self }
+            }
+            _ => self,
+        }
+    }
+
     /// The same failure, of work that had not begun.
     pub(super) fn untouched(self) -> Self {
         Self { error: self.error.with_untouched(true), ..self }

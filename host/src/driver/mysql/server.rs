@@ -127,7 +127,7 @@ impl Server {
             }
             Ok((version, packet, entry))
         });
-        let (version, packet, entry) = asked.await?;
+        let (version, packet, entry) = asked.await.map_err(Failure::silent)?;
         self.product = product(&version);
         let bound = |bytes: u64, name, hint| Bound {
             bytes: bytes.saturating_sub(PACKET_OVERHEAD),

@@ -268,7 +268,11 @@ fn said(
              them to the system's",
             )
     } else if cause.is_io_error() {
-        at(ErrorKind::Unavailable, &format!("{server} cannot be reached"))
+        let error = at(ErrorKind::Unavailable, &format!("{server} cannot be reached"));
+        match cause.is_connection_dropped() && !address.wants_tls() {
+            true => error.with_hint("a port with TLS hangs up: if it has TLS, write `rediss`"),
+            false => error,
+        }
     } else if is("max number of clients reached") {
         at(ErrorKind::Unavailable, "it has as many clients as it takes")
             .with_hint("raise `maxclients`")

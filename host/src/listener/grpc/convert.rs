@@ -38,7 +38,7 @@ pub(super) fn kind(number: i32) -> Result<Option<Kind>, i32> {
     }
 }
 
-fn kind_number(kind: Option<Kind>) -> i32 {
+pub(super) fn kind_number(kind: Option<Kind>) -> i32 {
     let kind = match kind {
         None => pb::Kind::Unspecified,
         Some(Kind::InMemory) => pb::Kind::InMemory,

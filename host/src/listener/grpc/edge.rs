@@ -67,6 +67,7 @@ impl Ingest for Edge {
             Some(found) => {
                 let mut info = convert::info(&key, &found.route);
                 info.framedb_id = (*found.framedb_id).to_owned();
+                info.kind = convert::kind_number(Some(found.kind));
                 if found.foreign {
                     // The route speaks of other bytes.
                     info.codec.clear();

@@ -38,12 +38,12 @@ impl Objects {
         };
         let found = if route.kind == Kind::Stream {
             let element = reader.pop(&key, Some(room)).await.map_err(failed)?;
-            element.map(|element| (element.data, element.route.framedb_id))
+            element.map(|element| (element.data, element.route.framedb_id, Kind::Stream))
         } else {
             let found = reader.get(&key).await.map_err(failed)?;
-            found.map(|found| (found.data, found.framedb_id))
+            found.map(|found| (found.data, found.framedb_id, found.kind))
         };
-        let (data, framedb_id) = found.ok_or_else(|| words::no_data(asked))?;
+        let (data, framedb_id, kind) = found.ok_or_else(|| words::no_data(asked))?;
         if data.len() > room {
             let what = format!("`{key}` has {} bytes", data.len());
             return Err(words::too_large(&what, &key, route.kind));
@@ -53,7 +53,7 @@ impl Objects {
             framedb_id: (*framedb_id).to_owned(),
             data,
             metadata: words::metadata(&route),
-            r#type: route.kind.as_str().to_owned(),
+            r#type: kind.as_str().to_owned(),
         };
         Ok((object, words::RETRIEVED))
     }

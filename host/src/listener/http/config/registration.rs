@@ -67,6 +67,8 @@ pub(super) fn change(
     let url = |name: &str| -> Result<Option<String>, Problem> {
         match fields.get(name) {
             None | Some(Value::Null) => Ok(None),
+            // There is none where an instance has only the other.
+            Some(Value::String(url)) if url.is_empty() && name == "local_url" => Ok(None),
             Some(_) => {
                 let wrong = |why: &dyn Display| Problem::refused(format_args!("`{name}`: {why}"));
                 let url = record.family.client_url(&text(fields, name)?);
