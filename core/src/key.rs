@@ -114,6 +114,16 @@ impl Key {
         self.0.clone()
     }
 
+    /// A key that begins as this one does, as far as `end` leaves room for it.
+    ///
+    /// # Errors
+    ///
+    /// When `end` breaks a rule of keys.
+    pub fn with_end(&self, end: &str) -> Result<Self, KeyError> {
+        let most = self.0.floor_char_boundary(MAX_KEY.saturating_sub(end.len()));
+        Self::new(&format!("{}{end}", self.0.get(..most).unwrap_or_default()))
+    }
+
     /// The source of a frame key (`<source>?…`), or nothing for other keys.
     #[must_use]
     pub fn frame_source(&self) -> Option<&str> {
@@ -202,6 +212,17 @@ mod tests {
         assert_eq!(Key::new(&"x".repeat(256)), Err(KeyError::TooLong(256)));
         assert_eq!(Key::new(&"ü".repeat(128)), Err(KeyError::TooLong(256)));
         assert_eq!(Key::from_bytes(b"\xff"), Err(KeyError::NotUtf8));
+    }
+
+    #[test]
+    fn another_end_leaves_a_key_as_long_as_keys_may_be() {
+        for text in ["k", "cam?1?0__5", &"é".repeat(127), &"x".repeat(255)] {
+            let key = Key::new(text).unwrap().with_end("~end").unwrap();
+            assert!(key.as_str().len() <= MAX_KEY && key.as_str().ends_with("~end"), "{key}");
+            let begin = text.floor_char_boundary(200);
+            assert!(key.as_str().starts_with(text.get(..begin).unwrap()), "{key}");
+        }
+        assert!(Key::new("k").unwrap().with_end("#").is_err());
     }
 
     #[test]

@@ -220,6 +220,36 @@ async fn objects_go_to_redis_and_to_a_database_as_existing_clients_find_them() {
     assert_eq!(get(&http, "gone").await.0, 404);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn two_ids_of_one_server_are_one_place() {
+    let (redis, database) = (RedisServer::start(), mariadb::fresh_name());
+    create_database(&database).await;
+    let table = mariadb::shared().await.url(&database);
+    let elsewhere = |url: &str| url.replace("127.0.0.1", "localhost");
+    let cache = redis.url();
+    let (cache_too, table_too) = (elsewhere(&cache), elsewhere(&table));
+    let instances = [
+        ("cache", &*cache),
+        ("cache_too", &*cache_too),
+        ("table", &*table),
+        ("table_too", &*table_too),
+    ];
+    let spin = plain(&instances, None).start().await;
+    let http = spin.http();
+    for (id, other, kind) in
+        [("cache", "cache_too", "in-memory"), ("table", "table_too", "storage")]
+    {
+        for (to, bytes) in [(id, "one"), (other, "two"), (other, "three"), (id, "three")] {
+            put(&http, &format!("{kind}?framedb_id={to}&type={kind}"), bytes).await;
+            assert_eq!(get(&http, kind).await, ok(bytes), "moved to {to}");
+        }
+    }
+    put(&http, "q?framedb_id=cache&type=in-memory", "object").await;
+    let pushed = http.send("POST /streams/q?framedb_id=cache_too", &[], "element").await;
+    assert_eq!(pushed.status.as_u16(), 200, "{pushed:?}");
+    assert_eq!(redis.command(&["LRANGE", "q", "0", "-1"]), "*1\r\n$7\r\nelement");
+}
+
 async fn create_database(name: &str) {
     let mut client = mariadb::shared().await.client().await;
     let sql = format!("CREATE DATABASE {name}");

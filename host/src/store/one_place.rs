@@ -6,7 +6,7 @@
 use super::{ObjectStore, Record};
 use crate::{Error, ErrorKind, Result};
 use bytes::Bytes;
-use framedb_core::{Key, MAX_KEY};
+use framedb_core::Key;
 use std::time::{Duration, SystemTime};
 
 /// How long the value stays that is looked for, where it is not removed and the engine keeps that
@@ -24,7 +24,9 @@ pub(crate) async fn are_one(a: &dyn ObjectStore, b: &dyn ObjectStore, like: &Key
     if a.domain().is_some() || b.domain().is_some() {
         return Ok(false);
     }
-    let key = sign(like)?;
+    let key = like
+        .with_end(&format!("~{}", uuid::Uuid::new_v4()))
+        .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()))?;
     let keys = std::slice::from_ref(&key);
     let expires_at = Some(SystemTime::now() + KEPT);
     let record = Record { key: key.clone(), data: Bytes::new(), expires_at };
@@ -36,28 +38,4 @@ pub(crate) async fn are_one(a: &dyn ObjectStore, b: &dyn ObjectStore, like: &Key
         tracing::warn!(%key, error = error.chain(), "an empty value stays behind");
     }
     found
-}
-
-/// A key that nobody has, which begins as another does.
-fn sign(like: &Key) -> Result<Key> {
-    let end = format!("~{}", uuid::Uuid::new_v4());
-    let most = like.as_str().floor_char_boundary(MAX_KEY - end.len());
-    let begin = like.as_str().get(..most).unwrap_or_default();
-    Key::new(&format!("{begin}{end}"))
-        .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_sign_begins_as_its_key_does_and_is_a_key() {
-        for text in ["k", "cam?1?0__5", &"é".repeat(127), &"x".repeat(255)] {
-            let sign = sign(&Key::new(text).unwrap()).unwrap();
-            let most = text.floor_char_boundary(100);
-            assert!(sign.as_str().len() <= MAX_KEY && sign.as_str() != text);
-            assert!(sign.as_str().starts_with(&text[..most]), "{sign}");
-        }
-    }
 }

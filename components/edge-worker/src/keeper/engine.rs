@@ -16,6 +16,9 @@ use std::{sync::Arc, time::Duration};
 /// goes along.
 const MAX_VALUE: usize = 120 << 20;
 
+/// How long a Redis keeps what tells two instances apart, where it is not removed.
+const SIGN_KEPT: Duration = Duration::from_secs(60);
+
 /// An instance with its engine.
 #[derive(Debug)]
 pub(super) struct Instance {
@@ -143,7 +146,37 @@ impl Instance {
         Err(Failure::new(FailureClass::TooLarge, Stage::Sink, what))
     }
 
-    /// Whether both keep a key's bytes in the same place.
+    /// Whether both keep a key's bytes in the same place, whatever their addresses: what is written
+    /// to one is looked for in the other, under a key that begins as `like` does.
+    ///
+    /// # Errors
+    ///
+    /// When one of them cannot be asked.
+    pub(super) async fn is_one_with(&self, other: &Self, like: &Key) -> Result<bool, Failure> {
+        let alike = matches!(
+            (&self.engine, &other.engine),
+            (Engine::Redis(_), Engine::Redis(_)) | (Engine::Mysql(_), Engine::Mysql(_))
+        );
+        if !alike || self.shares_place(other) {
+            return Ok(self.shares_place(other));
+        }
+        let key = like
+            .with_end(&format!("~{}", uuid::Uuid::new_v4()))
+            .map_err(|error| Failure::new(FailureClass::Invalid, Stage::Sink, error.to_string()))?;
+        let written = match &self.engine {
+            Engine::Redis(redis) => redis.set(&key, b"", Some(SIGN_KEPT)).await,
+            Engine::Mysql(mysql) => mysql.set(&key, b"").await,
+            Engine::KeyValue(_) => return Ok(false),
+        };
+        let found = match written {
+            Ok(()) => other.get(&key).await.map(|found| found.is_some()),
+            Err(fault) => Err(self.failed(fault, &format!("tell `{}` from", other.id))),
+        };
+        self.delete(&key).await?;
+        found
+    }
+
+    /// Whether both have the same address.
     pub(super) fn shares_place(&self, other: &Self) -> bool {
         match (&self.engine, &other.engine) {
             (Engine::KeyValue(one), Engine::KeyValue(other)) => one.is(other),

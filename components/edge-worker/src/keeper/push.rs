@@ -25,10 +25,11 @@ impl Keeper {
             self.check_empty(key, old).await?;
         }
         // In one Redis, objects and queues share their keys: the object gives way in the same step.
-        let over = left.is_some_and(|old| {
-            let place = self.known(&old.framedb_id);
-            old.kind != Kind::Stream && place.is_some_and(|place| place.shares_place(instance))
-        });
+        let place = left.filter(|old| old.kind != Kind::Stream);
+        let over = match place.and_then(|old| self.known(&old.framedb_id)) {
+            Some(place) => place.is_one_with(instance, key).await?,
+            None => false,
+        };
         let same = previous.as_ref().is_some_and(|old| route.says_no_more_than(old));
         if left.is_none() && !same {
             self.register_queue(key, &route).await?;

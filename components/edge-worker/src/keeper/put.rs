@@ -244,7 +244,11 @@ impl Keeper {
             let purged = instance.queues()?.purge(key).await;
             return purged.map_err(|fault| instance.failed(fault, &format!("purge {key} on")));
         }
-        let shared = self.known(&new.framedb_id).is_some_and(|new| new.shares_place(instance));
+        let shared = match self.known(&new.framedb_id) {
+            Some(new) if new.id != instance.id => new.is_one_with(instance, key).await?,
+            Some(_) => true,
+            None => false,
+        };
         // Where routes are in the same store, registering has replaced the bytes already.
         let replaced = match (&instance.engine, &self.routes) {
             (Engine::KeyValue(store), Routes::KeyValue(routes)) => store.is(routes),
