@@ -59,6 +59,10 @@ async fn urls_that_lead_into_this_machine_or_nowhere_are_refused() {
         ("instances", json!(7)),
     ] {
         for field in ["public_url", "local_url"] {
+            if (field, &url) == ("local_url", &json!("")) {
+                // There is none.
+                continue;
+            }
             let mut body = registration("x", "127.0.0.1:1");
             body[field] = url.clone();
             let answer = send(&http, &format!("POST /global/framedb/{family}"), body).await;

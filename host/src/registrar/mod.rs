@@ -199,33 +199,26 @@ impl Registrar {
         Ok(Some(stored.len() as u64))
     }
 
-    /// Looks whether what an object leaves its old place for is there: else the only bytes of it
+    /// Looks whether an object is where it leaves its old place for: else the only bytes of it
     /// would be deleted. Of an instance that cannot be asked nobody knows; nothing is deleted then.
+    /// A queue may be empty.
     async fn check_arrival(&self, key: &Key, left: &Route, new: &Route) -> Result<()> {
-        if left.kind == Kind::Stream {
+        if left.kind == Kind::Stream || new.kind == Kind::Stream {
             return Ok(());
         }
-        let (instances, id) = (&self.reader.instances, &new.framedb_id);
-        let arrived = if new.kind == Kind::Stream {
-            let Ok(queue) = instances.queue(id).await else { return Ok(()) };
-            queue.length(key).await.map(|length| length.ready + length.leased > 0)
-        } else {
-            let Ok(store) = instances.store(id).await else { return Ok(()) };
-            let stored = store.get(std::slice::from_ref(key)).await.pop().transpose();
-            stored.map(|stored| stored.flatten().is_some())
-        };
-        let what = if new.kind == Kind::Stream { "element of such a queue" } else { "such object" };
-        match arrived {
-            Err(error) if error.kind() == ErrorKind::Conflict => Err(error),
-            Ok(true) | Err(_) => Ok(()),
-            Ok(false) => {
+        let id = &new.framedb_id;
+        let Ok(store) = self.reader.instances.store(id).await else { return Ok(()) };
+        match store.get(std::slice::from_ref(key)).await.pop().transpose() {
+            Ok(Some(None)) => {
                 let old = &left.framedb_id;
                 let message = format!(
-                    "cannot register `{key}`: `{id}` has no {what}, and `{old}` has the object"
+                    "cannot register `{key}`: `{id}` has no such object, and `{old}` has it"
                 );
                 Err(Error::new(ErrorKind::Invalid, message)
                     .with_hint("write the data first, then register it, or delete the object"))
             }
+            Err(error) if error.kind() == ErrorKind::Conflict => Err(error),
+            _ => Ok(()),
         }
     }
 
