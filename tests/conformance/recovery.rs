@@ -57,7 +57,7 @@ impl ObjectStore for Remote {
     }
 }
 
-/// A node with the instances `one` and `remote`, and what its log has.
+/// A node with the instances `one` and `remote`, which is `alias` too, and what its log has.
 struct Node {
     engine: Engine,
     remote: Arc<Remote>,
@@ -69,7 +69,7 @@ struct Node {
 impl Stores for Node {
     async fn objects(&self, id: &str) -> Result<Option<Arc<dyn ObjectStore>>> {
         match id {
-            "remote" => Ok(Some(self.remote.clone())),
+            "remote" | "alias" => Ok(Some(self.remote.clone())),
             "one" => self.engine.objects(id).await,
             _ => Ok(None),
         }
@@ -214,6 +214,24 @@ async fn a_newer_route_stands_and_the_bytes_nobody_finds_go() {
     node.register(&newest).await;
     assert_eq!(node.recover().await, LEFT);
     assert_eq!(node.found().await, (Some(newest), Some(b"old".to_vec()), None));
+}
+
+#[tokio::test]
+async fn what_moved_between_two_names_of_one_place_stays_there() {
+    let node = Node::new().await;
+    let alias = |generation| route("alias", Kind::Storage, generation);
+    let moving = Intent::new(key("a"), new(), b"new", Some(alias(1)));
+    node.store("remote", b"new").await;
+    // The move is finished, or was overtaken by one back: these are the newest bytes.
+    for (registered, expected) in [(alias(1), REGISTERED), (alias(3), LEFT)] {
+        node.register(&registered).await;
+        node.intents.write(std::slice::from_ref(&moving)).await.unwrap();
+        assert_eq!(node.recover().await, expected);
+        let (_, one, remote) = node.found().await;
+        assert_eq!((one, remote), (None, Some(b"new".to_vec())), "{registered:?}");
+    }
+    let listed = node.remote.list("", None, 9).await.unwrap();
+    assert_eq!(listed.len(), 1, "nothing else is left: {listed:?}");
 }
 
 #[tokio::test]
