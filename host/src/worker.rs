@@ -349,7 +349,8 @@ impl Builder {
             codecs: codecs.clone(),
             order: order.clone(),
             recovery,
-            patience: config.limits.deadline,
+            // Who waits is told as soon as those who write.
+            patience: config.limits.unreachable.min(config.limits.deadline),
         };
         let sources = Sources::new(&config, registry.clone(), tasks.clone())?;
         let framedb = Arc::new(OwnFrameDb {

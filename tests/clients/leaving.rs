@@ -8,7 +8,7 @@ use crate::{
 use framedb_core::Kind;
 use framedb_host::{Config, pipeline::Arrival};
 use framedb_tests::{
-    Describe, TestNode, arrival, failure, key,
+    Describe, TestNode, arrival, eventually, failure, key,
     servers::mariadb::{Server, fresh_name, shared},
     stored,
 };
@@ -149,7 +149,13 @@ async fn what_is_registered_elsewhere_must_be_there() {
     let mut body = registration("k", "second");
     body["size"] = json!(9);
     let early = send(&http, "POST /framedb/objects", body.clone()).await;
-    fails(early, 400, "cannot register `k`: `second` has no such object, and `first` has it");
+    let message =
+        "cannot register `k`: `second` has no such object, which is registered at `first`";
+    fails(early, 400, message);
+    // Whatever size the client says.
+    let mut same = body.clone();
+    same["size"] = json!(6);
+    fails(send(&http, "POST /framedb/objects", same).await, 400, message);
     assert_eq!(get(&mut grpc, "k").await.object.unwrap().data, "object");
     second.command(&["SET", "k", "new bytes"]);
     assert_eq!(send(&http, "POST /framedb/objects", body).await.0, 200);
@@ -231,4 +237,81 @@ async fn a_table_that_is_gone_is_told_before_the_deadline() {
     let refused = failure(node.ingest(object("two")).await);
     assert!(refused.message.starts_with("not stored: gave up after "), "{}", refused.message);
     assert!(refused.message.contains("data_table' doesn't exist"), "{}", refused.message);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_write_while_a_key_moves_away_is_theirs() {
+    let (old, new) = (RedisServer::start(), RedisServer::start());
+    let node =
+        TestNode::build().instance("old", &old.url()).instance("new", &new.url()).open().await;
+    for name in ["changed", "unchanged"] {
+        put(&node, arrival(name).to("old").data("old")).await;
+    }
+    // How often a value was found there.
+    let hits = || {
+        let stats = old.command(&["INFO", "stats"]);
+        let hits = stats.lines().find_map(|line| line.strip_prefix("keyspace_hits:"));
+        hits.unwrap().trim().parse::<u64>().unwrap()
+    };
+    let before = hits();
+    new.pause(true);
+    let moved = ["changed", "unchanged"].map(|name| arrival(name).to("new").data("new"));
+    let meanwhile = async {
+        let looked = async || (hits() >= before + 2).then_some(());
+        eventually("the move has looked at what it leaves", looked).await;
+        old.command(&["SET", "changed", "theirs"]);
+        new.pause(false);
+    };
+    let (receipts, ()) = tokio::join!(node.ingest_all(moved), meanwhile);
+    receipts.into_iter().for_each(|receipt| drop(stored(receipt)));
+    assert_eq!(node.get("changed").await, "new");
+    assert_eq!(node.stored_bytes("old", "changed").await.unwrap(), "theirs");
+    assert_eq!(node.stored_bytes("old", "unchanged").await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_is_seen_to_be_stale_is_none() {
+    let (first, second) = (RedisServer::start(), RedisServer::start());
+    let node = TestNode::build()
+        .instance("first", &first.url())
+        .instance("second", &second.url())
+        .open()
+        .await;
+    let (http, mut grpc) = (node.http(), node.object_service().await);
+    let register = async |id: &str| {
+        let mut body = registration("k", id);
+        body["size"] = json!(2);
+        assert_eq!(send(&http, "POST /framedb/objects", body).await.0, 200);
+        data(&http, "/framedb/objects/k").await["copies"].as_array().unwrap().len()
+    };
+    // A new version of the same length in another place, and then in its own.
+    first.command(&["SET", "k", "v1"]);
+    assert_eq!(register("first").await, 0);
+    second.command(&["SET", "k", "v2"]);
+    assert_eq!(register("second").await, 0, "other bytes are no copy");
+    assert_eq!(first.command(&["EXISTS", "k"]), ":0");
+    first.command(&["SET", "k", "v2"]);
+    assert_eq!(register("first").await, 1, "these are a copy");
+    first.command(&["SET", "k", "v3"]);
+    assert_eq!(register("first").await, 0);
+    assert_eq!(second.command(&["EXISTS", "k"]), ":0");
+    assert_eq!(get(&mut grpc, "k").await.object.unwrap().data, "v3");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_gives_way_to_its_keys_queue() {
+    let (first, second) = (RedisServer::start(), RedisServer::start());
+    let node = TestNode::build()
+        .instance("first", &first.url())
+        .instance("second", &second.url())
+        .open()
+        .await;
+    let http = node.http();
+    put(&node, arrival("k").to("first").data("object")).await;
+    second.command(&["SET", "k", "object"]);
+    let copy = json!({ "framedb_id": "second", "framedb_type": "in-memory" });
+    assert_eq!(send(&http, "POST /framedb/objects/k/add-copy", copy).await.0, 200);
+    put(&node, sent("k", "second", Kind::Stream, "element")).await;
+    assert_eq!(node.drain_queue("k").await, ["element"]);
+    assert_eq!(first.command(&["EXISTS", "k"]), ":0");
 }

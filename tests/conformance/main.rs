@@ -95,6 +95,7 @@ mod suites {
         an_expired_value_is_absent_everywhere,
         a_new_value_drops_the_old_expiry,
         only_expired_values_are_deleted_as_such,
+        only_a_value_that_is_unchanged_is_deleted_as_such,
         lists_are_ordered_and_paged,
         keys_with_unusual_characters_are_kept_apart,
         data_and_route_appear_together,

@@ -100,6 +100,20 @@ pub(crate) async fn a_new_value_drops_the_old_expiry(engine: Engine) {
     assert!(!engine.one.objects.delete_expired(&keys(&["a"]), now).await.pop().unwrap().unwrap());
 }
 
+pub(crate) async fn only_a_value_that_is_unchanged_is_deleted_as_such(engine: Engine) {
+    let store = &engine.one.objects;
+    for answer in store.put(&[record("a", b"new"), record("b", b"")]).await {
+        answer.unwrap();
+    }
+    let delete = async |name: &str, data: &'static [u8]| {
+        store.delete_unchanged(&key(name), &data.into()).await.unwrap()
+    };
+    assert!(!delete("a", b"old").await && !delete("a", b"").await && !delete("absent", b"").await);
+    assert_eq!(store.list("", None, 9).await.unwrap().len(), 2);
+    assert!(delete("a", b"new").await && delete("b", b"").await);
+    assert_eq!(store.list("", None, 9).await.unwrap(), []);
+}
+
 pub(crate) async fn only_expired_values_are_deleted_as_such(engine: Engine) {
     if !engine.one.objects.keeps_expiry() {
         return;

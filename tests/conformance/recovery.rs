@@ -35,6 +35,10 @@ impl ObjectStore for Remote {
         self.inner.get(keys).await
     }
     async fn delete(&self, keys: &[framedb_core::Key]) -> Vec<Result<bool>> {
+        if self.down.load(Ordering::Relaxed) {
+            let down = || framedb_host::Error::new(framedb_host::ErrorKind::Unavailable, "down");
+            return keys.iter().map(|_| Err(down())).collect();
+        }
         self.inner.delete(keys).await
     }
     async fn list(&self, p: &str, after: Option<&str>, limit: usize) -> Result<Vec<Listed>> {
@@ -178,6 +182,21 @@ async fn after_the_route_only_the_old_copy_is_left_to_do() {
     node.register(&new()).await;
     assert_eq!(node.recover().await, REGISTERED);
     assert_eq!(node.found().await, (Some(new()), None, Some(b"new".to_vec())));
+}
+
+#[tokio::test]
+async fn a_place_that_is_down_keeps_no_key_that_has_left_it() {
+    let node = Node::new().await;
+    node.store("remote", b"old").await;
+    node.register(&route("remote", Kind::Storage, 1)).await;
+    let new = route("one", Kind::Storage, 2);
+    let old = route("remote", Kind::Storage, 1);
+    node.intents.write(&[Intent::new(key("a"), new.clone(), b"new", Some(old))]).await.unwrap();
+    node.store("one", b"new").await;
+    node.remote.down.store(true, Ordering::Relaxed);
+    assert_eq!(node.recover().await, REGISTERED);
+    node.remote.down.store(false, Ordering::Relaxed);
+    assert_eq!(node.found().await, (Some(new), Some(b"new".to_vec()), Some(b"old".to_vec())));
 }
 
 #[tokio::test]

@@ -13,3 +13,6 @@ pub use slot::{slot, tag};
 /// The script that deletes an object, whose key is its only one. It is small enough to be sent
 /// along. A queue that took the object's name stays.
 pub const DELETE_OBJECT: &str = include_str!("delete.lua");
+
+/// The script that deletes an object, whose key is its only one, if it has these bytes.
+pub const DELETE_UNCHANGED: &str = include_str!("delete_unchanged.lua");

@@ -11,6 +11,7 @@ mod leaving;
 mod record;
 
 pub use config::InstanceConfig;
+pub(crate) use leaving::Remains;
 pub use record::{Family, InstanceRecord};
 
 use crate::{

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     Error, ErrorKind, Result,
     driver::repeat,
-    instances::Instances,
+    instances::{Instances, Remains},
     registry::{Declared, Generations, Intent, Intents, Recovery, Registry},
     store::{Element, ObjectStore, Pushed, Queue, Record, Stores as _, are_one},
 };
@@ -72,7 +72,7 @@ enum Registration {
     /// It was registered for these elements: until they are in it there is no such queue.
     First,
     /// It takes the place of what the key has, once one of them is in it.
-    After { old: Box<Route> },
+    After { old: Box<Route>, remains: Remains },
 }
 
 /// The way to the engines and the registry.
@@ -152,6 +152,14 @@ impl Sink {
             pairs.push((record, route));
             attempts.push(attempt);
         }
+        let mut remains = Vec::with_capacity(pairs.len());
+        for (((record, route), attempt), previous) in pairs.iter().zip(&attempts).zip(&previous) {
+            let old = attempt.before(previous.as_ref()).filter(|old| route.moves_from(old));
+            remains.push(match old {
+                Some(old) => self.instances.remains(&record.key, &old.place()).await,
+                None => Remains::Nothing,
+            });
+        }
         let shared = store.domain().is_some_and(|domain| self.registry.shares(&domain));
         let begun = match self
             .declare(framedb_id, store.as_ref(), &pairs, &attempts, &previous, shared)
@@ -172,7 +180,7 @@ impl Sink {
             self.put_then_register(store.as_ref(), pairs, &previous, times).await
         };
         let synced = store.synced();
-        self.leave_moved(&pairs, &attempts, &previous, &results).await;
+        self.leave_moved(&pairs, &attempts, &previous, remains, &results).await;
         let unclear = self.settle(begun, attempts, &results).await;
         results
             .into_iter()
@@ -287,21 +295,19 @@ impl Sink {
             .collect();
         let Target { queue, registration, .. } = &prepared;
         let results = match registration {
-            Some(Registration::After { old }) if old.kind != Kind::Stream => {
-                let over = self.shares_name(&first.key, old, &prepared.route).await;
-                match over {
-                    Ok(true) => queue.push_over(&first.key, &elements).await,
-                    Ok(false) => queue.push(&first.key, &elements).await,
-                    Err(error) => repeat(&error.with_untouched(true), elements.len()),
+            Some(Registration::After { old, .. }) if old.kind != Kind::Stream => {
+                match self.shares_name(&first.key, old, &prepared.route).await {
+                    true => queue.push_over(&first.key, &elements).await,
+                    false => queue.push(&first.key, &elements).await,
                 }
             }
             _ => queue.push(&first.key, &elements).await,
         };
         times.add(Stage::Sink, started.elapsed());
         let started = Instant::now();
-        let registered = self.end_push(&first.key, &prepared, &results).await;
-        times.add(Stage::Registration, started.elapsed());
         let synced = prepared.synced;
+        let registered = self.end_push(&first.key, prepared, &results).await;
+        times.add(Stage::Registration, started.elapsed());
         let written = |(result, write): (Result<_>, &Write)| match &registered {
             Err(error) if result.is_ok() => Err(after_write(error.again())),
             _ => result.map(|_| Written { size: write.data.len() as u64, synced }),
@@ -327,7 +333,8 @@ impl Sink {
                 if old.kind == Kind::Stream {
                     check_empty(&self.instances, &first.key, &old).await?;
                 }
-                Some(Registration::After { old: old.into() })
+                let remains = self.instances.remains(&first.key, &old.place()).await;
+                Some(Registration::After { old: old.into(), remains })
             }
             Some(old) if route.says_no_more_than(&old) => None,
             previous => {
@@ -340,13 +347,13 @@ impl Sink {
 
     /// Registers a queue in the place of what its key had, once an element is in it; or takes
     /// back the route of a new one that has refused its first elements.
-    async fn end_push(&self, key: &Key, target: &Target, results: &[Result<Pushed>]) -> Result<()> {
+    async fn end_push(&self, key: &Key, target: Target, results: &[Result<Pushed>]) -> Result<()> {
         let Target { route, registration, .. } = target;
         let pushed = results.iter().any(Result::is_ok);
         match registration {
-            Some(Registration::After { old }) if pushed => {
-                self.register(key, route).await?;
-                self.leave(key, old, route).await;
+            Some(Registration::After { old, remains }) if pushed => {
+                self.register(key, &route).await?;
+                self.leave(key, &old, remains, &route, None).await;
                 Ok(())
             }
             Some(Registration::First) if results.iter().all(is_refused) => {
@@ -356,16 +363,22 @@ impl Sink {
         }
     }
 
-    /// Whether a queue would have the name that an object has on its server. In one Redis,
-    /// objects and queues share their keys (contract 3).
-    async fn shares_name(&self, key: &Key, old: &Route, queue: &Route) -> Result<bool> {
-        if old.framedb_id == queue.framedb_id {
-            return Ok(true);
+    /// Whether a queue would have the name that an object, or a copy of it, has on its server. In
+    /// one Redis, objects and queues share their keys (contract 3). Where that cannot be found out
+    /// the push tells.
+    async fn shares_name(&self, key: &Key, old: &Route, queue: &Route) -> bool {
+        let Ok(own) = self.instances.store(&queue.framedb_id).await else { return false };
+        for place in old.copies.iter().chain([&old.place()]) {
+            if place.framedb_id == queue.framedb_id {
+                return true;
+            }
+            if let Ok(Some(store)) = self.instances.objects(&place.framedb_id).await
+                && are_one(&*own, &*store, key).await.unwrap_or_default()
+            {
+                return true;
+            }
         }
-        let Some(store) = self.instances.objects(&old.framedb_id).await.ok().flatten() else {
-            return Ok(false);
-        };
-        are_one(&*self.instances.store(&queue.framedb_id).await?, &*store, key).await
+        false
     }
 
     async fn register(&self, key: &Key, route: &Route) -> Result<()> {
@@ -486,35 +499,53 @@ impl Sink {
         pairs: &[(Record, Route)],
         attempts: &[Attempt],
         previous: &[Option<Route>],
+        remains: Vec<Remains>,
         results: &[Result<()>],
     ) {
         // Of a key that is twice in a group, both have the same previous place.
         let mut done = HashSet::new();
-        let writes = pairs.iter().zip(attempts).zip(previous).zip(results);
-        for ((((record, route), attempt), previous), result) in writes {
+        let writes = pairs.iter().zip(attempts).zip(previous).zip(remains).zip(results);
+        for (((((record, route), attempt), previous), remains), result) in writes {
             let old = attempt.before(previous.as_ref());
             if let Some(old) = old.filter(|_| result.is_ok() && done.insert(&record.key)) {
-                self.leave(&record.key, old, route).await;
+                self.leave(&record.key, old, remains, route, Some(&record.data)).await;
             }
         }
     }
 
     /// Deletes what a key had under an old route, where its new one leads elsewhere. The routes
     /// that volatile instances keep themselves go, too.
-    async fn leave(&self, key: &Key, old: &Route, new: &Route) {
+    async fn leave(
+        &self,
+        key: &Key,
+        old: &Route,
+        remains: Remains,
+        new: &Route,
+        data: Option<&Bytes>,
+    ) {
         let to = &new.framedb_id;
         for copy in old.copies.iter().filter(|copy| **copy != new.place()) {
-            self.instances.leave(key, copy, to).await;
+            self.instances.leave(key, copy, Remains::Anything, to, data).await;
             self.forget(key, &copy.framedb_id, None).await;
         }
         if new.moves_from(old) {
             tracing::debug!(%key, from = %old.framedb_id, %to, "moved");
             // A queue that moves is empty, and what is sent to it directly is its own.
-            if old.kind != Kind::Stream || new.kind != Kind::Stream {
-                self.instances.leave(key, &old.place(), to).await;
+            let is_left = old.kind != Kind::Stream || new.kind != Kind::Stream;
+            if is_left && !self.is_back(key, &old.framedb_id, new).await {
+                self.instances.leave(key, &old.place(), remains, to, data).await;
             }
             self.forget(key, &old.framedb_id, Some(old.generation)).await;
         }
+    }
+
+    /// Whether another node has brought a key back to an instance since it was registered.
+    async fn is_back(&self, key: &Key, framedb_id: &str, registered: &Route) -> bool {
+        let found = self.registry.lookup(std::slice::from_ref(key)).await;
+        let found = found.ok().and_then(|mut found| found.pop().flatten());
+        found.is_some_and(|route| {
+            route.generation != registered.generation && *route.framedb_id == *framedb_id
+        })
     }
 
     /// Forgets a place of a key, and there its route of this generation.

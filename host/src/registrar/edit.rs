@@ -1,7 +1,7 @@
 //! Changes to routes that are registered: some of their fields, and their copies.
 
 use super::{MAX_COPIES, Metadata, Registrar, Registration};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, instances::Remains};
 use framedb_core::{Key, Kind, Place, Route, check_metadata};
 use serde_json::Value;
 use std::sync::Arc;
@@ -109,7 +109,8 @@ impl Registrar {
             let primary = route.framedb_id.clone();
             let route = Route { copies: copies.into(), generation, ..route };
             registrar.write(&copied, route).await?;
-            registrar.reader.instances.leave(&copied, &removed, &primary).await;
+            let instances = &registrar.reader.instances;
+            instances.leave(&copied, &removed, Remains::Anything, &primary, None).await;
             Ok(true)
         })
         .await

@@ -10,11 +10,13 @@ pub(crate) use edit::Change;
 
 use crate::{
     Error, ErrorKind, Result,
+    instances::Remains,
     pipeline::{order::Order, sink::check_empty},
     reader::Reader,
     registry::{Declared, Generations, Intent, Intents},
     store::Stores as _,
 };
+use bytes::Bytes;
 use framedb_core::{Key, Kind, Place, Route};
 use plan::{Plan, plan};
 use std::{
@@ -142,8 +144,13 @@ impl Registrar {
         for copy in registration.copies.iter().flatten() {
             self.check(key, copy).await?;
         }
+        let arrived = match &old {
+            Some(old) => self.arrived(key, old, &registration.place).await?,
+            None => None,
+        };
+        let listed = registration.copies.clone().unwrap_or_default();
         let now = Route::millis(SystemTime::now());
-        let Plan { route, left } =
+        let Plan { mut route, left } =
             plan(old.as_ref(), registration, self.generation(old.as_ref()), now);
         if let Some(old) = &old
             && route.kind == Kind::Stream
@@ -152,21 +159,33 @@ impl Registrar {
             // Clients register a queue at every push.
             return Ok(());
         }
+        let mut leaves = Vec::new();
+        if old.is_some_and(|old| old.codec.is_none()) {
+            // Of bytes that a codec changed, copies may be changed or as they were.
+            leaves = self.stale_copies(key, &route, &listed, arrived.as_ref()).await;
+            let is_stale = |copy: &Place| leaves.iter().any(|(stale, _)| stale == copy);
+            let kept = route.copies.iter().filter(|copy| !is_stale(copy));
+            route.copies = kept.cloned().collect();
+        }
         let left = match left {
             Some(left) if left.kind == Kind::Stream => self.may_leave(key, left, &route).await?,
             left => left,
         };
-        let Some(left) = left else { return self.write(key, route).await };
-        self.check_arrival(key, &left, &route).await?;
-        let begun = self.declare(key, &route, &left).await?;
+        let instances = &self.reader.instances;
+        let mut begun = None;
+        if let Some(left) = &left {
+            leaves.extend(left.copies.iter().map(|copy| (copy.clone(), Remains::Anything)));
+            leaves.push((left.place(), instances.remains(key, &left.place()).await));
+            begun = self.declare(key, &route, left).await?;
+        }
         if let Err(error) = self.write(key, route.clone()).await {
             if let Some((declared, intent)) = begun {
                 self.leave(declared, intent, &error).await;
             }
             return Err(error);
         }
-        for place in left.copies.iter().chain([&left.place()]) {
-            self.reader.instances.leave(key, place, &route.framedb_id).await;
+        for (place, remains) in leaves {
+            instances.leave(key, &place, remains, &route.framedb_id, arrived.as_ref()).await;
         }
         if let Some((declared, _)) = begun
             && let Err(error) = self.intents.settle(declared, []).await
@@ -199,27 +218,50 @@ impl Registrar {
         Ok(Some(stored.len() as u64))
     }
 
-    /// Looks whether an object is where it leaves its old place for: else the only bytes of it
-    /// would be deleted. Of an instance that cannot be asked nobody knows; nothing is deleted then.
-    /// A queue may be empty.
-    async fn check_arrival(&self, key: &Key, left: &Route, new: &Route) -> Result<()> {
-        if left.kind == Kind::Stream || new.kind == Kind::Stream {
-            return Ok(());
+    /// What an object has at the place that it is registered at. It must be there if it comes from
+    /// elsewhere: else the only bytes of it would be deleted. Nothing where the instance cannot be
+    /// asked, of which nobody here knows.
+    async fn arrived(&self, key: &Key, old: &Route, place: &Place) -> Result<Option<Bytes>> {
+        if old.kind == Kind::Stream || place.kind == Kind::Stream {
+            return Ok(None);
         }
-        let id = &new.framedb_id;
-        let Ok(store) = self.reader.instances.store(id).await else { return Ok(()) };
+        let id = &place.framedb_id;
+        let Ok(store) = self.reader.instances.store(id).await else { return Ok(None) };
         match store.get(std::slice::from_ref(key)).await.pop().transpose() {
-            Ok(Some(None)) => {
-                let old = &left.framedb_id;
+            Ok(Some(None)) if *id != old.framedb_id => {
+                let old = &old.framedb_id;
                 let message = format!(
-                    "cannot register `{key}`: `{id}` has no such object, and `{old}` has it"
+                    "cannot register `{key}`: `{id}` has no such object, which is registered at \
+                     `{old}`"
                 );
                 Err(Error::new(ErrorKind::Invalid, message)
                     .with_hint("write the data first, then register it, or delete the object"))
             }
             Err(error) if error.kind() == ErrorKind::Conflict => Err(error),
-            _ => Ok(()),
+            found => Ok(found.ok().flatten().flatten()),
         }
+    }
+
+    /// The copies of an object that are seen to have other bytes than it, but for those that the
+    /// client has listed, and what they have.
+    async fn stale_copies(
+        &self,
+        key: &Key,
+        route: &Route,
+        listed: &[Place],
+        primary: Option<&Bytes>,
+    ) -> Vec<(Place, Remains)> {
+        let mut stale = Vec::new();
+        for copy in route.copies.iter().filter(|copy| !listed.contains(copy)) {
+            let Ok(store) = self.reader.instances.store(&copy.framedb_id).await else { continue };
+            let found = store.get(std::slice::from_ref(key)).await.pop().transpose();
+            if let (Some(primary), Ok(Some(Some(found)))) = (primary, found)
+                && found != primary
+            {
+                stale.push((copy.clone(), Remains::Value(found)));
+            }
+        }
+        stale
     }
 
     /// What there is to delete of a queue that the key leaves; an error when elements would be

@@ -90,7 +90,11 @@ pub(super) async fn carry_out(
     };
     if complete && let Some(old) = intent.left_behind() {
         let to = Some(&*intent.route.framedb_id);
-        delete_left(&intent.key, &old.framedb_id, to, stores).await?;
+        if let Err(error) = delete_left(&intent.key, &old.framedb_id, to, stores).await {
+            // The place may be gone for good, and what is new waits for nobody.
+            let (key, framedb_id, error) = (&intent.key, &*old.framedb_id, error.chain());
+            tracing::warn!(%key, framedb_id, error, "what a key has left stays behind");
+        }
     }
     Ok(complete)
 }

@@ -88,6 +88,17 @@ pub trait ObjectStore: Debug + Send + Sync {
     /// Removes values; one answer per key, in order: whether there was one.
     async fn delete(&self, keys: &[Key]) -> Vec<Result<bool>>;
 
+    /// Removes a value if it is `data`; whether it was. In one step, where the engine has one for
+    /// it: who writes the same key meanwhile keeps what was written.
+    async fn delete_unchanged(&self, key: &Key, data: &Bytes) -> Result<bool> {
+        let keys = std::slice::from_ref(key);
+        let found = self.get(keys).await.pop().transpose()?.flatten();
+        if found.as_ref() != Some(data) {
+            return Ok(false);
+        }
+        Ok(self.delete(keys).await.pop().transpose()?.unwrap_or_default())
+    }
+
     /// Removes those of the values that are past their `expires_at`, in one step with the look
     /// at it, so that a newer value stays; one answer per key, in order: whether it was removed.
     /// Engines that remove expired values by themselves answer `false`.

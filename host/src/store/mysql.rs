@@ -8,7 +8,7 @@ use super::{
     mysql_chunks::Chunks,
     mysql_groups::Groups,
     mysql_reads::{page, values},
-    mysql_rows::{Row, Rows, Way, repeated, text},
+    mysql_rows::{Row, Rows, Way, blob, repeated, text},
 };
 use crate::{
     Error, ErrorKind, Result,
@@ -221,6 +221,28 @@ impl ObjectStore for MysqlObjects {
             }
         }
         answers
+    }
+
+    async fn delete_unchanged(&self, key: &Key, data: &Bytes) -> Result<bool> {
+        let deadline = Instant::now() + DEADLINE;
+        if self.rows.chunk_tables {
+            let found = self.get(std::slice::from_ref(key)).await.pop().transpose()?.flatten();
+            let unchanged = found.as_ref() == Some(data);
+            let delete = async {
+                match self.delete(std::slice::from_ref(key)).await.pop() {
+                    Some(deleted) => deleted,
+                    None => Ok(false),
+                }
+            };
+            return if unchanged { delete.await } else { Ok(false) };
+        }
+        let sql = format!("DELETE FROM {} AND `data` = ?", rows_of(1));
+        let remove = || async {
+            let values = Params::Positional(vec![text(key), text(key), blob(data)]);
+            let remove = async { self.rows.server.session().await?.execute(&sql, values).await };
+            self.rows.server.within("delete objects", deadline, remove).await
+        };
+        Ok(repeated(deadline, remove).await? > 0)
     }
 
     async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<Listed>> {

@@ -15,7 +15,10 @@ use crate::{
 };
 use async_trait::async_trait;
 use bytes::Bytes;
-use framedb_core::{Key, redis::DELETE_OBJECT};
+use framedb_core::{
+    Key,
+    redis::{DELETE_OBJECT, DELETE_UNCHANGED},
+};
 use std::{
     collections::BTreeSet,
     sync::Arc,
@@ -199,6 +202,13 @@ impl ObjectStore for RedisObjects {
         let commands = keys.iter().map(command).collect();
         let answers = self.connection.send(commands, Ack::Primary).await;
         self.told("remove", keys, answers, from_redis_value)
+    }
+
+    async fn delete_unchanged(&self, key: &Key, data: &Bytes) -> Result<bool> {
+        let mut delete = cmd("EVAL");
+        delete.arg(DELETE_UNCHANGED).arg(1).arg(key.as_str()).arg(&**data);
+        let deleted: Result<bool, Fault> = self.connection.ask(delete, Ack::Primary).await;
+        deleted.map_err(|fault| self.failed(&format!("remove {key}"), fault))
     }
 
     /// The servers look at every key of the database for one page.

@@ -20,6 +20,9 @@ pub(crate) enum Fault {
 /// The error of a user who may do nothing in a database, nor create it.
 const NO_DATABASE_RIGHT: u16 = 1044;
 
+/// The error of a row that would take another key's place (`framedb_core::sql::replace`).
+const OTHER_KEY: u16 = 1365;
+
 /// The errors of a user who may not do this: for a table, a column, in general, or a routine.
 const NO_RIGHT: [u16; 4] = [1142, 1143, 1227, 1370];
 
@@ -106,7 +109,9 @@ impl Failure {
             Cause::Server(server) => Some(server.code),
             _ => None,
         };
-        Self { fault, code, error: error.with_source(bare(cause)) }
+        // How a statement finds out what it refuses is of no use to anybody.
+        let error = if code == Some(OTHER_KEY) { error } else { error.with_source(bare(cause)) };
+        Self { fault, code, error }
     }
 }
 
@@ -151,7 +156,12 @@ fn of_server(code: u16, work: &str, address: &Address) -> (Fault, Error) {
             format!("cannot {work}: {server} denies access to the user {user:?}"),
             "check the user and the password in its URL",
         ),
-        1044 | 1049 => refused(
+        1049 => {
+            let message = format!("cannot {work}: there is no database {database:?} at {server}");
+            let error = Error::new(ErrorKind::Unavailable, message).with_untouched(true);
+            (Fault::Server, error.with_hint("the node makes it when it starts"))
+        }
+        1044 => refused(
             format!("cannot {work}: {user:?} may neither use nor create {database:?} at {server}"),
             "create the database, or grant the user its rights",
         ),
@@ -173,7 +183,7 @@ fn of_server(code: u16, work: &str, address: &Address) -> (Fault, Error) {
             );
             (Fault::Rows, error)
         }
-        1365 => {
+        OTHER_KEY => {
             let message = format!(
                 "cannot {work} at {address}: the table takes the key for another that it has"
             );
@@ -211,7 +221,8 @@ fn of_server(code: u16, work: &str, address: &Address) -> (Fault, Error) {
 }
 
 fn too_large(work: &str, address: &Address) -> Error {
-    let message = format!("cannot {work}: more than {} takes at once", address.server());
+    let message =
+        format!("cannot {work}: more than the `max_allowed_packet` of {}", address.server());
     Error::new(ErrorKind::TooLarge, message).with_hint("raise its `max_allowed_packet`")
 }
 

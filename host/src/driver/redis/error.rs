@@ -137,8 +137,8 @@ pub(crate) fn failed(attempt: &str, address: &Address, fault: Fault) -> Error {
             let server = node.as_deref().unwrap_or("the server");
             let untouched = !sent || REFUSALS.iter().any(|code| fault.says(code));
             let error = said(at, server, address, &fault, cause).with_untouched(untouched);
-            // A parser that reads another protocol has nothing to tell.
-            match speaks_another(cause) {
+            // A parser that reads another protocol has nothing to tell, nor has the line of a script.
+            match speaks_another(cause) || fault.says("WRONGTYPE") {
                 true => error,
                 false => error.with_source(cause.clone()),
             }
@@ -226,6 +226,9 @@ fn said(
     } else if is("unknown command") && is("SENTINEL") {
         at(ErrorKind::Config, &format!("{server} is no sentinel"))
             .with_hint("name sentinels in `redis-sentinel://`, whose port is 26379 by default")
+    } else if is("NOPERM") && is("access a key") {
+        at(ErrorKind::Denied, "its access list does not let the user use the key")
+            .with_hint("grant keys that match it to the user with `ACL SETUSER`")
     } else if is("NOPERM") {
         at(ErrorKind::Denied, "its access list does not let the user run a command")
             .with_hint("grant it to the user with `ACL SETUSER`")
@@ -269,7 +272,8 @@ fn said(
             )
     } else if cause.is_io_error() {
         let error = at(ErrorKind::Unavailable, &format!("{server} cannot be reached"));
-        match cause.is_connection_dropped() && !address.wants_tls() {
+        let hangs_up = fault.broke() && !is("refused") && !is("No such file");
+        match hangs_up && !address.wants_tls() {
             true => error.with_hint("a port with TLS hangs up: if it has TLS, write `rediss`"),
             false => error,
         }
