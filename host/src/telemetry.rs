@@ -37,7 +37,7 @@ const COUNTERS: &[(&str, &str)] = &[
 
 /// What the gauges show.
 const GAUGES: &[(&str, &str)] = &[
-    ("framedb_engine_up", "Whether an instance of the configuration can be used: 1 or 0."),
+    ("framedb_engine_up", "Whether an instance can be used: 1 or 0; neither once it is removed."),
     ("framedb_registry_up", "Whether the registry can be used: 1 or 0."),
     ("framedb_plugin_breaker_open", "Whether a plugin is left alone because it fails: 1 or 0."),
     ("framedb_pipeline_halted", "Whether a pipeline takes no objects until it is resumed: 1 or 0."),

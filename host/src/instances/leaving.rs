@@ -29,9 +29,7 @@ pub(crate) enum Remains {
 impl Instances {
     /// What a key has at a place, before it leaves that.
     pub(crate) async fn remains(&self, key: &Key, left: &Place) -> Remains {
-        let late = |_| Err(no_answer(&left.framedb_id, LEAVE_WITHIN));
-        let looking = tokio::time::timeout(LEAVE_WITHIN, self.look_back(key, left));
-        Box::pin(looking).await.unwrap_or_else(late).unwrap_or_else(Remains::Unknown)
+        in_time(left, self.look_back(key, left)).await.unwrap_or_else(Remains::Unknown)
     }
 
     /// Deletes what a key had at a place that it has left for the instance `to`, where it may be
@@ -45,10 +43,8 @@ impl Instances {
         to: &str,
         new: Option<&Bytes>,
     ) {
-        let late = |_| Err(no_answer(&left.framedb_id, LEAVE_WITHIN));
         let leaving = self.delete_left(key, left, remains, to, new);
-        let leaving = tokio::time::timeout(LEAVE_WITHIN, leaving);
-        if let Err(error) = Box::pin(leaving).await.unwrap_or_else(late) {
+        if let Err(error) = in_time(left, leaving).await {
             let (framedb_id, error) = (&*left.framedb_id, error.chain());
             tracing::warn!(%key, framedb_id, error, "what a key has left stays behind");
         }
@@ -106,4 +102,10 @@ impl Instances {
             None => store.delete(std::slice::from_ref(key)).await.pop().transpose().map(drop),
         }
     }
+}
+
+/// What a place answers in its time.
+async fn in_time<T>(place: &Place, answer: impl Future<Output = Result<T>>) -> Result<T> {
+    let answered = tokio::time::timeout(LEAVE_WITHIN, Box::pin(answer)).await;
+    answered.unwrap_or_else(|_| Err(no_answer(&place.framedb_id, LEAVE_WITHIN)))
 }

@@ -10,13 +10,13 @@ use framedb_core::sql::{Table, best_collation, create};
 use tokio::time::Instant;
 
 /// What a store does with each table, in one statement that changes no row if it were run: it
-/// needs the rights SELECT, INSERT and DELETE, or UPDATE with a table that may take two keys for
-/// one.
+/// needs the rights SELECT, INSERT and DELETE.
+const OBJECTS: &str = "EXPLAIN REPLACE INTO data_table (`key`, `data`) \
+    SELECT `key`, `data` FROM data_table WHERE 1 = 0";
+/// What it does beside that with a table that may take two keys for one: it needs UPDATE.
 const FOLDED: &str = "EXPLAIN INSERT INTO data_table (`key`, `data`) \
     SELECT `key`, `data` FROM data_table AS own WHERE 1 = 0 \
     ON DUPLICATE KEY UPDATE `data` = VALUES(`data`)";
-const OBJECTS: &str = "EXPLAIN REPLACE INTO data_table (`key`, `data`) \
-    SELECT `key`, `data` FROM data_table WHERE 1 = 0";
 const CHUNKS: [&str; 2] = [
     "EXPLAIN REPLACE INTO framedb_chunks (`key`, `write_id`, `number`, `data`) \
     SELECT `key`, `write_id`, `number`, `data` FROM framedb_chunks WHERE 1 = 0",
